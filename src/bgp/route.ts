@@ -1,0 +1,11 @@
+import type { Community, LargeCommunity } from "../net/community.ts";
+import type { IpPrefix } from "../net/ip-prefix.ts";
+
+/** One prefix this node wants a peer to have, with what may differ between routes; the session adds the rest. */
+export interface Route {
+  readonly prefix: IpPrefix;
+  /** Sent on iBGP only, where undefined means 100. */
+  readonly localPref: number | undefined;
+  readonly communities: readonly Community[];
+  readonly largeCommunities: readonly LargeCommunity[];
+}
