@@ -1,0 +1,313 @@
+import { isDeepStrictEqual } from "node:util";
+import { type KubernetesObject, objectKey } from "../api/object.ts";
+import { type Micros, micros, millis, seconds } from "../net/micros.ts";
+import type { Clock } from "../system/clock.ts";
+import type { Random } from "../system/random.ts";
+import { errorFields, type Log } from "../telemetry/log.ts";
+import { backoffDelay, pause } from "./backoff.ts";
+import type { KubernetesClient, Selection, WatchEvent } from "./client.ts";
+import { ApiError, ApiGarbled, ApiUnreachable, isExpired, parseStatus } from "./errors.ts";
+import type { Resource } from "./resource.ts";
+
+/** What happened to one object of the cache. */
+export interface Change<T> {
+  readonly type: "added" | "modified" | "deleted";
+  readonly key: string;
+  /** The object now; for a deletion, as it was last seen. */
+  readonly object: T;
+  readonly previous: T | undefined;
+}
+
+export interface InformerPorts {
+  readonly client: Pick<KubernetesClient, "pages" | "watch">;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+/** What is watched, and what of each object is kept. */
+export interface InformerConfig<T> extends Selection {
+  readonly resource: Resource;
+  /**
+   * The part of an object that is read. `undefined` means that it cannot be read: it is then treated as absent, whatever
+   * it was before, so that the same objects give the same cache in whatever order they came.
+   */
+  readonly strip: (raw: unknown) => T | undefined;
+}
+
+/** How an informer has fared, for metrics and readiness. */
+export interface InformerStats {
+  /** Full lists after the first one. */
+  readonly relists: number;
+  /** Watches begun again, for whatever reason. */
+  readonly restarts: number;
+  readonly events: number;
+  /** Objects that could not be read. */
+  readonly rejected: number;
+  readonly lastEventAt: Micros | undefined;
+  /** Why the last list or watch ended, until the next one works. */
+  readonly lastError: string | undefined;
+}
+
+interface Entry<T> {
+  readonly object: T;
+  readonly uid: string | undefined;
+  readonly resourceVersion: string | undefined;
+}
+
+const BACKOFF = { baseDelay: millis(200), maxDelay: seconds(30) };
+/** A watch that ends by itself sooner than this, with nothing to tell, counts as a failure: no busy loop. */
+const SHORT_WATCH = seconds(1);
+/** So many unreadable answers in a row, and the watch begins anew from a list. */
+const GARBAGE_PATIENCE = 3;
+
+/**
+ * A cache of the stripped objects of one collection, kept current by a list and a watch. It survives everything but a
+ * lack of permission, and also waits for that. Level-based: a listener may look at the cache alone.
+ */
+export class Informer<T extends KubernetesObject> {
+  readonly #ports: InformerPorts;
+  readonly #config: InformerConfig<T>;
+  readonly #log: Log;
+  readonly #entries = new Map<string, Entry<T>>();
+  readonly #listeners: ((change: Change<T>) => void)[] = [];
+  readonly #stats = { lists: 0, watches: 0, events: 0, rejected: 0 };
+  #lastEventAt: Micros | undefined;
+  #lastError: string | undefined;
+  #resourceVersion: string | undefined;
+  #failures = 0;
+  #isSynced = false;
+  #resolveSynced: () => void = () => {};
+  /** Resolves when the first list is in the cache and all its listeners were told; never when stopped before. */
+  readonly synced: Promise<void>;
+
+  constructor(ports: InformerPorts, config: InformerConfig<T>) {
+    this.#ports = ports;
+    this.#config = config;
+    this.#log = ports.log.child({ component: "informer", "kubernetes.resource": config.resource.plural });
+    this.synced = new Promise((resolve) => {
+      this.#resolveSynced = resolve;
+    });
+  }
+
+  /** Lists and watches until the signal is aborted. */
+  start(signal: AbortSignal): void {
+    void this.#run(signal);
+  }
+
+  get isSynced(): boolean {
+    return this.#isSynced;
+  }
+
+  /** The object under `namespace/name`, or `name` where there are no namespaces. */
+  get(key: string): T | undefined {
+    return this.#entries.get(key)?.object;
+  }
+
+  *values(): Generator<T, void> {
+    for (const entry of this.#entries.values()) yield entry.object;
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  get stats(): InformerStats {
+    const { lists, watches, events, rejected } = this.#stats;
+    return {
+      relists: Math.max(lists - 1, 0),
+      restarts: Math.max(watches - 1, 0),
+      events,
+      rejected,
+      lastEventAt: this.#lastEventAt,
+      lastError: this.#lastError,
+    };
+  }
+
+  /** Told of every change from now on; the cache already shows it. A listener that throws is logged, the others go on. */
+  onChange(listener: (change: Change<T>) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  async #run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        if (this.#resourceVersion === undefined) this.#resourceVersion = await this.#relist(signal);
+        await this.#follow(this.#resourceVersion, signal);
+      } catch (error) {
+        if (signal.aborted) return;
+        await this.#recover(error, signal);
+      }
+    }
+  }
+
+  async #recover(error: unknown, signal: AbortSignal): Promise<void> {
+    this.#failures += 1;
+    this.#lastError = error instanceof Error ? error.message : String(error);
+    if (this.#mustRelist(error)) this.#resourceVersion = undefined;
+    const jittered = backoffDelay(this.#failures, BACKOFF, this.#ports.random);
+    const asked = error instanceof ApiError ? (error.retryAfter ?? 0) : 0;
+    const delay = micros(Math.max(jittered, asked));
+    const level = this.#failures === 3 ? "warn" : "debug";
+    this.#log[level]("list or watch failed", {
+      ...errorFields(error),
+      failures: this.#failures,
+      "retry.ms": delay / millis(1),
+    });
+    await pause(this.#ports.clock, delay, signal);
+  }
+
+  /** After a refusal that is about our version (and not about load, rights or the server's health), only a list helps. */
+  #mustRelist(error: unknown): boolean {
+    if (isExpired(error)) return true;
+    // The same garbage again and again: the next list leads past it.
+    if (!(error instanceof ApiError)) return !(error instanceof ApiUnreachable) && this.#failures >= GARBAGE_PATIENCE;
+    if (/resource version/i.test(error.message) && error.reason === "Timeout") return true;
+    return error.status < 500 && ![401, 403, 408, 429].includes(error.status);
+  }
+
+  /** Reads the whole collection and finds out what was deleted meanwhile. Returns the version to watch from. */
+  async #relist(signal: AbortSignal): Promise<string> {
+    const { resource, strip: _, ...selection } = this.#config;
+    const seen = new Set<string>();
+    let resourceVersion = "";
+    for await (const page of this.#ports.client.pages<unknown>(resource, { ...selection, signal })) {
+      if (page.first) seen.clear();
+      for (const raw of page.items) {
+        const key = this.#upsert(raw);
+        if (key !== undefined) seen.add(key);
+      }
+      resourceVersion = page.resourceVersion;
+    }
+    for (const key of [...this.#entries.keys()]) if (!seen.has(key)) this.#remove(key);
+    this.#stats.lists += 1;
+    this.#lastError = undefined;
+    this.#isSynced = true;
+    this.#resolveSynced();
+    return resourceVersion;
+  }
+
+  async #follow(from: string, signal: AbortSignal): Promise<void> {
+    const { resource, strip: _, ...selection } = this.#config;
+    const startedAt = this.#ports.clock.now();
+    const eventsBefore = this.#stats.events;
+    this.#stats.watches += 1;
+    const events = this.#ports.client.watch(resource, { ...selection, resourceVersion: from, signal });
+    for await (const event of events) this.#apply(event);
+    const nothing = this.#stats.events === eventsBefore;
+    if (nothing && this.#ports.clock.now() - startedAt < SHORT_WATCH) throw new ApiGarbled("the watch ended at once");
+  }
+
+  #apply(event: WatchEvent): void {
+    // What an ERROR says decides how to go on, so it takes the way of a refused request.
+    if (event.type === "ERROR") throw parseStatus(event.object, { status: 500 });
+    this.#failures = 0;
+    this.#lastError = undefined;
+    this.#stats.events += 1;
+    this.#lastEventAt = this.#ports.clock.now();
+    if (event.type === "DELETED") this.#delete(event.object);
+    else if (event.type !== "BOOKMARK") this.#upsert(event.object);
+    this.#resourceVersion = metadataOf(event.object)?.resourceVersion ?? this.#resourceVersion;
+  }
+
+  #delete(raw: unknown): void {
+    const meta = namedMetadataOf(raw);
+    if (meta === undefined) this.#reject(undefined);
+    else this.#remove(objectKey({ metadata: meta }));
+  }
+
+  /** Returns the key of the object if it can be read. */
+  #upsert(raw: unknown): string | undefined {
+    const meta = namedMetadataOf(raw);
+    if (meta === undefined) {
+      this.#reject(undefined);
+      return undefined;
+    }
+    const key = objectKey({ metadata: meta });
+    const before = this.#entries.get(key);
+    if (before?.resourceVersion !== undefined && before.resourceVersion === meta.resourceVersion) return key;
+    const object = this.#strip(raw, key);
+    if (object === undefined) {
+      this.#remove(key);
+      return undefined;
+    }
+    this.#put(key, { object, uid: meta.uid, resourceVersion: meta.resourceVersion });
+    return key;
+  }
+
+  #put(key: string, entry: Entry<T>): void {
+    const before = this.#entries.get(key);
+    // The name was given to another object while nobody watched: the old one is gone, and listeners must hear so.
+    if (before?.uid !== undefined && entry.uid !== undefined && before.uid !== entry.uid) {
+      this.#remove(key);
+      this.#put(key, entry);
+      return;
+    }
+    this.#entries.set(key, entry);
+    if (before !== undefined && sameContent(before.object, entry.object)) return;
+    const type = before === undefined ? "added" : "modified";
+    this.#tell({ type, key, object: entry.object, previous: before?.object });
+  }
+
+  #remove(key: string): void {
+    const before = this.#entries.get(key);
+    if (before === undefined) return;
+    this.#entries.delete(key);
+    this.#tell({ type: "deleted", key, object: before.object, previous: before.object });
+  }
+
+  #strip(raw: unknown, key: string): T | undefined {
+    try {
+      const object = this.#config.strip(raw);
+      if (object === undefined) this.#reject(key);
+      return object;
+    } catch (error) {
+      this.#stats.rejected += 1;
+      this.#log.error("object could not be stripped", { ...errorFields(error), object: key });
+      return undefined;
+    }
+  }
+
+  #reject(key: string | undefined): void {
+    this.#stats.rejected += 1;
+    this.#log.warn("object left out of the cache", { object: key });
+  }
+
+  #tell(change: Change<T>): void {
+    for (const listener of this.#listeners) {
+      try {
+        listener(change);
+      } catch (error) {
+        this.#log.error("listener failed", { ...errorFields(error), object: change.key });
+      }
+    }
+  }
+}
+
+function isObject(value: unknown): value is { readonly metadata?: unknown } {
+  return typeof value === "object" && value !== null;
+}
+
+function isMetadata(value: unknown): value is KubernetesObject["metadata"] {
+  return typeof value === "object" && value !== null;
+}
+
+/** The metadata of anything that has some: a bookmark's has no name. */
+function metadataOf(raw: unknown): KubernetesObject["metadata"] | undefined {
+  if (!isObject(raw) || !isMetadata(raw.metadata)) return undefined;
+  return raw.metadata;
+}
+
+function namedMetadataOf(raw: unknown): KubernetesObject["metadata"] | undefined {
+  const meta = metadataOf(raw);
+  return typeof meta?.name === "string" && meta.name !== "" ? meta : undefined;
+}
+
+/** A new resourceVersion alone is no change: a heartbeat of a node, or a field that is not kept. */
+function sameContent(a: KubernetesObject, b: KubernetesObject): boolean {
+  const bare = (object: KubernetesObject): KubernetesObject => {
+    const { resourceVersion: _, ...metadata } = object.metadata;
+    return { ...object, metadata };
+  };
+  return isDeepStrictEqual(bare(a), bare(b));
+}
