@@ -1,0 +1,79 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { run } from "./command.ts";
+import { parseJson } from "./json.ts";
+import { inNamespace } from "./namespaces.ts";
+import { until } from "./poll.ts";
+import type { Processes } from "./processes.ts";
+
+const DAEMON_FOLDER = "/usr/lib/frr";
+
+export interface FrrSpec {
+  readonly node: string;
+  readonly namespace: string;
+  /** A short path: Unix sockets live here, whose names hold about a hundred characters. */
+  readonly folder: string;
+  readonly config: string;
+  /** Text of FRR's `daemons` file. */
+  readonly daemons: string;
+}
+
+/** The daemons that FRR's own `daemons` file switches on, zebra first: it always runs. */
+export function enabledDaemons(text: string): readonly string[] {
+  const on = [...text.matchAll(/^\s*([a-z0-9]+)\s*=\s*["']?yes["']?\s*(?:#.*)?$/gim)].map((m) => m[1] ?? "");
+  return ["zebra", ...on.filter((name) => name !== "zebra" && /^[a-z0-9]+d$/.test(name))];
+}
+
+/** FRR of one node: its own state folder, so that no system service and no other lab is touched. */
+export class FrrRouter {
+  readonly #spec: FrrSpec;
+
+  constructor(spec: FrrSpec) {
+    this.#spec = spec;
+  }
+
+  /** Starts the daemons and loads the configuration. */
+  async start(processes: Processes, signal: AbortSignal): Promise<void> {
+    const { folder, node } = this.#spec;
+    await run(["install", "-d", "-o", "frr", "-g", "frr", "-m", "755", folder]);
+    await run(["install", "-o", "frr", "-g", "frr", "-m", "644", this.#spec.config, join(folder, "frr.conf")]);
+    await run(["install", "-o", "frr", "-g", "frr", "-m", "644", "/dev/null", join(folder, "vtysh.conf")]);
+    const [zebra = "zebra", ...others] = enabledDaemons(this.#spec.daemons);
+    const ready = (daemons: readonly string[]) =>
+      until(`${node}: ${daemons.join(", ")} listening`, { within: 20_000, signal }, async () => {
+        const missing = daemons.filter((daemon) => !existsSync(join(folder, `${daemon}.vty`)));
+        return missing.length === 0 ? { value: true } : { seen: `no socket of ${missing.join(", ")}` };
+      });
+    processes.start(this.#process(zebra));
+    await ready([zebra]);
+    for (const daemon of others) processes.start(this.#process(daemon));
+    await ready(others);
+    await run(["vtysh", ...this.#vtyshOptions(), "-f", join(folder, "frr.conf")]);
+  }
+
+  /** What a `show ... json` command answers. */
+  async json(command: string): Promise<unknown> {
+    return parseJson(await this.text(command));
+  }
+
+  async text(command: string): Promise<string> {
+    return await run(["vtysh", ...this.#vtyshOptions(), "-c", command]);
+  }
+
+  /** A command line for people. */
+  get shellCommand(): string {
+    return ["vtysh", ...this.#vtyshOptions()].join(" ");
+  }
+
+  #vtyshOptions(): readonly string[] {
+    return ["--vty_socket", this.#spec.folder, "--config_dir", this.#spec.folder];
+  }
+
+  #process(daemon: string): { node: string; name: string; argv: readonly string[] } {
+    const { folder, namespace, node } = this.#spec;
+    const options = ["--vty_socket", folder, "-i", join(folder, `${daemon}.pid`), "-z", join(folder, "zserv.api")];
+    if (daemon === "bfdd") options.push("--bfdctl", join(folder, "bfdd.sock"));
+    const rest = ["-u", "frr", "-g", "frr", "-P", "0", "-f", "/dev/null", "--log", "stdout"];
+    return { node, name: daemon, argv: inNamespace(namespace, [join(DAEMON_FOLDER, daemon), ...options, ...rest]) };
+  }
+}

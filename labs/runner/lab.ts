@@ -1,0 +1,245 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import type { Bind, LabNode, Topology } from "./clab.ts";
+import { allDone, attempt, run } from "./command.ts";
+import { nodeObject, nodeStatus, startControlPlane, startSpeaker } from "./control-plane.ts";
+import { LabCheckError, LabConfigError } from "./errors.ts";
+import { FrrRouter } from "./frr.ts";
+import { type KubeApi, parseManifests } from "./kube-api.ts";
+import { KubeProxy } from "./kube-proxy.ts";
+import { inNamespace, type Namespaces } from "./namespaces.ts";
+import { type Look, type Met, until } from "./poll.ts";
+import type { LabProcess, Processes } from "./processes.ts";
+import type { Report } from "./report.ts";
+import { type InterfaceAddress, parseAddresses, parseNextHops } from "./routes.ts";
+
+export interface LabPorts {
+  readonly report: Report;
+  readonly namespaces: Namespaces;
+  readonly processes: Processes;
+  /** Fires when the lab has to end. */
+  readonly signal: AbortSignal;
+}
+
+export interface LabPaths {
+  readonly root: string;
+  /** The lab's own folder: its clab file's binds are relative to it. */
+  readonly lab: string;
+  /** Sockets and the like: a short path, gone after the run. */
+  readonly state: string;
+  readonly herald: string;
+}
+
+/** A running lab, as its check sees it. */
+export class Lab {
+  readonly topology: Topology;
+  readonly paths: LabPaths;
+  readonly signal: AbortSignal;
+  readonly #ports: LabPorts;
+  readonly #routers = new Map<string, FrrRouter>();
+  readonly #speakers = new Map<string, LabProcess>();
+  readonly #nodeOfAddress = new Map<string, string>();
+  readonly #addresses = new Map<string, readonly InterfaceAddress[]>();
+  readonly #ending = new AbortController();
+  #api: KubeApi | undefined;
+  #proxy: Promise<void> = Promise.resolve();
+
+  constructor(topology: Topology, paths: LabPaths, ports: LabPorts) {
+    this.topology = topology;
+    this.paths = paths;
+    this.signal = ports.signal;
+    this.#ports = ports;
+  }
+
+  /** Everything up to and including the speakers; sessions and addresses are for the check to wait for. */
+  async up(): Promise<void> {
+    const { namespaces } = this.#ports;
+    const { nodes, links } = this.topology;
+    await this.step(`${nodes.length} namespaces, ${links.length} links`, async () => {
+      await namespaces.up();
+      await allDone(nodes.map((node) => this.#learnAddresses(node)));
+    });
+    for (const node of this.#withRole("pod")) this.#startPod(node);
+    await this.step("routers and control plane", async () => {
+      await allDone([...this.#withRole("frr").map((node) => this.#startFrr(node)), this.#startControlPlane()]);
+    });
+  }
+
+  /** Stops what runs; the namespaces are the caller's. */
+  async down(): Promise<void> {
+    this.#ending.abort();
+    await this.#proxy;
+    this.#api?.close();
+    await this.#ports.processes.stopAll();
+  }
+
+  /** One line of progress: what is asserted, how long it took, and what `body` adds to it. */
+  async step(title: string, body: () => Promise<string | undefined> | Promise<void>): Promise<void> {
+    const start = performance.now();
+    try {
+      const detail = await body();
+      this.#ports.report.ok(title, performance.now() - start, detail ?? undefined);
+    } catch (error) {
+      this.#ports.report.failed(
+        title,
+        performance.now() - start,
+        error instanceof Error ? error.message : String(error),
+      );
+      throw error;
+    }
+  }
+
+  /** Looks until it sees what it wants; gives up early when a program of the lab died. */
+  async until<T>(wanted: string, within: number, look: () => Promise<Look<T>>): Promise<Met<T>> {
+    const hopeless = (): string | undefined => this.#ports.processes.deaths[0];
+    return await until(wanted, { within, signal: this.signal, hopeless }, look);
+  }
+
+  get api(): KubeApi {
+    if (this.#api === undefined)
+      throw new LabConfigError(this.topology.name, { problems: ["no node has the role control-plane"] });
+    return this.#api;
+  }
+
+  /** Runs a program in a node's namespace and returns what it printed. @throws CommandError when it fails. */
+  async exec(node: string, argv: readonly string[], input?: string): Promise<string> {
+    return await run(inNamespace(this.#ports.namespaces.of(node), argv), input === undefined ? {} : { input });
+  }
+
+  router(node: string): FrrRouter {
+    return this.#routers.get(node) ?? missing(`no router is called ${node}`);
+  }
+
+  /** The speaker process of a node, running or not. */
+  speaker(node: string): LabProcess {
+    return this.#speakers.get(node) ?? missing(`no speaker runs on ${node}`);
+  }
+
+  get speakers(): readonly string[] {
+    return [...this.#speakers.keys()];
+  }
+
+  /** The node that owns an address (link-local ones included), or the address itself when none does. */
+  nodeOf(address: string): string {
+    return this.#nodeOfAddress.get(address) ?? address;
+  }
+
+  /** The address of a family that a node has on the first of its links that carries one. */
+  addressOf(node: string, family: 4 | 6): string {
+    const ports = this.topology.links.flat().filter((end) => end.node === node);
+    const known = this.#addresses.get(node) ?? [];
+    for (const { port } of ports) {
+      const found = known.find(
+        (a) => a.port === port && a.scope === "global" && a.address.includes(":") === (family === 6),
+      );
+      if (found !== undefined) return found.address;
+    }
+    return missing(`${node} has no IPv${family} address on a link`);
+  }
+
+  /** The nodes that a router's kernel sends packets for a prefix to, sorted; empty when there is no route. */
+  async kernelNextHops(router: string, prefix: string): Promise<readonly string[]> {
+    const text = await this.exec(router, ["ip", "-j", prefix.includes(":") ? "-6" : "-4", "route", "show", prefix]);
+    return parseNextHops(text)
+      .map((gateway) => this.nodeOf(gateway))
+      .toSorted();
+  }
+
+  /** Asks a URL `times` times, each on a connection of its own, and returns the answers; one that fails is missing. */
+  async curl(node: string, url: string, times = 1): Promise<readonly string[]> {
+    const options = ["--silent", "--globoff", "--max-time", "30", "--connect-timeout", "2"];
+    const urls = Array.from({ length: times }, () => url);
+    const { stdout } = await attempt(inNamespace(this.#ports.namespaces.of(node), ["curl", ...options, ...urls]), {
+      timeout: 60_000,
+    });
+    return stdout.split("\n").filter((line) => line !== "");
+  }
+
+  /** Applies what `kubectl apply -f manifests/` would, in the order of the files' names. */
+  async applyManifests(): Promise<number> {
+    const folder = join(this.paths.lab, "manifests");
+    const files = readdirSync(folder)
+      .filter((file) => file.endsWith(".yaml"))
+      .toSorted();
+    const objects = files.flatMap((file) =>
+      parseManifests(readFileSync(join(folder, file), "utf8"), join(folder, file)),
+    );
+    for (const object of objects) await this.api.apply(object);
+    return objects.length;
+  }
+
+  #withRole(role: LabNode["role"]): readonly LabNode[] {
+    return this.topology.nodes.filter((node) => node.role === role);
+  }
+
+  async #learnAddresses({ name }: LabNode): Promise<void> {
+    const addresses = parseAddresses(await this.exec(name, ["ip", "-j", "addr", "show"]));
+    this.#addresses.set(name, addresses);
+    for (const { address, scope } of addresses) if (scope !== "host") this.#nodeOfAddress.set(address, name);
+  }
+
+  #startPod({ name, env }: LabNode): void {
+    const { namespaces, processes } = this.#ports;
+    const argv = [process.execPath, join(import.meta.dirname, "pod-server.mjs")];
+    processes.start({
+      node: name,
+      name: "pod",
+      argv: inNamespace(namespaces.of(name), argv),
+      env: { POD_NAME: name, ...env },
+    });
+  }
+
+  async #startFrr({ name, binds }: LabNode): Promise<void> {
+    const { namespaces, processes, signal } = this.#ports;
+    const router = new FrrRouter({
+      node: name,
+      namespace: namespaces.of(name),
+      folder: join(this.paths.state, name),
+      config: this.#bound(name, binds, "/etc/frr/frr.conf"),
+      daemons: readFileSync(this.#bound(name, binds, "/etc/frr/daemons"), "utf8"),
+    });
+    this.#routers.set(name, router);
+    await router.start(processes, signal);
+  }
+
+  #bound(node: string, binds: readonly Bind[], target: string): string {
+    const bind = binds.find((candidate) => candidate.target === target);
+    if (bind === undefined) throw new LabConfigError(node, { problems: [`nothing is bound to ${target}`] });
+    return resolve(this.paths.lab, bind.source);
+  }
+
+  async #startControlPlane(): Promise<void> {
+    const [node] = this.#withRole("control-plane");
+    if (node === undefined) return;
+    const { namespaces, processes, signal, report } = this.#ports;
+    const around = {
+      root: this.paths.root,
+      herald: this.paths.herald,
+      folder: this.paths.state,
+      processes,
+      signal,
+      namespaceOf: (name: string) => namespaces.of(name),
+    };
+    const api = await startControlPlane(node, around);
+    this.#api = api;
+    const nodes = this.#withRole("speaker");
+    await allDone(nodes.map(({ name }) => this.#registerNode(name)));
+    for (const speaker of nodes) this.#speakers.set(speaker.name, startSpeaker(speaker, around));
+    const proxied = nodes.map(({ name }) => ({ name, namespace: namespaces.of(name) }));
+    this.#proxy = new KubeProxy(api, proxied, (problem) => report.line(`  note  ${problem}`)).run(
+      AbortSignal.any([signal, this.#ending.signal]),
+    );
+  }
+
+  /** What the kubelet of a node would do. */
+  async #registerNode(name: string): Promise<void> {
+    const addresses = [this.addressOf(name, 4), this.addressOf(name, 6)];
+    await this.api.apply(nodeObject(name, addresses));
+    await this.api.patchStatus({ kind: "Node", name }, nodeStatus(name, addresses));
+  }
+}
+
+/** @returns never: for `??`. */
+function missing(what: string): never {
+  throw new LabCheckError(what);
+}

@@ -1,0 +1,135 @@
+import { execFileSync } from "node:child_process";
+import type { LabNode, Topology } from "./clab.ts";
+import { allDone, run } from "./command.ts";
+import { belongsTo, managementNamespaceOf, namespaceOf } from "./names.ts";
+
+/** Off everywhere, because lab addresses must work at once and traffic comes back on other paths than it left. */
+const SYSCTLS: Readonly<Record<string, string>> = {
+  "net.ipv6.conf.all.accept_dad": "0",
+  "net.ipv6.conf.default.accept_dad": "0",
+  "net.ipv6.conf.all.accept_ra": "0",
+  "net.ipv6.conf.default.accept_ra": "0",
+  "net.ipv4.conf.all.rp_filter": "0",
+  "net.ipv4.conf.default.rp_filter": "0",
+};
+
+/** The command line that runs a program in a network namespace, as the very process that is started. */
+export function inNamespace(namespace: string, argv: readonly string[]): readonly string[] {
+  // Not `ip netns exec`: that one mounts /sys anew for each command.
+  return ["nsenter", `--net=/run/netns/${namespace}`, "--", ...argv];
+}
+
+/** The network namespaces of one run of a topology, from nothing to nothing. */
+export class Namespaces {
+  readonly run: string;
+  readonly #topology: Topology;
+
+  constructor(runName: string, topology: Topology) {
+    this.run = runName;
+    this.#topology = topology;
+  }
+
+  /** Makes namespaces, links and bridges, then runs every node's `exec` lines, in order within a node. */
+  async up(): Promise<void> {
+    const { nodes } = this.#topology;
+    const management = managementNamespaceOf(this.run);
+    await run(["ip", "-batch", "-"], {
+      input: batch([...nodes.map((n) => this.of(n.name)), management].map((n) => `netns add ${n}`)),
+    });
+    await allDone(nodes.map((node) => this.#setSysctls(node)));
+    await run(["ip", "-batch", "-"], { input: batch(this.#links(management)) });
+    await allDone([...nodes.map((node) => this.#configure(node)), this.#upManagement(management)]);
+  }
+
+  /** The namespace of a node. */
+  of(node: string): string {
+    return namespaceOf(this.run, node);
+  }
+
+  /** Kills what still runs in this run's namespaces and removes them. Synchronous, so that it works on the way out of a crash. */
+  removeAll(): void {
+    for (let round = 0; round < 3; round++) {
+      const left = listNamespaces().filter((name) => belongsTo(this.run, name));
+      if (left.length === 0) return;
+      for (const name of left) {
+        for (const pid of pidsIn(name)) killQuietly(pid);
+        quietly(() => execFileSync("ip", ["netns", "del", name], { stdio: "ignore" }));
+      }
+    }
+  }
+
+  async #setSysctls(node: LabNode): Promise<void> {
+    const settings = Object.entries({ ...SYSCTLS, ...node.sysctls }).map(([key, value]) => `${key}=${value}`);
+    await run(inNamespace(this.of(node.name), ["sysctl", "-q", "-w", ...settings]));
+  }
+
+  async #upManagement(namespace: string): Promise<void> {
+    const ports = this.#topology.nodes.filter((node) => node.management !== undefined).map((_, i) => `port${i}`);
+    const lines = ["link add mgmt type bridge mcast_snooping 0", "link set mgmt up"];
+    lines.push(...ports.map((port) => `link set ${port} master mgmt up`));
+    await run(["ip", "-n", namespace, "-batch", "-"], { input: batch(lines) });
+  }
+
+  #links(management: string): readonly string[] {
+    const { links, nodes } = this.#topology;
+    const veth = (a: readonly [string, string], b: readonly [string, string]): string =>
+      `link add ${a[0]} netns ${a[1]} type veth peer name ${b[0]} netns ${b[1]}`;
+    const data = links.map(([a, b]) => veth([a.port, this.of(a.node)], [b.port, this.of(b.node)]));
+    const managed = nodes.filter((node) => node.management !== undefined);
+    return [...data, ...managed.map((node, i) => veth(["eth0", this.of(node.name)], [`port${i}`, management]))];
+  }
+
+  async #configure(node: LabNode): Promise<void> {
+    const namespace = this.of(node.name);
+    await run(["ip", "-n", namespace, "-batch", "-"], { input: batch(this.#basics(node)) });
+    for (const words of node.exec) await run(inNamespace(namespace, words));
+  }
+
+  #basics(node: LabNode): readonly string[] {
+    const ports = this.#topology.links.flat().filter((end) => end.node === node.name);
+    const lines = ["link set lo up", ...ports.map((end) => `link set ${end.port} up`)];
+    if (node.kind === "bridge") {
+      lines.push(`link add ${node.name} type bridge mcast_snooping 0`, `link set ${node.name} up`);
+      lines.push(...ports.map((end) => `link set ${end.port} master ${node.name}`));
+    }
+    if (node.management !== undefined) lines.push("link set eth0 up", `addr add ${node.management} dev eth0`);
+    return lines;
+  }
+}
+
+function batch(lines: readonly string[]): string {
+  return `${lines.join("\n")}\n`;
+}
+
+/** Every named network namespace of the machine. */
+export function listNamespaces(): readonly string[] {
+  const text = execFileSync("ip", ["netns", "list"], { encoding: "utf8" });
+  return text
+    .split("\n")
+    .flatMap((line) => line.split(" ").slice(0, 1))
+    .filter((name) => name !== "");
+}
+
+function pidsIn(namespace: string): readonly number[] {
+  let text = "";
+  quietly(() => {
+    text = execFileSync("ip", ["netns", "pids", namespace], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
+  });
+  return text
+    .split("\n")
+    .filter((line) => /^\d+$/.test(line))
+    .map(Number);
+}
+
+function killQuietly(pid: number): void {
+  quietly(() => process.kill(pid, "SIGKILL"));
+}
+
+/** For the way out: what is already gone need not be removed again. */
+function quietly(action: () => void): void {
+  try {
+    action();
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+  }
+}

@@ -1,0 +1,131 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { closeSync, openSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { LabCheckError } from "./errors.ts";
+
+export interface ProcessSpec {
+  readonly node: string;
+  readonly name: string;
+  /** The whole command line, namespace included. */
+  readonly argv: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** One long-running program of a lab. It can be started again after it ended; its log file goes on. */
+export class LabProcess {
+  readonly spec: ProcessSpec;
+  readonly logFile: string;
+  readonly #onDeath: (message: string) => void;
+  #child: ChildProcess | undefined;
+  #exited: Promise<void> = Promise.resolve();
+  #expected = false;
+
+  constructor(spec: ProcessSpec, logFile: string, onDeath: (message: string) => void) {
+    this.spec = spec;
+    this.logFile = logFile;
+    this.#onDeath = onDeath;
+  }
+
+  get title(): string {
+    return `${this.spec.node} ${this.spec.name}`;
+  }
+
+  get running(): boolean {
+    return this.#child !== undefined;
+  }
+
+  /** @throws LabCheckError when it runs already. */
+  start(): void {
+    if (this.#child !== undefined) throw new LabCheckError(`${this.title} runs already`);
+    const [program = "", ...args] = this.spec.argv;
+    const log = openSync(this.logFile, "a");
+    // Its own process group: Ctrl-C in the terminal goes to the runner alone, which then ends everything in order.
+    const child = spawn(program, args, {
+      detached: true,
+      stdio: ["ignore", log, log],
+      env: { ...process.env, ...this.spec.env },
+    });
+    closeSync(log);
+    this.#child = child;
+    this.#expected = false;
+    this.#exited = new Promise((resolve) => {
+      const ended = (how: string): void => {
+        this.#child = undefined;
+        if (!this.#expected) this.#onDeath(`${this.title} ended by itself (${how}), see ${this.logFile}`);
+        resolve();
+      };
+      child.once("exit", (code, signal) => ended(signal ?? `exit ${code}`));
+      child.once("error", (error) => ended(error.message));
+    });
+  }
+
+  /** Sends a signal that does not end it (SIGSTOP, SIGCONT). */
+  signal(signal: NodeJS.Signals): void {
+    this.#child?.kill(signal);
+  }
+
+  /** Ends it with `signal` and waits; after `within` milliseconds with SIGKILL. Returns whether the signal was enough. */
+  async stop(signal: NodeJS.Signals = "SIGTERM", within = 10_000): Promise<boolean> {
+    const child = this.#child;
+    if (child === undefined) return true;
+    this.#expected = true;
+    child.kill(signal);
+    let late = false;
+    const timer = setTimeout(() => {
+      late = true;
+      child.kill("SIGKILL");
+    }, within);
+    await this.#exited;
+    clearTimeout(timer);
+    return !late;
+  }
+
+  /** For the way out of a crash: no waiting. */
+  killNow(): void {
+    this.#expected = true;
+    this.#child?.kill("SIGKILL");
+  }
+
+  /** The last lines of its log. */
+  tail(lines: number): readonly string[] {
+    return readFileSync(this.logFile, "utf8").trimEnd().split("\n").slice(-lines);
+  }
+}
+
+/** All long-running programs of a run; knows which ended without being asked to. */
+export class Processes {
+  readonly #folder: string;
+  readonly #all: LabProcess[] = [];
+  readonly #deaths: string[] = [];
+
+  constructor(logFolder: string) {
+    this.#folder = logFolder;
+  }
+
+  get all(): readonly LabProcess[] {
+    return this.#all;
+  }
+
+  /** What ended by itself, in words. */
+  get deaths(): readonly string[] {
+    return this.#deaths;
+  }
+
+  start(spec: ProcessSpec): LabProcess {
+    const log = join(this.#folder, `${spec.node}-${spec.name}.log`);
+    const started = new LabProcess(spec, log, (message) => this.#deaths.push(message));
+    this.#all.push(started);
+    started.start();
+    return started;
+  }
+
+  /** Asks all to end and waits for them, the youngest first so that nobody loses what it depends on. */
+  async stopAll(): Promise<void> {
+    for (const process of this.#all) process.signal("SIGCONT");
+    await Promise.all(this.#all.toReversed().map((process) => process.stop("SIGTERM", 2000)));
+  }
+
+  killAllNow(): void {
+    for (const process of this.#all) process.killNow();
+  }
+}

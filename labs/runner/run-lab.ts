@@ -1,0 +1,243 @@
+import { randomBytes } from "node:crypto";
+import {
+  accessSync,
+  chmodSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { delimiter, dirname, join, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { CodedError, ConfigError } from "../../src/wire/errors.ts";
+import { clabFile, listLabs, noteFile } from "./catalogue.ts";
+import { parseClab, type Topology } from "./clab.ts";
+import { kubeconfigOf } from "./control-plane.ts";
+import { InterruptedError, LabCheckError, LabConfigError } from "./errors.ts";
+import { at, isObject } from "./json.ts";
+import { Lab } from "./lab.ts";
+import { namespaceOf, runName } from "./names.ts";
+import { listNamespaces, Namespaces } from "./namespaces.ts";
+import { Processes } from "./processes.ts";
+import { Report, seconds } from "./report.ts";
+
+const LABS = dirname(import.meta.dirname);
+const ROOT = dirname(LABS);
+
+/** Where things are. */
+export const FOLDERS = { root: ROOT, labs: LABS, runs: join(ROOT, "dist/lab") } as const;
+
+const TAIL_LINES = 15;
+
+export interface RunOptions {
+  /** Leave the lab up after the check, until it is interrupted. */
+  readonly keep: boolean;
+  /** Where logs go and stay. */
+  readonly logs: string | undefined;
+  /** The built program. */
+  readonly herald: string;
+}
+
+/** Brings a lab up, checks it and takes it down again, whatever happens. Returns the exit code: 0 held, 1 did not, 2 bad lab file. */
+export async function runLab(name: string, options: RunOptions): Promise<number> {
+  const topology = loadTopology(name);
+  requireMachine(topology, options.herald);
+  const run = new LabRun(topology, options);
+  return await run.toTheEnd();
+}
+
+function loadTopology(name: string): Topology {
+  const file = clabFile(LABS, name);
+  const known = listLabs(LABS).map((lab) => lab.name);
+  if (!known.includes(name))
+    throw new LabConfigError(name, { problems: [`no such lab; there are: ${known.join(", ")}`] });
+  return parseClab(readFileSync(file, "utf8"), file);
+}
+
+/** Says what is missing before anything is made. */
+function requireMachine(topology: Topology, herald: string): void {
+  const problems: string[] = [];
+  if (process.getuid?.() !== 0) problems.push("network namespaces need root");
+  const programs = ["ip", "nsenter", "sysctl", "nft", "curl"];
+  if (topology.nodes.some((node) => node.role === "frr")) programs.push("vtysh");
+  const missing = programs.filter((program) => !isOnPath(program));
+  if (missing.length > 0) {
+    problems.push(`missing: ${missing.join(", ")}; apt-get install frr iproute2 nftables curl procps util-linux`);
+  }
+  if (topology.nodes.some((node) => node.role === "speaker") && !existsSync(herald))
+    problems.push(`${herald}: no such file`);
+  if (problems.length > 0) throw new LabConfigError("this machine cannot run the lab", { problems });
+}
+
+function isOnPath(program: string): boolean {
+  const folders = `${process.env["PATH"] ?? ""}${delimiter}/usr/sbin${delimiter}/sbin`.split(delimiter);
+  return folders.some((folder) => {
+    try {
+      accessSync(join(folder, program), constants.X_OK);
+      return true;
+    } catch (error) {
+      if (error instanceof Error && "code" in error) return false;
+      throw error;
+    }
+  });
+}
+
+/** One run from the first namespace to the last removed one. */
+class LabRun {
+  readonly #options: RunOptions;
+  readonly #topology: Topology;
+  readonly #run: string;
+  readonly #state: string;
+  readonly #logs: string;
+  readonly #namespaces: Namespaces;
+  readonly #processes: Processes;
+  readonly #report = new Report((line) => process.stderr.write(`${line}\n`));
+  readonly #interrupt = new AbortController();
+  #clean = false;
+
+  constructor(topology: Topology, options: RunOptions) {
+    this.#options = options;
+    this.#topology = topology;
+    this.#run = unusedRunName();
+    this.#state = mkdtempSync(join(tmpdir(), `${this.#run}-`));
+    // FRR's daemons run as their own user.
+    chmodSync(this.#state, 0o755);
+    this.#logs = options.logs === undefined ? join(FOLDERS.runs, this.#run) : resolve(options.logs);
+    mkdirSync(this.#logs, { recursive: true });
+    this.#namespaces = new Namespaces(this.#run, topology);
+    this.#processes = new Processes(this.#logs);
+  }
+
+  async toTheEnd(): Promise<number> {
+    const start = performance.now();
+    const forget = this.#catchSignals();
+    this.#report.line(`lab ${this.#topology.name}, run ${this.#run}, logs in ${this.#logs}`);
+    this.#writeNote();
+    const lab = this.#makeLab();
+    let failure: unknown;
+    try {
+      await this.#upAndCheck(lab);
+    } catch (error) {
+      failure = error;
+      this.#showFailure(error);
+    }
+    try {
+      if (this.#options.keep && !(failure instanceof InterruptedError)) await this.#wait();
+      await lab.down();
+    } finally {
+      this.#cleanUp();
+      forget();
+    }
+    const elsewhere = this.#options.logs !== undefined;
+    if (failure === undefined || elsewhere) rmSync(join(FOLDERS.runs, this.#run), { recursive: true, force: true });
+    const verdict = failure === undefined ? "passed" : "FAILED";
+    this.#report.line(`lab ${this.#topology.name} ${verdict} in ${seconds(performance.now() - start).trim()}`);
+    if (failure !== undefined && !(failure instanceof CodedError)) throw failure;
+    if (failure === undefined) return 0;
+    return failure instanceof ConfigError ? 2 : 1;
+  }
+
+  #makeLab(): Lab {
+    const paths = {
+      root: ROOT,
+      lab: join(LABS, this.#topology.name),
+      state: this.#state,
+      herald: resolve(this.#options.herald),
+    };
+    const ports = {
+      report: this.#report,
+      namespaces: this.#namespaces,
+      processes: this.#processes,
+      signal: this.#interrupt.signal,
+    };
+    return new Lab(this.#topology, paths, ports);
+  }
+
+  async #upAndCheck(lab: Lab): Promise<void> {
+    const file = join(lab.paths.lab, "check.ts");
+    const module: unknown = await import(pathToFileURL(file).href);
+    const check = isObject(module) ? at({ ...module }, "check") : undefined;
+    if (typeof check !== "function") throw new LabConfigError(file, { problems: ["exports no function check(lab)"] });
+    await lab.up();
+    await check(lab);
+    const [death] = this.#processes.deaths;
+    if (death !== undefined) throw new LabCheckError(death);
+  }
+
+  /** Ctrl-C ends the lab in order; so does a second one, only sooner. */
+  #catchSignals(): () => void {
+    const onSignal = (): void => {
+      if (this.#interrupt.signal.aborted) process.exit(1);
+      this.#interrupt.abort();
+    };
+    const onCrash = (error: unknown): void => {
+      process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+      process.exit(1);
+    };
+    const onExit = (): void => this.#cleanUp();
+    const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+    for (const signal of signals) process.on(signal, onSignal);
+    process.on("uncaughtException", onCrash).on("unhandledRejection", onCrash).on("exit", onExit);
+    return () => {
+      for (const signal of signals) process.off(signal, onSignal);
+      process.off("uncaughtException", onCrash).off("unhandledRejection", onCrash).off("exit", onExit);
+    };
+  }
+
+  /** Synchronous: the last thing that runs, also when the process is on its way out. */
+  #cleanUp(): void {
+    if (this.#clean) return;
+    this.#clean = true;
+    this.#processes.killAllNow();
+    this.#namespaces.removeAll();
+    rmSync(this.#state, { recursive: true, force: true });
+    rmSync(noteFile(FOLDERS.runs, this.#run), { force: true });
+  }
+
+  #writeNote(): void {
+    const file = noteFile(FOLDERS.runs, this.#run);
+    mkdirSync(dirname(file), { recursive: true });
+    const note = { lab: this.#topology.name, run: this.#run, pid: process.pid, state: this.#state };
+    writeFileSync(file, `${JSON.stringify(note)}\n`);
+  }
+
+  async #wait(): Promise<void> {
+    const { name, nodes } = this.#topology;
+    const [first] = nodes;
+    this.#report.line(`the lab is up until Ctrl-C
+  npm run lab -- ${name} --shell ${first?.name ?? "NODE"}        a shell on a node
+  ip netns exec ${namespaceOf(this.#run, first?.name ?? "NODE")} ip route
+  KUBECONFIG=${kubeconfigOf(this.#state)} works on nodes with a management address`);
+    const { signal } = this.#interrupt;
+    if (signal.aborted) return;
+    // The programs of the lab keep this process alive meanwhile.
+    await new Promise<void>((wake) => signal.addEventListener("abort", () => wake(), { once: true }));
+  }
+
+  #showFailure(error: unknown): void {
+    if (error instanceof InterruptedError) {
+      this.#report.line("interrupted");
+      return;
+    }
+    this.#report.line(error instanceof Error ? error.message : String(error));
+    const dead = this.#processes.all.filter((p) => !p.running);
+    const telling = this.#processes.all.filter((p) =>
+      ["controller", "speaker", "apiserver", "bgpd"].includes(p.spec.name),
+    );
+    for (const process of new Set([...dead, ...telling])) {
+      this.#report.line(`--- ${process.title}, last lines of ${process.logFile}`);
+      for (const line of process.tail(TAIL_LINES)) this.#report.line(`    ${line.slice(0, 400)}`);
+    }
+  }
+}
+
+function unusedRunName(): string {
+  for (;;) {
+    const candidate = runName(randomBytes(2));
+    if (!listNamespaces().some((name) => name.startsWith(`${candidate}-`))) return candidate;
+  }
+}
