@@ -1,0 +1,129 @@
+import type { NodeName, Peer, PeerName, ServiceKey } from "../api/config.ts";
+import type { Service } from "../api/core.ts";
+import type { EndpointSummary } from "../api/endpoints.ts";
+import { anySelectorMatches } from "../api/label-selector.ts";
+import { type BgpGroup, decideBgp, prepareBgpGroup } from "./bgp-decision.ts";
+import { type AdvertisementSet, type ClusterContext, type ClusterInput, prepareCluster } from "./cluster-context.ts";
+import { type Layer2Announcement, type Layer2Group, layer2Refusal, prepareLayer2Group } from "./layer2-decision.ts";
+import type { Protocol, Refusal, RefusalCause } from "./refusal.ts";
+import type { PrefixAnnouncement } from "./route.ts";
+import { type Survey, type Surveyed, surveyService } from "./service-survey.ts";
+
+/** What one node decides with. */
+export interface NodeInput extends ClusterInput {
+  readonly nodeName: NodeName;
+  /** This node's layer-2 interfaces; undefined does not judge them. */
+  readonly interfaces?: ReadonlySet<string> | undefined;
+}
+
+/** Everything about one node that no Service changes. Make a new one when config, nodes, members or interfaces change. */
+export interface NodeContext {
+  readonly cluster: ClusterContext;
+  readonly name: NodeName;
+  readonly interfaces: ReadonlySet<string> | undefined;
+  /** The sessions of this node (rule 4.6), in name order. */
+  readonly peers: readonly Peer[];
+  /** Memo: Services with the same advertisements are decided alike but for their endpoints. */
+  readonly groups: Map<AdvertisementSet, NodeGroup>;
+}
+
+interface NodeGroup {
+  readonly bgp: BgpGroup;
+  readonly layer2: Layer2Group;
+}
+
+/** What one node does with one Service. Each of its addresses is, per protocol, announced or refused: never both, never neither. */
+export interface Decision {
+  readonly key: ServiceKey;
+  readonly bgp: readonly PrefixAnnouncement[];
+  readonly layer2: readonly Layer2Announcement[];
+  readonly refusals: readonly Refusal[];
+}
+
+/** Works out everything that no Service changes. */
+export function prepareNode(input: NodeInput): NodeContext {
+  return nodeContext(prepareCluster(input), input.nodeName, input.interfaces);
+}
+
+/** One node's view of a cluster that several share. */
+export function nodeContext(
+  cluster: ClusterContext,
+  name: NodeName,
+  interfaces?: ReadonlySet<string> | undefined,
+): NodeContext {
+  const labels = cluster.nodes.get(name)?.labels;
+  const runs = (peer: Peer): boolean => labels !== undefined && anySelectorMatches(peer.nodeSelectors, labels);
+  return { cluster, name, interfaces, peers: [...cluster.config.peers.values()].filter(runs), groups: new Map() };
+}
+
+/** Decides one Service on this node; microseconds, so that an endpoint change is one UPDATE at once. */
+export function decideService(cx: NodeContext, service: Service, endpoints: EndpointSummary): Decision {
+  return decideSurvey(cx, surveyService(cx.cluster, service, endpoints));
+}
+
+/** The node's part of a decision; the survey is the same for all nodes. */
+export function decideSurvey(cx: NodeContext, survey: Survey): Decision {
+  switch (survey.type) {
+    case "out-of-scope":
+      return { key: survey.key, bgp: [], layer2: [], refusals: [] };
+    case "gated":
+      return {
+        key: survey.key,
+        bgp: [],
+        layer2: [],
+        refusals: survey.ips.flatMap((ip) => bothRefused(survey.key, ip, survey.cause)),
+      };
+    case "surveyed":
+      return decideAddresses(cx, survey);
+  }
+}
+
+function decideAddresses(cx: NodeContext, survey: Surveyed): Decision {
+  const { key } = survey;
+  const group = groupOf(cx, survey.advertisements);
+  const notAnswering = layer2Refusal(group.layer2, survey, {
+    cluster: cx.cluster,
+    node: cx.name,
+    interfaces: cx.interfaces,
+  });
+  const bgp: PrefixAnnouncement[] = [];
+  const layer2: Layer2Announcement[] = [];
+  const refusals: Refusal[] = [];
+  for (const address of survey.addresses) {
+    const { ip, text } = address;
+    const routes = decideBgp(group.bgp, survey, address, cx.name);
+    if ("reason" in routes) refusals.push(refusal(key, text, "bgp", routes));
+    else bgp.push(...routes);
+    if (notAnswering !== undefined) refusals.push(refusal(key, text, "layer2", notAnswering));
+    else
+      layer2.push({
+        service: key,
+        ip,
+        interfaces: group.layer2.interfaces,
+        advertisements: group.layer2.advertisements,
+      });
+  }
+  return { key, bgp, layer2, refusals };
+}
+
+function groupOf(cx: NodeContext, set: AdvertisementSet): NodeGroup {
+  const known = cx.groups.get(set);
+  if (known !== undefined) return known;
+  const node = cx.cluster.nodes.get(cx.name);
+  const group = { bgp: prepareBgpGroup(set, node, cx), layer2: prepareLayer2Group(set, node, cx.name) };
+  cx.groups.set(set, group);
+  return group;
+}
+
+function bothRefused(service: ServiceKey, ip: string | undefined, cause: RefusalCause): readonly Refusal[] {
+  return [refusal(service, ip, "bgp", cause), refusal(service, ip, "layer2", cause)];
+}
+
+function refusal(service: ServiceKey, ip: string | undefined, protocol: Protocol, cause: RefusalCause): Refusal {
+  return { service, ip, protocol, cause };
+}
+
+/** The names of the sessions that run on a node. */
+export function peerNames(cx: NodeContext): readonly PeerName[] {
+  return cx.peers.map((peer) => peer.name);
+}

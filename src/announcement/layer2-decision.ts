@@ -1,0 +1,78 @@
+import type { L2Advertisement, NodeName, ServiceKey } from "../api/config.ts";
+import type { IpAddress } from "../net/ip-address.ts";
+import { type AdvertisementSet, type ClusterContext, type NodeFacts, selectsNode } from "./cluster-context.ts";
+import type { RefusalCause } from "./refusal.ts";
+import type { Surveyed } from "./service-survey.ts";
+
+/** An address this node answers for on its LANs. */
+export interface Layer2Announcement {
+  readonly service: ServiceKey;
+  readonly ip: IpAddress;
+  /** Sorted names; empty answers on every interface. */
+  readonly interfaces: readonly string[];
+  /** The L2Advertisements this comes from, in name order. */
+  readonly advertisements: readonly string[];
+}
+
+/** What one node does at layer 2 with every Service that matches the same advertisements. */
+export interface Layer2Group {
+  readonly notCovered: RefusalCause | undefined;
+  /** The first advertisement that selects Services, which a shared address must not meet. */
+  readonly selective: L2Advertisement | undefined;
+  readonly interfaces: readonly string[];
+  readonly advertisements: readonly string[];
+}
+
+/** Decides what does not depend on the single Service. */
+export function prepareLayer2Group(set: AdvertisementSet, node: NodeFacts | undefined, name: NodeName): Layer2Group {
+  const covering = node === undefined ? [] : set.layer2.filter((ad) => selectsNode(ad, node));
+  const everywhere = covering.some((ad) => ad.interfaces.length === 0);
+  return {
+    notCovered: covering.length > 0 ? undefined : notCoveredCause(set, node, name),
+    selective: set.layer2.find((ad) => ad.serviceSelectors.length > 0),
+    interfaces: everywhere ? [] : [...new Set(covering.flatMap((ad) => ad.interfaces))].sort(),
+    advertisements: covering.map((ad) => ad.name),
+  };
+}
+
+/** Where rules 6.1 to 6.4 are decided. `interfaces` undefined means they are not known, so nothing is missing. */
+export interface Layer2Place {
+  readonly cluster: ClusterContext;
+  readonly node: NodeName;
+  readonly interfaces: ReadonlySet<string> | undefined;
+}
+
+/** The first reason in the order of rule 6.3 that keeps this node from answering; undefined when it answers. */
+export function layer2Refusal(group: Layer2Group, survey: Surveyed, place: Layer2Place): RefusalCause | undefined {
+  if (!survey.endpoints.any) return { reason: "no-endpoint" };
+  if (survey.sharesAddress && group.selective !== undefined) {
+    return { reason: "shared-ip-with-service-selector", advertisement: group.selective.name };
+  }
+  if (group.notCovered !== undefined) return group.notCovered;
+  if (survey.winner !== place.node) return notElectedCause(survey, place);
+  const missing = place.interfaces !== undefined && !group.interfaces.some((name) => place.interfaces?.has(name));
+  if (group.interfaces.length > 0 && missing) {
+    return { reason: "interface-missing", node: place.node, interfaces: group.interfaces };
+  }
+  return undefined;
+}
+
+/** MetalLB says notOwner to all of these; what keeps this very node out says more than who won. */
+function notElectedCause(survey: Surveyed, { cluster, node }: Layer2Place): RefusalCause {
+  const ineligible = cluster.nodes.get(node)?.ineligible;
+  if (ineligible !== undefined) return ineligible;
+  if (survey.local && !survey.endpoints.nodes.has(node)) return { reason: "no-local-endpoint", node };
+  if (survey.winner === undefined) return { reason: "no-candidate-node", node };
+  const { scores } = survey.advertisements;
+  const score = (name: NodeName): number => scores.get(name) ?? 0;
+  return { reason: "lost-election", node, winner: survey.winner, scores: [score(node), score(survey.winner)] };
+}
+
+function notCoveredCause({ of }: AdvertisementSet, node: NodeFacts | undefined, name: NodeName): RefusalCause {
+  const pool = of.pool.name;
+  if (of.layer2.length === 0) return { reason: "no-matching-advertisement", node: name, pool, exist: false };
+  const selected = node !== undefined && of.layer2.some((ad) => selectsNode(ad, node));
+  return selected
+    ? { reason: "no-matching-advertisement", node: name, pool, exist: true }
+    : { reason: "node-not-selected", node: name, pool };
+}

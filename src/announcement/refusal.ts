@@ -1,0 +1,123 @@
+import type { NodeName, PeerName, PoolName, ServiceKey } from "../api/config.ts";
+import type { Family } from "../net/ip-address.ts";
+
+/** The two ways to tell the world about an address. */
+export type Protocol = "bgp" | "layer2";
+
+/** The label that keeps a node out of every announcement. */
+export const EXCLUDE_LABEL = "node.kubernetes.io/exclude-from-external-load-balancers";
+
+/** Most communities one route can carry: 63 of four octets fit an attribute without the extended length. */
+export const MOST_COMMUNITIES = 63;
+
+/** Why an address is not announced, with the objects that decide it. The names are the API: logs, metrics and status show them. */
+export type RefusalCause =
+  | { readonly reason: "no-address" }
+  | { readonly reason: "invalid-address"; readonly entry: string; readonly index: number }
+  | { readonly reason: "address-not-in-pool"; readonly addresses: readonly string[] }
+  | { readonly reason: "node-not-selected"; readonly node: NodeName; readonly pool: PoolName }
+  | {
+      readonly reason: "no-matching-advertisement";
+      readonly node: NodeName;
+      readonly pool: PoolName;
+      readonly exist: boolean;
+    }
+  | { readonly reason: "conflicting-local-pref"; readonly advertisements: readonly [LocalPrefOf, LocalPrefOf] }
+  | { readonly reason: "network-unavailable"; readonly node: NodeName }
+  | { readonly reason: "node-excluded"; readonly node: NodeName }
+  | { readonly reason: "no-local-endpoint"; readonly node: NodeName }
+  | { readonly reason: "no-endpoint" }
+  | { readonly reason: "no-matching-peer"; readonly node: NodeName; readonly advertisements: readonly string[] }
+  | {
+      readonly reason: "family-not-carried";
+      readonly node: NodeName;
+      readonly family: Family;
+      readonly peers: readonly PeerName[];
+    }
+  | { readonly reason: "too-many-communities"; readonly advertisements: readonly string[]; readonly count: number }
+  | { readonly reason: "shared-ip-with-service-selector"; readonly advertisement: string }
+  | { readonly reason: "no-candidate-node"; readonly node: NodeName }
+  | {
+      readonly reason: "lost-election";
+      readonly node: NodeName;
+      readonly winner: NodeName;
+      /** What spec.preferredNodeSelectors give the node and the winner. */
+      readonly scores: readonly [number, number];
+    }
+  | { readonly reason: "interface-missing"; readonly node: NodeName; readonly interfaces: readonly string[] };
+
+export interface LocalPrefOf {
+  readonly name: string;
+  readonly localPref: number | undefined;
+}
+
+export type RefusalReason = RefusalCause["reason"];
+
+/** One address that one node does not announce by one protocol. `ip` is undefined when the Service has none. */
+export interface Refusal {
+  readonly service: ServiceKey;
+  readonly ip: string | undefined;
+  readonly protocol: Protocol;
+  readonly cause: RefusalCause;
+}
+
+/** The refusal in words that name the object and the field to look at. */
+export function formatRefusal(refusal: Refusal): string {
+  return formatCause(refusal.cause, refusal);
+}
+
+type Subject = Pick<Refusal, "service" | "protocol">;
+type CauseOf<Reason extends RefusalReason> = Extract<RefusalCause, { readonly reason: Reason }>;
+
+const MESSAGES: { readonly [Reason in RefusalReason]: (cause: CauseOf<Reason>, about: Subject) => string } = {
+  "no-address": (_, { service }) => `Service ${service} has no address in status.loadBalancer.ingress`,
+  "invalid-address": ({ entry, index }, { service }) =>
+    `Service ${service} status.loadBalancer.ingress[${index}]: ${entry} is no IP address`,
+  "address-not-in-pool": ({ addresses }, { service }) =>
+    `no single IPAddressPool's spec.addresses hold ${addresses.join(" and ")} of Service ${service}`,
+  "node-not-selected": ({ node, pool }, { protocol }) =>
+    `no ${kindOf(protocol)} of IPAddressPool ${pool} selects Node ${node} by spec.nodeSelectors`,
+  "no-matching-advertisement": ({ node, pool, exist }, { service, protocol }) =>
+    exist
+      ? `no ${kindOf(protocol)} of IPAddressPool ${pool} that selects Node ${node} matches the labels of Service ${service} by spec.serviceSelectors`
+      : `no ${kindOf(protocol)} selects IPAddressPool ${pool} by spec.ipAddressPools or spec.ipAddressPoolSelectors`,
+  "conflicting-local-pref": ({ advertisements: [a, b] }, { service }) =>
+    `BGPAdvertisements ${a.name} (spec.localPref ${a.localPref ?? "unset"}) and ${b.name} (spec.localPref ${b.localPref ?? "unset"}) contradict each other for Service ${service}`,
+  "network-unavailable": ({ node }) => `Node ${node} has status.conditions NetworkUnavailable=True`,
+  "node-excluded": ({ node }) => `Node ${node} has the label ${EXCLUDE_LABEL}`,
+  "no-local-endpoint": ({ node }, { service }) =>
+    `Service ${service} has spec.externalTrafficPolicy Local and no usable endpoint on Node ${node}`,
+  "no-endpoint": (_, { service }) => `no EndpointSlice of Service ${service} has a usable endpoint`,
+  "no-matching-peer": ({ node, advertisements }) =>
+    `no BGPPeer that runs on Node ${node} is in spec.peers of ${named("BGPAdvertisement", advertisements)}`,
+  "family-not-carried": ({ node, family, peers }) =>
+    `no session of Node ${node} carries IPv${family}: set spec.dualStackAddressFamily of ${named("BGPPeer", peers)}, or add a BGPPeer with an IPv${family} spec.peerAddress`,
+  "too-many-communities": ({ advertisements, count }) =>
+    `${count} communities in spec.communities of ${named("BGPAdvertisement", advertisements)} meet on one route, which takes ${MOST_COMMUNITIES}`,
+  "shared-ip-with-service-selector": ({ advertisement }, { service }) =>
+    `Service ${service} has the annotation metallb.io/allow-shared-ip and L2Advertisement ${advertisement} has spec.serviceSelectors: they exclude each other`,
+  "no-candidate-node": ({ node }, { service }) =>
+    `no node can answer for Service ${service}: Node ${node} is not among the speakers, and no other node qualifies`,
+  "lost-election": ({ node, winner, scores: [own, best] }, { service }) =>
+    own === best
+      ? `Node ${winner} answers for Service ${service}: its digest with the address comes before that of Node ${node}`
+      : `Node ${winner} answers for Service ${service}: spec.preferredNodeSelectors give it ${best} and Node ${node} ${own}`,
+  "interface-missing": ({ node, interfaces }) =>
+    `Node ${node} has none of the interfaces that spec.interfaces of the L2Advertisements name: ${interfaces.join(", ")}`,
+};
+
+/** Every reason there is, for documentation and for tests that want all of them. */
+export const REFUSAL_REASONS: readonly string[] = Object.keys(MESSAGES);
+
+function formatCause<Reason extends RefusalReason>(cause: CauseOf<Reason>, about: Subject): string {
+  const message: (cause: CauseOf<Reason>, about: Subject) => string = MESSAGES[cause.reason];
+  return message(cause, about);
+}
+
+function kindOf(protocol: Protocol): string {
+  return protocol === "bgp" ? "BGPAdvertisement" : "L2Advertisement";
+}
+
+function named(kind: string, names: readonly string[]): string {
+  return `${kind}${names.length === 1 ? "" : "s"} ${names.join(", ")}`;
+}

@@ -1,0 +1,187 @@
+import type { PeerName, ServiceKey } from "../api/config.ts";
+import type { Community, LargeCommunity } from "../net/community.ts";
+import { comparePrefixes, type IpPrefix } from "../net/ip-prefix.ts";
+import type { Decision } from "./decision.ts";
+import { communitiesFit, mergeAttributes, type PrefixAnnouncement, type RouteAttributes } from "./route.ts";
+
+/** One prefix that one peer is to have from this node, whoever wants it. */
+export interface AnnouncedRoute {
+  readonly peer: PeerName;
+  readonly prefix: IpPrefix;
+  readonly localPref: number | undefined;
+  readonly communities: readonly Community[];
+  readonly largeCommunities: readonly LargeCommunity[];
+  /** In name order. */
+  readonly advertisements: readonly string[];
+  /** The Services that keep it up, in name order. */
+  readonly services: readonly ServiceKey[];
+}
+
+/** What a peer has to be told: the route as it is now, or undefined where it is withdrawn. */
+export interface RouteChange {
+  readonly peer: PeerName;
+  readonly prefix: IpPrefix;
+  readonly route: AnnouncedRoute | undefined;
+}
+
+/** A route that is held back: Services that are fine alone bring more communities together than it can carry. */
+export interface RouteProblem {
+  readonly reason: "too-many-communities";
+  readonly peer: PeerName;
+  readonly prefix: IpPrefix;
+  readonly attributes: RouteAttributes;
+  readonly announcements: readonly PrefixAnnouncement[];
+}
+
+/** What several Services put on one prefix towards one peer. */
+class Entry {
+  readonly peer: PeerName;
+  readonly prefix: IpPrefix;
+  readonly announcements = new Set<PrefixAnnouncement>();
+  /** What the peer was told last. */
+  attributes: RouteAttributes | undefined;
+  /** How many announcements bring these very attributes: an aggregate over 10,000 Services merges a handful. */
+  readonly #uses = new Map<RouteAttributes, number>();
+
+  constructor({ peer, prefix }: PrefixAnnouncement) {
+    this.peer = peer;
+    this.prefix = prefix;
+  }
+
+  add(announcement: PrefixAnnouncement): void {
+    this.announcements.add(announcement);
+    this.#uses.set(announcement.attributes, (this.#uses.get(announcement.attributes) ?? 0) + 1);
+  }
+
+  remove(announcement: PrefixAnnouncement): void {
+    this.announcements.delete(announcement);
+    const left = (this.#uses.get(announcement.attributes) ?? 0) - 1;
+    if (left > 0) this.#uses.set(announcement.attributes, left);
+    else this.#uses.delete(announcement.attributes);
+  }
+
+  /** All together; undefined when there is nothing. */
+  merged(): RouteAttributes | undefined {
+    return this.#uses.size === 0 ? undefined : mergeAttributes([...this.#uses.keys()]);
+  }
+}
+
+/**
+ * The routes of one node, kept up as Services are decided again one by one (rules 4.3 and 4.4). The order of calls does
+ * not matter: the same decisions give the same table.
+ */
+export class RouteTable {
+  readonly #entries = new Map<string, Entry>();
+  readonly #byService = new Map<ServiceKey, readonly PrefixAnnouncement[]>();
+
+  /** Takes a Service's newest decision in place of its last. Returns what peers have to be told: nothing, mostly. */
+  put(decision: Decision): readonly RouteChange[] {
+    const touched = this.#clear(decision.key);
+    for (const announcement of decision.bgp) {
+      const entry = this.#entryOf(announcement);
+      entry.add(announcement);
+      touched.add(entry);
+    }
+    if (decision.bgp.length > 0) this.#byService.set(decision.key, decision.bgp);
+    return this.#settle(touched);
+  }
+
+  /** Forgets a Service. An aggregate stays while any other Service is on it. */
+  remove(service: ServiceKey): readonly RouteChange[] {
+    return this.#settle(this.#clear(service));
+  }
+
+  /** Every route, by peer and then by prefix. */
+  routes(): readonly AnnouncedRoute[] {
+    const carried = [...this.#entries.values()].flatMap((entry) => routeOf(entry) ?? []);
+    return carried.sort(compareRoutes);
+  }
+
+  /** The routes one peer is to have: what a session sends when it comes up. */
+  routesOf(peer: PeerName): readonly AnnouncedRoute[] {
+    return this.routes().filter((route) => route.peer === peer);
+  }
+
+  /** The routes that are held back, by peer and then by prefix. */
+  problems(): readonly RouteProblem[] {
+    return [...this.#entries.values()].flatMap((entry) => problemOf(entry) ?? []).sort(compareRoutes);
+  }
+
+  #clear(service: ServiceKey): Set<Entry> {
+    const touched = new Set<Entry>();
+    for (const announcement of this.#byService.get(service) ?? []) {
+      const entry = this.#entryOf(announcement);
+      entry.remove(announcement);
+      touched.add(entry);
+    }
+    this.#byService.delete(service);
+    return touched;
+  }
+
+  #entryOf(announcement: PrefixAnnouncement): Entry {
+    const key = `${announcement.peer} ${announcement.prefix}`;
+    let entry = this.#entries.get(key);
+    if (entry === undefined) {
+      entry = new Entry(announcement);
+      this.#entries.set(key, entry);
+    }
+    return entry;
+  }
+
+  #settle(touched: Iterable<Entry>): readonly RouteChange[] {
+    const changes: RouteChange[] = [];
+    for (const entry of touched) {
+      const merged = entry.merged();
+      const before = entry.attributes;
+      entry.attributes = merged !== undefined && communitiesFit(merged) ? merged : undefined;
+      if (entry.announcements.size === 0) this.#entries.delete(`${entry.peer} ${entry.prefix}`);
+      if (sameOnTheWire(before, entry.attributes)) continue;
+      changes.push({ peer: entry.peer, prefix: entry.prefix, route: routeOf(entry) });
+    }
+    return changes.sort(compareRoutes);
+  }
+}
+
+/** All decisions of a node at once: the same as putting them into an empty table. */
+export function combineRoutes(decisions: Iterable<Decision>): {
+  readonly routes: readonly AnnouncedRoute[];
+  readonly problems: readonly RouteProblem[];
+} {
+  const table = new RouteTable();
+  for (const decision of decisions) table.put(decision);
+  return { routes: table.routes(), problems: table.problems() };
+}
+
+function routeOf(entry: Entry): AnnouncedRoute | undefined {
+  const { peer, prefix, attributes } = entry;
+  if (attributes === undefined) return undefined;
+  return { peer, prefix, ...attributes, services: servicesOf(entry) };
+}
+
+function servicesOf({ announcements }: Entry): readonly ServiceKey[] {
+  return [...new Set([...announcements].map((announcement) => announcement.service))].sort();
+}
+
+function problemOf(entry: Entry): RouteProblem | undefined {
+  const attributes = entry.attributes === undefined ? entry.merged() : undefined;
+  if (attributes === undefined) return undefined;
+  const { peer, prefix, announcements } = entry;
+  return { reason: "too-many-communities", peer, prefix, attributes, announcements: [...announcements] };
+}
+
+/** Which advertisement a value comes from is nothing a peer is told. */
+function sameOnTheWire(a: RouteAttributes | undefined, b: RouteAttributes | undefined): boolean {
+  if (a === undefined || b === undefined || a === b) return a === b;
+  return wireText(a) === wireText(b);
+}
+
+function wireText({ localPref, communities, largeCommunities }: RouteAttributes): string {
+  return JSON.stringify([localPref, communities, largeCommunities]);
+}
+
+type Place = { readonly peer: PeerName; readonly prefix: IpPrefix };
+
+function compareRoutes(a: Place, b: Place): number {
+  if (a.peer !== b.peer) return a.peer < b.peer ? -1 : 1;
+  return comparePrefixes(a.prefix, b.prefix);
+}

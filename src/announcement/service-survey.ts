@@ -1,0 +1,127 @@
+import { ALLOW_SHARED_IP, serviceAnnotation } from "../api/annotations.ts";
+import type { NodeName, ServiceKey } from "../api/config.ts";
+import type { Ingress, Service } from "../api/core.ts";
+import type { EndpointSummary } from "../api/endpoints.ts";
+import { keyOfService } from "../api/service-addresses.ts";
+import { type Candidate, elect } from "../layer2/election.ts";
+import { compareAddresses, type IpAddress, parseIpAddress } from "../net/ip-address.ts";
+import { IpPrefix } from "../net/ip-prefix.ts";
+import { type AdvertisementSet, advertisementSet, type ClusterContext } from "./cluster-context.ts";
+import type { RefusalCause } from "./refusal.ts";
+
+/** What a Service looks like from every node alike: the common gate of rule 4.1 and the election of rule 6.2. */
+export type Survey = OutOfScope | Gated | Surveyed;
+
+/** Not a LoadBalancer, or of another class: nobody's refusal. */
+export interface OutOfScope {
+  readonly type: "out-of-scope";
+  readonly key: ServiceKey;
+}
+
+/** Refused on every node, by both protocols. */
+export interface Gated {
+  readonly type: "gated";
+  readonly key: ServiceKey;
+  readonly ips: readonly (string | undefined)[];
+  readonly cause: RefusalCause;
+}
+
+export interface Surveyed {
+  readonly type: "surveyed";
+  readonly key: ServiceKey;
+  /** Each once, IPv4 first. */
+  readonly addresses: readonly SurveyedAddress[];
+  readonly advertisements: AdvertisementSet;
+  readonly endpoints: EndpointSummary;
+  readonly local: boolean;
+  readonly sharesAddress: boolean;
+  /** Who answers by layer 2 on the LAN; undefined when no node can. */
+  readonly winner: NodeName | undefined;
+}
+
+/** An address and the prefixes it was masked to so far, shared between nodes and peers. */
+export interface SurveyedAddress {
+  readonly ip: IpAddress;
+  readonly text: string;
+  readonly prefixes: Map<number, IpPrefix>;
+}
+
+/** Whether Herald looks after this Service at all (rules 3.8 and 4.1). */
+export function isInScope(service: Service, loadBalancerClass: string | undefined): boolean {
+  return service.spec.type === "LoadBalancer" && (service.spec.loadBalancerClass ?? "") === (loadBalancerClass ?? "");
+}
+
+/** Works out once per Service what no node changes. */
+export function surveyService(cluster: ClusterContext, service: Service, endpoints: EndpointSummary): Survey {
+  const key = keyOfService(service);
+  if (!isInScope(service, cluster.loadBalancerClass)) return { type: "out-of-scope", key };
+  const ingress = service.status?.loadBalancer?.ingress ?? [];
+  if (ingress.length === 0) return gated(key, [{}], { reason: "no-address" });
+  const invalid = ingress.findIndex((entry) => addressOf(entry) === undefined);
+  if (invalid >= 0) return gated(key, ingress, invalidAddress(ingress[invalid] ?? {}, invalid));
+  const addresses = distinctAddresses(ingress);
+  const pool = cluster.poolIndex.poolOfAll(addresses.map(({ ip }) => ip));
+  const advertisements = pool && cluster.pools.get(pool.name);
+  if (advertisements === undefined) {
+    return gated(key, ingress, { reason: "address-not-in-pool", addresses: addresses.map(({ text }) => text) });
+  }
+  const set = advertisementSet(cluster, advertisements, service.metadata.labels ?? {});
+  const local = service.spec.externalTrafficPolicy === "Local";
+  return {
+    type: "surveyed",
+    key,
+    addresses: addresses.toSorted((a, b) => compareAddresses(a.ip, b.ip)),
+    advertisements: set,
+    endpoints,
+    local,
+    sharesAddress: serviceAnnotation(service, ALLOW_SHARED_IP) !== undefined,
+    winner: electWinner(cluster, set, { address: addresses[0]?.text ?? "", endpoints, local }),
+  };
+}
+
+/** Rule 6.1 step 4 and rule 6.2: the first address elects for both families. */
+function electWinner(
+  { digests }: ClusterContext,
+  set: AdvertisementSet,
+  { address, endpoints, local }: { address: string; endpoints: EndpointSummary; local: boolean },
+): NodeName | undefined {
+  if (!local) return elect(set.favourites, address, digests);
+  const candidates: Candidate<NodeName>[] = [];
+  for (const node of endpoints.nodes) {
+    const score = set.scores.get(node);
+    if (score !== undefined) candidates.push({ node, score });
+  }
+  return elect(candidates, address, digests);
+}
+
+function addressOf(entry: Ingress): IpAddress | undefined {
+  return entry.ip === undefined ? undefined : parseIpAddress(entry.ip);
+}
+
+function distinctAddresses(ingress: readonly Ingress[]): readonly SurveyedAddress[] {
+  const addresses = new Map<string, SurveyedAddress>();
+  for (const entry of ingress) {
+    const ip = addressOf(entry);
+    if (ip !== undefined) addresses.set(ip.toString(), { ip, text: ip.toString(), prefixes: new Map() });
+  }
+  return [...addresses.values()];
+}
+
+function gated(key: ServiceKey, ingress: readonly Ingress[], cause: RefusalCause): Gated {
+  const ips = ingress.map((entry) => addressOf(entry)?.toString() ?? entry.ip ?? entry.hostname);
+  return { type: "gated", key, ips: [...new Set(ips)].sort(), cause };
+}
+
+function invalidAddress({ ip, hostname }: Ingress, index: number): RefusalCause {
+  return { reason: "invalid-address", entry: JSON.stringify(ip ?? hostname ?? ""), index };
+}
+
+/** The prefix of this length that holds the address; the same object for every node and peer. */
+export function maskedPrefix(address: SurveyedAddress, length: number): IpPrefix {
+  let prefix = address.prefixes.get(length);
+  if (prefix === undefined) {
+    prefix = IpPrefix.containing(address.ip, length);
+    address.prefixes.set(length, prefix);
+  }
+  return prefix;
+}

@@ -1,0 +1,431 @@
+import { describe, expect, test } from "vitest";
+import { formatRefusal } from "../../src/announcement/refusal.ts";
+import { nodeName } from "../../src/api/brands.ts";
+import type { Config } from "../../src/api/config.ts";
+import type { Node, Service } from "../../src/api/core.ts";
+import type { EndpointSummary } from "../../src/api/endpoints.ts";
+import { formatLargeCommunity } from "../../src/net/community.ts";
+import {
+  bgpAd,
+  config,
+  decide,
+  ip,
+  l2Ad,
+  labels,
+  local,
+  main,
+  node,
+  on,
+  onNodes,
+  peer,
+  pool,
+  refusalsIn,
+  routesIn,
+  service,
+} from "./cluster.ts";
+
+const web = service("web", { labels: { app: "web" } });
+const conflict = [
+  bgpAd("one", { localPref: 100 }),
+  bgpAd("two", { localPref: 200, serviceSelectors: [labels({ app: "web" })] }),
+];
+const excluded = node("a", { "node.kubernetes.io/exclude-from-external-load-balancers": "" });
+
+interface Case {
+  readonly config: Config;
+  readonly service?: Service;
+  readonly endpoints?: EndpointSummary;
+  readonly nodes?: readonly Node[];
+}
+
+describe("4.2 the first reason that fails, in order", () => {
+  test.each<[string, Case, string]>([
+    [
+      "1 the pool has no advertisement",
+      { config: config(main, peer("tor"), bgpAd("x", { pools: ["other"] })) },
+      "no-matching-advertisement",
+    ],
+    [
+      "1 none selects this node",
+      { config: config(main, peer("tor"), bgpAd("x", { nodeSelectors: onNodes("b") })) },
+      "node-not-selected",
+    ],
+    [
+      "1 before 2: other nodes' advertisements and other Services'",
+      {
+        config: config(
+          main,
+          peer("tor"),
+          bgpAd("x", { nodeSelectors: onNodes("b"), serviceSelectors: [labels({ app: "db" })] }),
+        ),
+      },
+      "node-not-selected",
+    ],
+    [
+      "2 none matches the labels",
+      { config: config(main, peer("tor"), bgpAd("x", { serviceSelectors: [labels({ app: "db" })] })) },
+      "no-matching-advertisement",
+    ],
+    [
+      "2 one matches the node, the other the labels",
+      {
+        config: config(
+          main,
+          peer("tor"),
+          bgpAd("x", { serviceSelectors: [labels({ app: "db" })] }),
+          bgpAd("y", { nodeSelectors: onNodes("b") }),
+        ),
+      },
+      "no-matching-advertisement",
+    ],
+    ["3 contradicting localPrefs", { config: config(main, peer("tor"), ...conflict) }, "conflicting-local-pref"],
+    [
+      "3 before 4: contradiction on a node without network",
+      { config: config(main, peer("tor"), ...conflict), nodes: [node("a", {}, "True")] },
+      "conflicting-local-pref",
+    ],
+    [
+      "4 the network is unavailable",
+      { config: config(main, peer("tor"), bgpAd("x")), nodes: [node("a", {}, "True")] },
+      "network-unavailable",
+    ],
+    [
+      "4 before 5: unavailable and excluded",
+      {
+        config: config(main, peer("tor"), bgpAd("x")),
+        nodes: [node("a", { "node.kubernetes.io/exclude-from-external-load-balancers": "" }, "True")],
+      },
+      "network-unavailable",
+    ],
+    [
+      "5 the node is excluded, whatever the value",
+      { config: config(main, peer("tor"), bgpAd("x")), nodes: [excluded] },
+      "node-excluded",
+    ],
+    [
+      "5 before 7",
+      { config: config(main, peer("tor"), bgpAd("x")), nodes: [excluded], endpoints: on() },
+      "node-excluded",
+    ],
+    [
+      "6 Local without an endpoint here",
+      { config: config(main, peer("tor"), bgpAd("x")), service: service("web", { spec: local }), endpoints: on("b") },
+      "no-local-endpoint",
+    ],
+    [
+      "6 before 7: Local without any endpoint",
+      { config: config(main, peer("tor"), bgpAd("x")), service: service("web", { spec: local }), endpoints: on() },
+      "no-local-endpoint",
+    ],
+    ["7 no endpoint anywhere", { config: config(main, peer("tor"), bgpAd("x")), endpoints: on() }, "no-endpoint"],
+    ["then peers: none at all", { config: config(main, bgpAd("x")) }, "no-matching-peer"],
+    [
+      "then peers: none runs here",
+      { config: config(main, peer("tor", { nodeSelectors: onNodes("b") }), bgpAd("x")) },
+      "no-matching-peer",
+    ],
+    [
+      "then peers: the names are unknown",
+      { config: config(main, peer("tor"), bgpAd("x", { peers: ["gone"] })) },
+      "no-matching-peer",
+    ],
+    [
+      "then families",
+      { config: config(main, peer("tor", { address: "2001:db8:1::1" }), bgpAd("x")) },
+      "family-not-carried",
+    ],
+    ["endpoints before peers", { config: config(main, bgpAd("x")), endpoints: on() }, "no-endpoint"],
+  ])("%s", (_, { service: what = web, endpoints, ...cluster }, reason) => {
+    const decision = decide(cluster, what, endpoints);
+    expect(decision.bgp).toEqual([]);
+    expect(refusalsIn(decision, "bgp")).toEqual([`10.0.0.1 ${reason}`]);
+  });
+
+  test("an unknown node is selected by nothing", () => {
+    const decision = decide({ config: config(main, peer("tor"), bgpAd("x")), nodes: [node("b")] }, web);
+    expect(refusalsIn(decision, "bgp")).toEqual(["10.0.0.1 node-not-selected"]);
+    const without = decide({ config: config(main, peer("tor")), nodes: [] }, web);
+    expect(refusalsIn(without, "bgp")).toEqual(["10.0.0.1 no-matching-advertisement"]);
+  });
+
+  test.each<[string, Case & { ignoreExcludeLb?: boolean }]>([
+    [
+      "--ignore-exclude-lb takes an excluded node",
+      { config: config(main, peer("tor"), bgpAd("x")), nodes: [excluded], ignoreExcludeLb: true },
+    ],
+    [
+      "NetworkUnavailable False is fine",
+      { config: config(main, peer("tor"), bgpAd("x")), nodes: [node("a", {}, "False")] },
+    ],
+    [
+      "NetworkUnavailable Unknown is fine",
+      { config: config(main, peer("tor"), bgpAd("x")), nodes: [node("a", {}, "Unknown")] },
+    ],
+    [
+      "Local with an endpoint here",
+      { config: config(main, peer("tor"), bgpAd("x")), service: service("web", { spec: local }), endpoints: on("a") },
+    ],
+    ["Cluster with endpoints elsewhere only", { config: config(main, peer("tor"), bgpAd("x")), endpoints: on("b") }],
+    [
+      "Cluster with endpoints of no known node",
+      { config: config(main, peer("tor"), bgpAd("x")), endpoints: { any: true, nodes: new Set() } },
+    ],
+    [
+      "serviceSelectors are alternatives",
+      {
+        config: config(
+          main,
+          peer("tor"),
+          bgpAd("x", { serviceSelectors: [labels({ app: "db" }), labels({ app: "web" })] }),
+        ),
+      },
+    ],
+    ["membership is layer 2's affair", { config: config(main, peer("tor"), bgpAd("x")) }],
+  ])("announces: %s", (_, { service: what = web, endpoints, ...cluster }) => {
+    const decision = decide({ members: new Set([nodeName("b")]), ...cluster }, what, endpoints);
+    expect(routesIn(decision)).toEqual(["tor 10.0.0.1/32"]);
+    expect(refusalsIn(decision, "bgp")).toEqual([]);
+  });
+});
+
+describe("4.3 what is advertised to whom", () => {
+  const dual = service("web", { ips: ["10.0.0.77", "2001:db8::77"] });
+  test.each<[string, Config, string[], string[]]>([
+    [
+      "a host route to every peer",
+      config(main, peer("p1"), peer("p2"), bgpAd("x")),
+      ["p1 10.0.0.77/32", "p2 10.0.0.77/32"],
+      ["2001:db8::77 family-not-carried"],
+    ],
+    [
+      "aggregates by family",
+      config(main, peer("p1", { dualStack: true }), bgpAd("x", { lengths: [26, 64] })),
+      ["p1 10.0.0.64/26", "p1 2001:db8::/64"],
+      [],
+    ],
+    [
+      "an IPv6 session carries IPv6",
+      config(main, peer("p1", { address: "2001:db8:1::1" }), bgpAd("x")),
+      ["p1 2001:db8::77/128"],
+      ["10.0.0.77 family-not-carried"],
+    ],
+    [
+      "one session per family",
+      config(main, peer("p4"), peer("p6", { address: "2001:db8:1::1" }), bgpAd("x")),
+      ["p4 10.0.0.77/32", "p6 2001:db8::77/128"],
+      [],
+    ],
+    [
+      "an unnumbered session carries both",
+      config(main, peer("p1", { endpoint: { type: "interface", name: "eth1" } }), bgpAd("x")),
+      ["p1 10.0.0.77/32", "p1 2001:db8::77/128"],
+      [],
+    ],
+    [
+      "only the peers the advertisement names",
+      config(main, peer("p1"), peer("p2"), bgpAd("x", { peers: ["p2", "gone"] })),
+      ["p2 10.0.0.77/32"],
+      ["2001:db8::77 family-not-carried"],
+    ],
+    [
+      "only peers that run here",
+      config(
+        main,
+        peer("p1", { nodeSelectors: onNodes("b") }),
+        peer("p2", { nodeSelectors: onNodes("a") }),
+        bgpAd("x"),
+      ),
+      ["p2 10.0.0.77/32"],
+      ["2001:db8::77 family-not-carried"],
+    ],
+    [
+      "two lengths are two routes",
+      config(
+        main,
+        peer("p1", { dualStack: true }),
+        bgpAd("x"),
+        bgpAd("y", { lengths: [24, 128], communities: ["1:1"] }),
+      ),
+      ["p1 10.0.0.77/32", "p1 10.0.0.0/24 1:1", "p1 2001:db8::77/128 1:1"],
+      [],
+    ],
+    [
+      "an advertisement of another pool adds nothing",
+      config(
+        main,
+        pool("other", "10.1.0.0/24"),
+        peer("p4"),
+        peer("p6", { address: "2001:db8:1::1" }),
+        bgpAd("x"),
+        bgpAd("y", { pools: ["other"], communities: ["1:1"] }),
+      ),
+      ["p4 10.0.0.77/32", "p6 2001:db8::77/128"],
+      [],
+    ],
+  ])("%s", (_, cluster, routes, refusals) => {
+    const decision = decide({ config: cluster }, dual);
+    expect(routesIn(decision)).toEqual(routes);
+    expect(refusalsIn(decision, "bgp")).toEqual(refusals);
+  });
+});
+
+describe("4.4 advertisements that meet on one prefix and peer", () => {
+  test("communities unite, sorted and each once", () => {
+    const ads = [
+      bgpAd("x", { communities: ["65000:2", "large:9:0:1", "large:1:2:3"], localPref: 200 }),
+      bgpAd("y", { communities: ["65000:1", "65000:2", "large:1:2:3"], localPref: 200 }),
+    ];
+    const decision = decide({ config: config(main, peer("tor"), ...ads) }, web);
+    const { bgp } = decision;
+    expect(bgp).toHaveLength(1);
+    expect(bgp[0]?.attributes).toMatchObject({ localPref: 200, advertisements: ["x", "y"] });
+    expect(routesIn(decision)).toEqual(["tor 10.0.0.1/32 65000:1 65000:2"]);
+    expect(bgp[0]?.attributes.largeCommunities.map(formatLargeCommunity)).toEqual(["1:2:3", "9:0:1"]);
+  });
+
+  test("each peer hears only what is sent to it", () => {
+    const ads = [bgpAd("x", { communities: ["1:1"], peers: ["p1"] }), bgpAd("y", { communities: ["2:2"] })];
+    const decision = decide({ config: config(main, peer("p1"), peer("p2"), ...ads) }, web);
+    expect(routesIn(decision)).toEqual(["p1 10.0.0.1/32 1:1 2:2", "p2 10.0.0.1/32 2:2"]);
+  });
+
+  const many = (from: number, count: number): string[] => Array.from({ length: count }, (_, i) => `64512:${from + i}`);
+  test.each([
+    ["63 fit", [bgpAd("x", { communities: many(0, 63) })], []],
+    ["64 do not", [bgpAd("x", { communities: many(0, 64) })], ["10.0.0.1 too-many-communities"]],
+    [
+      "64 after uniting do not",
+      [bgpAd("x", { communities: many(0, 40) }), bgpAd("y", { communities: many(40, 24) })],
+      ["10.0.0.1 too-many-communities"],
+    ],
+    ["the same 63 twice fit", [bgpAd("x", { communities: many(0, 63) }), bgpAd("y", { communities: many(0, 63) })], []],
+    [
+      "large ones count too",
+      [bgpAd("x", { communities: [...many(0, 63), "large:1:1:1"] })],
+      ["10.0.0.1 too-many-communities"],
+    ],
+    [
+      "another route of the address still goes",
+      [bgpAd("x", { communities: many(0, 64) }), bgpAd("y", { lengths: [24, 128] })],
+      [],
+    ],
+  ])("%s", (_, ads, want) => {
+    const decision = decide({ config: config(main, peer("tor"), ...ads) }, web);
+    expect(refusalsIn(decision, "bgp")).toEqual(want);
+    expect(decision.bgp).toHaveLength(want.length === 0 ? 1 : 0);
+  });
+});
+
+describe("4.5 when two localPrefs contradict each other", () => {
+  const v4 = pool("main", "10.0.0.0/24");
+  const v6 = pool("main", "2001:db8::/64");
+  const web6 = service("web", { labels: { app: "web" }, ips: ["2001:db8::1"] });
+  const peers = [peer("p1", { dualStack: true }), peer("p2", { dualStack: true })];
+  test.each<[string, Config, Service, boolean]>([
+    [
+      "equal is no contradiction",
+      config(v4, ...peers, bgpAd("x", { localPref: 5 }), bgpAd("y", { localPref: 5 })),
+      web,
+      false,
+    ],
+    ["different is one", config(v4, ...peers, bgpAd("x", { localPref: 5 }), bgpAd("y", { localPref: 6 })), web, true],
+    ["set and unset is one", config(v4, ...peers, bgpAd("x", { localPref: 5 }), bgpAd("y")), web, true],
+    [
+      "peer lists that share one name",
+      config(v4, ...peers, bgpAd("x", { localPref: 5, peers: ["p1", "p2"] }), bgpAd("y", { peers: ["p2"] })),
+      web,
+      true,
+    ],
+    [
+      "an empty peer list meets every other",
+      config(v4, ...peers, bgpAd("x", { localPref: 5, peers: ["p1"] }), bgpAd("y")),
+      web,
+      true,
+    ],
+    [
+      "an empty second peer list meets the first",
+      config(v4, ...peers, bgpAd("x", { localPref: 5 }), bgpAd("y", { peers: ["p1"] })),
+      web,
+      true,
+    ],
+    [
+      "disjoint peer lists do not meet",
+      config(v4, ...peers, bgpAd("x", { localPref: 5, peers: ["p1"] }), bgpAd("y", { peers: ["p2"] })),
+      web,
+      false,
+    ],
+    [
+      "IPv4 pool: the IPv4 lengths differ",
+      config(v4, ...peers, bgpAd("x", { localPref: 5 }), bgpAd("y", { lengths: [24, 128] })),
+      web,
+      false,
+    ],
+    [
+      "IPv4 pool: the IPv6 lengths do not count",
+      config(v4, ...peers, bgpAd("x", { localPref: 5 }), bgpAd("y", { lengths: [32, 64] })),
+      web,
+      true,
+    ],
+    [
+      "IPv6 pool: the IPv6 lengths differ",
+      config(v6, ...peers, bgpAd("x", { localPref: 5 }), bgpAd("y", { lengths: [32, 64] })),
+      web6,
+      false,
+    ],
+    [
+      "IPv6 pool: the IPv4 lengths do not count",
+      config(v6, ...peers, bgpAd("x", { localPref: 5 }), bgpAd("y", { lengths: [24, 128] })),
+      web6,
+      true,
+    ],
+    [
+      "dual pool: one length is not enough",
+      config(main, ...peers, bgpAd("x", { localPref: 5 }), bgpAd("y", { lengths: [24, 128] })),
+      web,
+      true,
+    ],
+    [
+      "dual pool: both lengths differ",
+      config(main, ...peers, bgpAd("x", { localPref: 5 }), bgpAd("y", { lengths: [24, 64] })),
+      web,
+      false,
+    ],
+    [
+      "node sets that do not meet here",
+      config(v4, ...peers, bgpAd("x", { localPref: 5 }), bgpAd("y", { nodeSelectors: onNodes("b") })),
+      web,
+      false,
+    ],
+    [
+      "the other does not match this Service",
+      config(v4, ...peers, bgpAd("x", { localPref: 5 }), bgpAd("y", { serviceSelectors: [labels({ app: "db" })] })),
+      web,
+      false,
+    ],
+    [
+      "the third contradicts the second",
+      config(
+        v4,
+        ...peers,
+        bgpAd("x", { peers: ["p1"] }),
+        bgpAd("y", { localPref: 5, peers: ["p2"] }),
+        bgpAd("z", { localPref: 6, peers: ["p2"] }),
+      ),
+      web,
+      true,
+    ],
+  ])("%s", (_, cluster, what, contradicts) => {
+    const decision = decide({ config: cluster }, what);
+    const address = what === web6 ? "2001:db8::1" : "10.0.0.1";
+    expect(refusalsIn(decision, "bgp")).toEqual(contradicts ? [`${address} conflicting-local-pref`] : []);
+    expect(decision.bgp.length > 0).toBe(!contradicts);
+  });
+
+  test("a contradiction names both, and layer 2 goes on", () => {
+    const decision = decide({ config: config(main, peer("p"), ...conflict, l2Ad("lan")), nodes: [node("a")] }, web);
+    expect(decision.layer2.map((one) => one.ip)).toEqual([ip("10.0.0.1")]);
+    expect(decision.refusals.map(formatRefusal)).toEqual([
+      "BGPAdvertisements one (spec.localPref 100) and two (spec.localPref 200) contradict each other for Service default/web",
+    ]);
+  });
+});
