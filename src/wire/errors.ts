@@ -35,3 +35,12 @@ export class ShortReadError extends PeerError {
     this.available = available;
   }
 }
+
+/** A length prefix cannot say how long its body became: our own encoder should have split it. */
+export class LengthOverflowError extends InvariantError {
+  readonly code = "ERR_WIRE_LENGTH_OVERFLOW";
+
+  constructor(length: number, max: number) {
+    super(`a body of ${length} octets behind a length of at most ${max}`);
+  }
+}

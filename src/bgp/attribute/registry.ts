@@ -1,0 +1,242 @@
+import type { Community, LargeCommunity } from "../../net/community.ts";
+import type { IpAddress } from "../../net/ip-address.ts";
+import { CodedError, ShortReadError } from "../../wire/errors.ts";
+import { Reader } from "../../wire/reader.ts";
+import { Writer } from "../../wire/writer.ts";
+import type { CodecContext } from "../codec-context.ts";
+import {
+  MalformedAttributeListError,
+  type NotificationError,
+  OptionalAttributeError,
+  UnrecognizedWellKnownAttributeError,
+} from "../error.ts";
+import { ATTRIBUTE_FLAG, ATTRIBUTE_TYPE } from "../iana.ts";
+import { stronger, type Verdict } from "../verdict.ts";
+import { type Aggregator, aggregator, as4Aggregator } from "./aggregator.ts";
+import { type AsPath, as4Path, asPath } from "./as-path.ts";
+import { atomicAggregate } from "./atomic-aggregate.ts";
+import { clusterList } from "./cluster-list.ts";
+import { communities, type ExtendedCommunity, extendedCommunities, largeCommunities } from "./communities.ts";
+import { type MpReach, mpReach } from "./mp-reach.ts";
+import { type MpUnreach, mpUnreach } from "./mp-unreach.ts";
+import { nextHop } from "./next-hop.ts";
+import { localPref, med, originatorId } from "./number.ts";
+import { type Origin, origin } from "./origin.ts";
+import type { AttributeSpec } from "./spec.ts";
+
+/** The attributes we understand. Adding a key here without a row below does not compile. */
+interface KnownAttributes {
+  readonly mpReach?: MpReach;
+  readonly mpUnreach?: MpUnreach;
+  readonly origin?: Origin;
+  readonly asPath?: AsPath;
+  readonly nextHop?: IpAddress;
+  readonly med?: number;
+  readonly localPref?: number;
+  readonly atomicAggregate?: true;
+  readonly aggregator?: Aggregator;
+  readonly communities?: readonly Community[];
+  readonly originatorId?: number;
+  readonly clusterList?: readonly number[];
+  readonly extendedCommunities?: readonly ExtendedCommunity[];
+  readonly as4Path?: AsPath;
+  readonly as4Aggregator?: Aggregator;
+  readonly largeCommunities?: readonly LargeCommunity[];
+}
+
+/** An attribute we do not understand: kept, so that it can be shown. */
+export interface UnknownAttribute {
+  readonly flags: number;
+  readonly type: number;
+  readonly value: Uint8Array;
+}
+
+export interface Attributes extends KnownAttributes {
+  readonly unknown?: readonly UnknownAttribute[];
+}
+
+/** The order is the order of sending: RFC 7606 section 5.1 wants the multiprotocol ones first, the rest ascends. */
+const ATTRIBUTES: { readonly [K in keyof KnownAttributes]-?: AttributeSpec<NonNullable<KnownAttributes[K]>> } = {
+  mpReach,
+  mpUnreach,
+  origin,
+  asPath,
+  nextHop,
+  med,
+  localPref,
+  atomicAggregate,
+  aggregator,
+  communities,
+  originatorId,
+  clusterList,
+  extendedCommunities,
+  as4Path,
+  as4Aggregator,
+  largeCommunities,
+};
+
+type AnySpec = AttributeSpec<never> & { decode(r: Reader, cx: CodecContext): unknown };
+const ROWS = Object.entries(ATTRIBUTES) as [keyof KnownAttributes, AnySpec][];
+const BY_TYPE = new Map(ROWS.map(([key, spec]) => [spec.type, [key, spec] as const]));
+const MULTIPROTOCOL: readonly number[] = [ATTRIBUTE_TYPE.mpReach, ATTRIBUTE_TYPE.mpUnreach];
+
+/** One thing that was wrong, and what it asks for. */
+export interface Problem {
+  readonly verdict: Verdict;
+  readonly message: string;
+}
+
+export interface DecodedAttributes {
+  readonly attributes: Attributes;
+  /** The strongest of the problems' verdicts. */
+  readonly verdict: Verdict;
+  readonly problems: readonly Problem[];
+  /** What to tell the peer, when the verdict is to reset the session. */
+  readonly reset: NotificationError | undefined;
+}
+
+interface Head {
+  readonly flags: number;
+  readonly type: number;
+  readonly value: Uint8Array;
+}
+
+/** Collects what one attribute block gives. */
+class Findings {
+  readonly attributes: Record<string, unknown> = {};
+  readonly problems: Problem[] = [];
+  readonly seen = new Set<number>();
+  verdict: Verdict = "accept";
+  reset: NotificationError | undefined;
+
+  report(verdict: Verdict, message: string): void {
+    this.verdict = stronger(this.verdict, verdict);
+    this.problems.push({ verdict, message });
+  }
+
+  fail(error: NotificationError): void {
+    this.report("reset-session", error.message);
+    this.reset ??= error;
+  }
+}
+
+/** Decodes one UPDATE's attribute block. Never throws: what is wrong comes back as a verdict. */
+export function decodeAttributes(block: Uint8Array, cx: CodecContext): DecodedAttributes {
+  const found = new Findings();
+  const unknown: UnknownAttribute[] = [];
+  const r = new Reader(block);
+  while (r.remaining > 0) {
+    const head = readHead(r);
+    if (head === undefined) {
+      // RFC 7606 section 4: the enclosing length wins, and nothing behind this point can be trusted.
+      found.report("treat-as-withdraw", "the attributes end inside an attribute");
+      break;
+    }
+    if (found.seen.has(head.type)) reportRepeated(found, head.type);
+    else decodeAttribute(found, unknown, head, cx);
+    found.seen.add(head.type);
+  }
+  const { attributes, verdict, problems, reset } = found;
+  return { attributes: unknown.length > 0 ? { ...attributes, unknown } : attributes, verdict, problems, reset };
+}
+
+/** RFC 7606 section 3 (g): the first one counts, unless it says which routes are meant. */
+function reportRepeated(found: Findings, type: number): void {
+  const message = `attribute ${type} repeated`;
+  if (MULTIPROTOCOL.includes(type)) found.fail(new MalformedAttributeListError(message));
+  else found.report("discard-attribute", message);
+}
+
+function decodeAttribute(found: Findings, unknown: UnknownAttribute[], head: Head, cx: CodecContext): void {
+  const row = BY_TYPE.get(head.type);
+  if (row === undefined) keepUnknown(found, unknown, head);
+  else decodeKnown(found, row[0], row[1], { head, cx });
+}
+
+function keepUnknown(found: Findings, unknown: UnknownAttribute[], head: Head): void {
+  if ((head.flags & ATTRIBUTE_FLAG.optional) !== 0) {
+    unknown.push({ flags: head.flags & ~ATTRIBUTE_FLAG.extendedLength, type: head.type, value: head.value.slice() });
+  } else {
+    const w = new Writer();
+    writeAttribute(w, head);
+    found.fail(new UnrecognizedWellKnownAttributeError(head.type, [...w.finish()]));
+  }
+}
+
+function decodeKnown(
+  found: Findings,
+  key: keyof KnownAttributes,
+  spec: AnySpec,
+  { head, cx }: { readonly head: Head; readonly cx: CodecContext },
+): void {
+  const refusal = spec.refuse?.(cx);
+  if (refusal !== undefined) {
+    found.report("discard-attribute", `${key}: ${refusal}`);
+    return;
+  }
+  const significant = ATTRIBUTE_FLAG.optional | ATTRIBUTE_FLAG.transitive;
+  // RFC 7606 section 3 (c). The value is read all the same: its routes have to be withdrawn.
+  if (((head.flags ^ spec.flags) & significant) !== 0) found.report("treat-as-withdraw", `${key}: conflicting flags`);
+  try {
+    const r = new Reader(head.value);
+    const value = spec.decode(r, cx);
+    if (r.remaining === 0) found.attributes[key] = value;
+    else reportMalformed(found, key, spec.onMalformed, { message: `${r.remaining} octet(s) left over` });
+  } catch (error) {
+    if (!(error instanceof CodedError)) throw error;
+    reportMalformed(found, key, spec.onMalformed, { message: error.message, cause: error });
+  }
+}
+
+function reportMalformed(
+  found: Findings,
+  key: string,
+  verdict: Verdict,
+  problem: { readonly message: string; readonly cause?: Error },
+): void {
+  const message = `${key}: ${problem.message}`;
+  if (verdict !== "reset-session") found.report(verdict, message);
+  else found.fail(new OptionalAttributeError(message, problem.cause === undefined ? {} : { cause: problem.cause }));
+}
+
+function readHead(r: Reader): Head | undefined {
+  try {
+    const flags = r.u8();
+    const type = r.u8();
+    const length = (flags & ATTRIBUTE_FLAG.extendedLength) === 0 ? r.u8() : r.u16();
+    return { flags, type, value: r.bytes(length) };
+  } catch (error) {
+    if (error instanceof ShortReadError) return undefined;
+    throw error;
+  }
+}
+
+/** Encodes in the table's order, then what was kept unread. */
+export function encodeAttributes(w: Writer, attributes: Attributes, cx: CodecContext): void {
+  for (const [key, spec] of ROWS) {
+    const value = attributes[key];
+    if (value === undefined) continue;
+    const body = new Writer();
+    spec.encode(body, value as never, cx);
+    writeAttribute(w, { flags: spec.flags, type: spec.type, value: body.finish() });
+  }
+  for (const attribute of attributes.unknown ?? []) writeAttribute(w, attribute);
+}
+
+function writeAttribute(w: Writer, { flags, type, value }: Head): void {
+  const extended = value.length > 0xff;
+  w.u8(extended ? flags | ATTRIBUTE_FLAG.extendedLength : flags & ~ATTRIBUTE_FLAG.extendedLength).u8(type);
+  if (extended) w.lengthPrefixed16((body) => body.bytes(value));
+  else w.lengthPrefixed8((body) => body.bytes(value));
+}
+
+/** Every attribute present in words, by our name of it. */
+export function formatAttributes(attributes: Attributes): Readonly<Record<string, string>> {
+  const words: Record<string, string> = {};
+  for (const [key, spec] of ROWS) {
+    const value = attributes[key];
+    if (value !== undefined) words[key] = spec.format(value as never);
+  }
+  for (const { type, value } of attributes.unknown ?? []) words[`attribute ${type}`] = `${value.length} octet(s)`;
+  return words;
+}

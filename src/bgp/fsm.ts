@@ -1,0 +1,362 @@
+import { type Micros, seconds } from "../net/micros.ts";
+import { type Notification, NotificationError } from "./error.ts";
+import { CEASE, ERROR_CODE, FSM_ERROR, MESSAGE_TYPE } from "./iana.ts";
+import type { ControlMessage } from "./message/message.ts";
+import { cease, formatNotification } from "./message/notification.ts";
+import type { Open } from "./message/open.ts";
+import { type Negotiated, negotiate, type Offer, ourOpen } from "./negotiation.ts";
+import type { RouterId } from "./router-id.ts";
+
+/** RFC 4271 section 8.2.2. */
+export type BgpState = "idle" | "connect" | "active" | "open-sent" | "open-confirm" | "established";
+
+/** `retry` waits between attempts, `dial` limits one, `stable` forgets past failures. */
+export type TimerName = "retry" | "dial" | "hold" | "keepalive" | "stable";
+
+export interface FsmConfig extends Offer {
+  /** Never dials: the peer has to. */
+  readonly passive: boolean;
+  /** The longest wait between two attempts. */
+  readonly maxRetry: Micros;
+}
+
+/** Everything one connection's state machine knows. Plain data: it can be logged, recorded and replayed. */
+export interface Fsm {
+  readonly config: FsmConfig;
+  readonly state: BgpState;
+  /** Started and not stopped: it will try again whatever happens. */
+  readonly running: boolean;
+  /** Attempts and sessions lost since the last one that was stable. */
+  readonly failures: number;
+  readonly identifier: RouterId | undefined;
+  readonly negotiated: Negotiated | undefined;
+  /** Grows with every arm and disarm, so that a timer that fired too late is known by its old number. */
+  readonly epochs: Readonly<Record<TimerName, number>>;
+}
+
+export type FsmEvent =
+  | { readonly type: "started" }
+  | { readonly type: "stopped"; readonly subcode: number; readonly communication?: string }
+  | { readonly type: "connected"; readonly identifier: RouterId }
+  | { readonly type: "dial-failed"; readonly reason: string }
+  | { readonly type: "closed"; readonly reason: string }
+  | { readonly type: "timer-expired"; readonly timer: TimerName; readonly epoch: number }
+  | { readonly type: "open-received"; readonly open: Open }
+  | { readonly type: "keepalive-received" }
+  | { readonly type: "update-received" }
+  | { readonly type: "route-refresh-received" }
+  | { readonly type: "notification-received"; readonly notification: Notification }
+  | { readonly type: "fault-found"; readonly notification: Notification; readonly reason: string }
+  | { readonly type: "collision-lost" };
+
+export type Effect =
+  | { readonly type: "dial" }
+  | { readonly type: "abort-dial" }
+  | { readonly type: "send"; readonly message: ControlMessage }
+  /** Closes the connection once what was sent is out. */
+  | { readonly type: "close" }
+  | { readonly type: "arm"; readonly timer: TimerName; readonly after: Micros; readonly epoch: number }
+  | { readonly type: "disarm"; readonly timer: TimerName }
+  | { readonly type: "change"; readonly from: BgpState; readonly to: BgpState; readonly reason: string };
+
+export interface Step {
+  readonly fsm: Fsm;
+  readonly effects: readonly Effect[];
+}
+
+const DIAL_LIMIT = seconds(10);
+const FIRST_RETRY = seconds(1);
+/** RFC 4271 section 8.2.2: "a large value", 4 minutes, until both OPENs are there. */
+const OPEN_WAIT = seconds(240);
+/** A session that lasts this long has earned a quick first retry. */
+const STABLE_AFTER = seconds(30);
+
+/** A state machine at rest. */
+export function initialFsm(config: FsmConfig): Fsm {
+  return {
+    config,
+    state: "idle",
+    running: false,
+    failures: 0,
+    identifier: undefined,
+    negotiated: undefined,
+    epochs: { retry: 0, dial: 0, hold: 0, keepalive: 0, stable: 0 },
+  };
+}
+
+/** A machine for a connection that the peer opened: it waits for that one and never dials. */
+export function acceptingFsm(config: FsmConfig): Fsm {
+  return { ...initialFsm(config), state: "active", running: true };
+}
+
+/** The whole protocol decision: no clock, no socket, no log. `chance` in [0, 1) is what the jitter is made of. */
+export function step(fsm: Fsm, event: FsmEvent, chance: number): Step {
+  const draft = new Draft(fsm, chance);
+  react(draft, event);
+  return { fsm: draft.fsm, effects: draft.effects };
+}
+
+/** Collects one step's outcome. */
+class Draft {
+  fsm: Fsm;
+  readonly effects: Effect[] = [];
+  readonly #chance: number;
+
+  constructor(fsm: Fsm, chance: number) {
+    this.fsm = fsm;
+    this.#chance = chance;
+  }
+
+  emit(effect: Effect): void {
+    this.effects.push(effect);
+  }
+
+  set(change: Partial<Fsm>): void {
+    this.fsm = { ...this.fsm, ...change };
+  }
+
+  send(message: ControlMessage): void {
+    this.emit({ type: "send", message });
+  }
+
+  move(to: BgpState, reason: string): void {
+    const from = this.fsm.state;
+    this.set({ state: to });
+    if (from !== to) this.emit({ type: "change", from, to, reason });
+  }
+
+  arm(timer: TimerName, after: Micros): void {
+    const epoch = this.#nextEpoch(timer);
+    this.emit({ type: "arm", timer, after, epoch });
+  }
+
+  /** RFC 4271 section 10: between three quarters and the whole of it. */
+  armJittered(timer: TimerName, after: Micros): void {
+    this.arm(timer, Math.trunc(after * (0.75 + 0.25 * this.#chance)) as Micros);
+  }
+
+  disarmAll(): void {
+    for (const timer of ["retry", "dial", "hold", "keepalive", "stable"] as const) {
+      this.#nextEpoch(timer);
+      this.emit({ type: "disarm", timer });
+    }
+  }
+
+  #nextEpoch(timer: TimerName): number {
+    const epoch = this.fsm.epochs[timer] + 1;
+    this.set({ epochs: { ...this.fsm.epochs, [timer]: epoch } });
+    return epoch;
+  }
+}
+
+function react(draft: Draft, event: FsmEvent): void {
+  switch (event.type) {
+    case "started":
+      onStarted(draft);
+      return;
+    case "stopped":
+      onStopped(draft, event);
+      return;
+    case "connected":
+      onConnected(draft, event.identifier);
+      return;
+    case "dial-failed":
+      if (draft.fsm.state === "connect") retryLater(draft, event.reason);
+      return;
+    case "timer-expired":
+      if (event.epoch === draft.fsm.epochs[event.timer]) ON_EXPIRED[event.timer](draft);
+      return;
+    case "collision-lost":
+      onCollisionLost(draft);
+      return;
+    case "closed":
+    case "notification-received":
+    case "fault-found":
+    case "open-received":
+    case "keepalive-received":
+    case "update-received":
+    case "route-refresh-received":
+      if (hasConnection(draft.fsm)) onConnectionEvent(draft, event);
+      return;
+  }
+}
+
+type MessageEvent = Extract<
+  FsmEvent,
+  { type: "open-received" | "keepalive-received" | "update-received" | "route-refresh-received" }
+>;
+type ConnectionEvent = MessageEvent | Extract<FsmEvent, { type: "closed" | "notification-received" | "fault-found" }>;
+
+function onConnectionEvent(draft: Draft, event: ConnectionEvent): void {
+  switch (event.type) {
+    case "closed":
+      giveUp(draft, undefined, event.reason);
+      return;
+    case "notification-received":
+      // RFC 4271 section 6: it is never answered.
+      giveUp(draft, undefined, `received ${formatNotification(event.notification)}`);
+      return;
+    case "fault-found":
+      giveUp(draft, event.notification, event.reason);
+      return;
+    default:
+      onMessage(draft, event);
+  }
+}
+
+function hasConnection({ state }: Fsm): boolean {
+  return state === "open-sent" || state === "open-confirm" || state === "established";
+}
+
+function onStarted(draft: Draft): void {
+  if (draft.fsm.running) return;
+  draft.set({ running: true, failures: 0 });
+  begin(draft, "started");
+}
+
+function begin(draft: Draft, reason: string): void {
+  if (draft.fsm.config.passive) {
+    draft.move("active", reason);
+    return;
+  }
+  draft.move("connect", reason);
+  draft.emit({ type: "dial" });
+  draft.arm("dial", DIAL_LIMIT);
+}
+
+function onStopped(draft: Draft, event: Extract<FsmEvent, { type: "stopped" }>): void {
+  draft.set({ running: false });
+  const notification = cease(event.subcode, event.communication);
+  leave(draft, hasConnection(draft.fsm) ? notification : undefined);
+  draft.move("idle", `stopped: ${formatNotification(notification)}`);
+}
+
+function onConnected(draft: Draft, identifier: RouterId): void {
+  if (draft.fsm.state !== "connect" && draft.fsm.state !== "active") {
+    draft.emit({ type: "close" });
+    return;
+  }
+  draft.disarmAll();
+  draft.set({ identifier });
+  draft.send({ type: "open", open: ourOpen(draft.fsm.config, identifier) });
+  draft.arm("hold", OPEN_WAIT);
+  draft.move("open-sent", "connected");
+}
+
+/** No connection came about: wait, longer each time, and try again. */
+function retryLater(draft: Draft, reason: string): void {
+  draft.disarmAll();
+  draft.set({ failures: draft.fsm.failures + 1 });
+  draft.move("active", reason);
+  if (!draft.fsm.config.passive) draft.armJittered("retry", backOff(draft.fsm));
+}
+
+/** A connection was lost or has to be: say why, close it, and try again after a while. */
+function giveUp(draft: Draft, notification: Notification | undefined, reason: string): void {
+  leave(draft, notification);
+  draft.set({ failures: draft.fsm.failures + 1 });
+  if (draft.fsm.config.passive) {
+    draft.move("active", reason);
+    return;
+  }
+  draft.move("idle", reason);
+  draft.armJittered("retry", backOff(draft.fsm));
+}
+
+function leave(draft: Draft, notification: Notification | undefined): void {
+  if (draft.fsm.state === "connect") draft.emit({ type: "abort-dial" });
+  if (notification !== undefined) draft.send({ type: "notification", notification });
+  if (hasConnection(draft.fsm)) draft.emit({ type: "close" });
+  draft.disarmAll();
+  draft.set({ negotiated: undefined, identifier: undefined });
+}
+
+/** 1 s, 2 s, 4 s and so on; only a session that was stable starts over. */
+function backOff({ failures, config }: Fsm): Micros {
+  const doubled = FIRST_RETRY * 2 ** Math.min(failures - 1, 16);
+  return Math.min(doubled, config.maxRetry) as Micros;
+}
+
+const ON_EXPIRED: Record<TimerName, (draft: Draft) => void> = {
+  retry: (draft) => begin(draft, "retrying"),
+  dial(draft) {
+    draft.emit({ type: "abort-dial" });
+    retryLater(draft, "no answer: not reachable, filtered, or the passwords differ");
+  },
+  hold(draft) {
+    const notification = { code: ERROR_CODE.holdTimerExpired, subcode: 0, data: [] };
+    giveUp(draft, notification, "the peer was silent for the whole hold time");
+  },
+  keepalive(draft) {
+    draft.send({ type: "keepalive" });
+    armKeepalive(draft);
+  },
+  stable: (draft) => draft.set({ failures: 0 }),
+};
+
+/** The other connection to the same peer stays. Nothing failed, so nothing is counted and nothing retried. */
+function onCollisionLost(draft: Draft): void {
+  leave(draft, hasConnection(draft.fsm) ? cease(CEASE.connectionCollision) : undefined);
+  draft.set({ running: false });
+  draft.move("idle", "the other connection to this peer stays");
+}
+
+function onMessage(draft: Draft, event: MessageEvent): void {
+  const { state } = draft.fsm;
+  if (state === "open-sent" && event.type === "open-received") onOpen(draft, event.open);
+  else if (state === "open-confirm" && event.type === "keepalive-received") onConfirmed(draft);
+  else if (state === "established" && event.type !== "open-received") armHold(draft);
+  else unexpected(draft, event);
+}
+
+function onConfirmed(draft: Draft): void {
+  armHold(draft);
+  draft.arm("stable", STABLE_AFTER);
+  draft.move("established", "the peer confirmed our OPEN");
+}
+
+function onOpen(draft: Draft, open: Open): void {
+  const { config, identifier } = draft.fsm;
+  if (identifier === undefined) return;
+  const outcome = negotiate(config, identifier, open);
+  if (outcome instanceof NotificationError) {
+    giveUp(draft, outcome.notification, outcome.message);
+    return;
+  }
+  draft.disarmAll();
+  draft.set({ negotiated: outcome });
+  draft.send({ type: "keepalive" });
+  armKeepalive(draft);
+  armHold(draft);
+  draft.move("open-confirm", "received OPEN");
+}
+
+const UNEXPECTED_IN: Partial<Record<BgpState, number>> = {
+  "open-sent": FSM_ERROR.openSent,
+  "open-confirm": FSM_ERROR.openConfirm,
+  established: FSM_ERROR.established,
+};
+
+/** RFC 6608: the subcode says where, the data says which message. */
+function unexpected(draft: Draft, event: MessageEvent): void {
+  const subcode = UNEXPECTED_IN[draft.fsm.state] ?? FSM_ERROR.unspecified;
+  const notification = { code: ERROR_CODE.fsm, subcode, data: [MESSAGE_NUMBER[event.type]] };
+  giveUp(draft, notification, `${event.type} in ${draft.fsm.state}`);
+}
+
+const MESSAGE_NUMBER: Record<MessageEvent["type"], number> = {
+  "open-received": MESSAGE_TYPE.open,
+  "update-received": MESSAGE_TYPE.update,
+  "keepalive-received": MESSAGE_TYPE.keepalive,
+  "route-refresh-received": MESSAGE_TYPE.routeRefresh,
+};
+
+function armHold(draft: Draft): void {
+  const holdTime = draft.fsm.negotiated?.holdTime ?? 0;
+  if (holdTime > 0) draft.arm("hold", seconds(holdTime));
+}
+
+function armKeepalive(draft: Draft): void {
+  const keepaliveTime = draft.fsm.negotiated?.keepaliveTime ?? 0;
+  if (keepaliveTime > 0) draft.armJittered("keepalive", seconds(keepaliveTime));
+}

@@ -1,0 +1,19 @@
+import { Writer } from "../../wire/writer.ts";
+
+/*
+ * RFC 4271 section 4.1:   16 octets of ones | length (2) | type (1)
+ */
+export const MARKER_LENGTH = 16;
+export const HEADER_LENGTH = 19;
+export const MAX_MESSAGE_LENGTH = 4096;
+
+/** Wraps a body into a whole message. */
+export function encodeMessage(type: number, body: (w: Writer) => void): Uint8Array {
+  const w = new Writer();
+  for (let i = 0; i < MARKER_LENGTH / 4; i++) w.u32(0xffffffff);
+  w.u16(0).u8(type);
+  body(w);
+  const bytes = w.finish();
+  new DataView(bytes.buffer).setUint16(MARKER_LENGTH, bytes.length);
+  return bytes;
+}

@@ -1,0 +1,258 @@
+import { NotificationError } from "../bgp/error.ts";
+import { familyOf } from "../bgp/family.ts";
+import { type Frame, Framer } from "../bgp/framer.ts";
+import { type BgpState, type Effect, type Fsm, type FsmEvent, step, type TimerName } from "../bgp/fsm.ts";
+import { CEASE } from "../bgp/iana.ts";
+import { type ControlMessage, encodeControl, formatControl } from "../bgp/message/message.ts";
+import { cease, decodeNotification } from "../bgp/message/notification.ts";
+import { decodeOpen, type Open } from "../bgp/message/open.ts";
+import { decodeRouteRefresh } from "../bgp/message/route-refresh.ts";
+import { decodeUpdate, interpretUpdate, type RouteChange } from "../bgp/message/update.ts";
+import type { RouterId } from "../bgp/router-id.ts";
+import type { Family } from "../net/ip-address.ts";
+import { micros, seconds } from "../net/micros.ts";
+import type { Timer } from "../system/clock.ts";
+import { errorFields } from "../telemetry/log.ts";
+import type { BgpConnection, BgpDialTarget, BgpPorts } from "./bgp-ports.ts";
+
+export type StateChange = Extract<Effect, { type: "change" }>;
+
+/** What a link asks and tells the session it belongs to. */
+export interface LinkOwner {
+  readonly target: BgpDialTarget;
+  identifierFor(connection: BgpConnection): RouterId;
+  /** True when another connection to this peer stays instead (RFC 4271 section 6.8). */
+  losesCollision(link: BgpLink, open: Open): boolean;
+  changed(link: BgpLink, change: StateChange): void;
+  learned(change: RouteChange): void;
+  refreshed(family: Family): void;
+  drained(): void;
+  sent(message: ControlMessage): void;
+}
+
+const CLOSE_LIMIT = seconds(1);
+
+/** One connection and its state machine: bytes and timers become events, effects become bytes and timers. */
+export class BgpLink {
+  readonly #ports: BgpPorts;
+  readonly #owner: LinkOwner;
+  readonly #timers = new Map<TimerName, Timer>();
+  readonly #queue: FsmEvent[] = [];
+  #fsm: Fsm;
+  #busy = false;
+  #direction: "outgoing" | "incoming" = "outgoing";
+  #connection: BgpConnection | undefined;
+  #dialling: { abort(): void } | undefined;
+  #closing: (() => void)[] = [];
+  #open = 0;
+
+  constructor(ports: BgpPorts, owner: LinkOwner, fsm: Fsm) {
+    this.#ports = ports;
+    this.#owner = owner;
+    this.#fsm = fsm;
+  }
+
+  get fsm(): Fsm {
+    return this.#fsm;
+  }
+
+  get state(): BgpState {
+    return this.#fsm.state;
+  }
+
+  get direction(): "outgoing" | "incoming" {
+    return this.#direction;
+  }
+
+  get connection(): BgpConnection | undefined {
+    return this.#connection;
+  }
+
+  /** Takes an event now, or after the one in hand. */
+  dispatch(event: FsmEvent): void {
+    this.#queue.push(event);
+    if (this.#busy) return;
+    this.#busy = true;
+    try {
+      for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
+        const { fsm, effects } = step(this.#fsm, next, this.#ports.random());
+        this.#fsm = fsm;
+        for (const effect of effects) this.#perform(effect);
+      }
+    } finally {
+      this.#busy = false;
+    }
+  }
+
+  /** Makes a connection this link's own. */
+  adopt(connection: BgpConnection, direction: "outgoing" | "incoming"): void {
+    this.#connection = connection;
+    this.#direction = direction;
+    this.#dialling = undefined;
+    this.#open++;
+    this.dispatch({ type: "connected", identifier: this.#owner.identifierFor(connection) });
+    const framer = new Framer();
+    connection.attach({
+      data: (bytes) => this.#onData(connection, framer, bytes),
+      drained: () => this.#owner.drained(),
+      closed: (reason) => this.#onClosed(connection, reason),
+    });
+  }
+
+  /** Resolves when no connection of this link is open any more. */
+  closed(): Promise<void> {
+    return this.#open === 0 ? Promise.resolve() : new Promise((resolve) => this.#closing.push(resolve));
+  }
+
+  #onClosed(connection: BgpConnection, reason: string): void {
+    this.#open--;
+    if (this.#connection === connection) {
+      this.#connection = undefined;
+      this.dispatch({ type: "closed", reason });
+    }
+    if (this.#open > 0) return;
+    for (const resolve of this.#closing.splice(0)) resolve();
+  }
+
+  #onData(connection: BgpConnection, framer: Framer, bytes: Uint8Array): void {
+    if (this.#connection !== connection) return;
+    try {
+      let heard = false;
+      for (const frame of framer.push(bytes)) {
+        heard = this.#onFrame(frame) || heard;
+        if (this.#connection !== connection) return;
+      }
+      // One life sign for a whole chunk of UPDATEs.
+      if (heard) this.dispatch({ type: "update-received" });
+    } catch (error) {
+      this.#onFault(error);
+    }
+  }
+
+  /** A fault of the peer costs its session. So does one of ours, which must not cost the others theirs. */
+  #onFault(error: unknown): void {
+    if (error instanceof NotificationError) {
+      this.dispatch({ type: "fault-found", notification: error.notification, reason: error.message });
+      return;
+    }
+    this.#ports.log.error("bgp session failed", errorFields(error));
+    const notification = cease(CEASE.administrativeReset);
+    this.dispatch({ type: "fault-found", notification, reason: "an internal error, see the log" });
+  }
+
+  /** True for an UPDATE whose life sign is still to be told. */
+  #onFrame(frame: Frame): boolean {
+    switch (frame.kind) {
+      case "open":
+        this.#onOpen(decodeOpen(frame.body));
+        return false;
+      case "keepalive":
+        this.dispatch({ type: "keepalive-received" });
+        return false;
+      case "notification":
+        this.dispatch({ type: "notification-received", notification: decodeNotification(frame.body) });
+        return false;
+      case "routeRefresh":
+        this.#onRouteRefresh(frame.body);
+        return false;
+      case "update":
+        return this.#onUpdate(frame.body);
+    }
+  }
+
+  #onOpen(open: Open): void {
+    if (this.#owner.losesCollision(this, open)) this.dispatch({ type: "collision-lost" });
+    else this.dispatch({ type: "open-received", open });
+  }
+
+  #onRouteRefresh(body: Uint8Array): void {
+    this.dispatch({ type: "route-refresh-received" });
+    const family = familyOf(decodeRouteRefresh(body));
+    if (family !== undefined && this.state === "established") this.#owner.refreshed(family);
+  }
+
+  #onUpdate(body: Uint8Array): boolean {
+    const { negotiated } = this.#fsm;
+    if (this.state !== "established" || negotiated === undefined) {
+      this.dispatch({ type: "update-received" });
+      return false;
+    }
+    const update = decodeUpdate(body, negotiated);
+    if (update.reset !== undefined) throw update.reset;
+    if (update.problems.length > 0) {
+      const problems = update.problems.map((problem) => problem.message);
+      this.#ports.log.warn("bgp update malformed", { verdict: update.verdict, problems });
+    }
+    this.#owner.learned(interpretUpdate(update));
+    return true;
+  }
+
+  #perform(effect: Effect): void {
+    switch (effect.type) {
+      case "dial":
+        this.#dial();
+        return;
+      case "abort-dial":
+        this.#dialling?.abort();
+        this.#dialling = undefined;
+        return;
+      case "send":
+        this.#send(effect.message);
+        return;
+      case "close":
+        this.#close();
+        return;
+      case "arm":
+        this.#arm(effect);
+        return;
+      case "disarm":
+        this.#timers.get(effect.timer)?.cancel();
+        this.#timers.delete(effect.timer);
+        return;
+      case "change":
+        this.#owner.changed(this, effect);
+        return;
+    }
+  }
+
+  #dial(): void {
+    this.#dialling = this.#ports.dial(this.#owner.target, {
+      connected: (connection) => this.adopt(connection, "outgoing"),
+      failed: (reason) => {
+        this.#dialling = undefined;
+        this.dispatch({ type: "dial-failed", reason });
+      },
+    });
+  }
+
+  #send(message: ControlMessage): void {
+    this.#connection?.write(encodeControl(message));
+    this.#ports.log.trace("bgp message sent", { message: formatControl(message) });
+    this.#owner.sent(message);
+  }
+
+  /** Lets what was sent get out: the socket is only cut when the peer does not close its side in time. */
+  #close(): void {
+    const connection = this.#connection;
+    this.#connection = undefined;
+    if (connection === undefined) return;
+    connection.end();
+    const limit = this.#ports.clock.after(CLOSE_LIMIT, () => connection.destroy());
+    void this.closed().then(() => limit.cancel());
+  }
+
+  #arm({ timer, after, epoch }: Extract<Effect, { type: "arm" }>): void {
+    this.#timers.get(timer)?.cancel();
+    this.#timers.set(
+      timer,
+      this.#ports.clock.after(after, () => this.#onTimer(timer, epoch)),
+    );
+  }
+
+  #onTimer(timer: TimerName, epoch: number): void {
+    const expire = (): void => this.dispatch({ type: "timer-expired", timer, epoch });
+    // After a long stall the peer's bytes may lie unread: they get one turn of the event loop before it is called silent.
+    if (timer === "hold") this.#timers.set(timer, this.#ports.clock.after(micros(0), expire));
+    else expire();
+  }
+}
