@@ -9,7 +9,9 @@ export interface IpRange {
 }
 
 /** A parsed value, or the reason there is none, in words for the user. */
-export type Parsed<T> = { readonly value: T; readonly problem?: never } | { readonly problem: string };
+export type Parsed<T> =
+  | { readonly value: T; readonly problem?: never }
+  | { readonly problem: string; readonly value?: never };
 
 export function rangeOfPrefix(prefix: IpPrefix): IpRange {
   return { family: prefix.family, first: prefix.first.value, last: prefix.last.value };

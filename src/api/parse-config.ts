@@ -1,0 +1,195 @@
+import type { IpPrefix } from "../net/ip-prefix.ts";
+import { AddressClaims } from "./address-claims.ts";
+import { selectPools } from "./advertisement-pools.ts";
+import { aggregationProblems } from "./aggregation.ts";
+import { parseBfdProfile } from "./bfd-profile.ts";
+import { type BgpAdvertisementSpec, parseBgpAdvertisement, resolveCommunities } from "./bgp-advertisement.ts";
+import { parseBgpPeer } from "./bgp-peer.ts";
+import { type CommunityValue, parseCommunityObject } from "./community.ts";
+import type { BfdProfile, BgpAdvertisement, Config, InvalidObject, Peer, Pool, PoolName } from "./config.ts";
+import type { Node, Secret } from "./core.ts";
+import { parseIpAddressPool } from "./ip-address-pool.ts";
+import { parseL2Advertisement } from "./l2-advertisement.ts";
+import { localPrefsConflict } from "./local-pref-conflict.ts";
+import type { RawObject } from "./object.ts";
+import { ObjectSorter, type Parsed } from "./object-sorter.ts";
+import { compareTexts } from "./raw-object.ts";
+import type { Problems } from "./read-object.ts";
+import { readPasswordSecret } from "./secret-password.ts";
+
+/** Every object that makes up the configuration, as the API gives it. */
+export interface ConfigObjects {
+  readonly pools: readonly RawObject[];
+  readonly peers: readonly RawObject[];
+  readonly bgpAdvertisements: readonly RawObject[];
+  readonly l2Advertisements: readonly RawObject[];
+  readonly communities: readonly RawObject[];
+  readonly bfdProfiles: readonly RawObject[];
+  /** Only those that peers name are looked at. */
+  readonly secrets: readonly Secret[];
+}
+
+/** What the verdict on an object depends on besides the objects. */
+export interface ConfigContext {
+  /** Where advertisements would meet (rule 4.5); none given, they are taken to meet. */
+  readonly nodes: readonly Node[];
+}
+
+export interface ParsedConfig {
+  readonly config: Config;
+  readonly invalid: readonly InvalidObject[];
+}
+
+/**
+ * Parses everything. An object with problems is left out and reported with all of them; its neighbours stay. Of two
+ * objects that exclude each other the older one stays (creationTimestamp, then name).
+ */
+export function parseConfig(objects: ConfigObjects, context: ConfigContext): ParsedConfig {
+  const sorter = new ObjectSorter();
+  const pools = byName(parsePools(sorter, objects.pools));
+  const bfdProfiles = byName(sorter.parseAll("BFDProfile", objects.bfdProfiles, parseBfdProfile));
+  const aliases = parseAliases(sorter, objects.communities);
+  const bgpAdvertisements = parseBgpAdvertisements(sorter, objects.bgpAdvertisements, { pools, aliases, ...context });
+  const l2Advertisements = sorter
+    .parseAll("L2Advertisement", objects.l2Advertisements, parseL2Advertisement)
+    .map(({ value: { poolSelection, ...rest } }) => ({ ...rest, pools: selectPools(poolSelection, pools) }));
+  const peers = parsePeers(sorter, objects, bfdProfiles);
+  const config = {
+    pools,
+    peers: byName(peers),
+    bgpAdvertisements,
+    l2Advertisements: l2Advertisements.sort((a, b) => compareTexts(a.name, b.name)),
+    bfdProfiles,
+  };
+  return { config, invalid: sorter.invalid };
+}
+
+function byName<T extends { readonly name: string }>(parsed: readonly Parsed<T>[]): ReadonlyMap<T["name"], T> {
+  const sorted = parsed.map(({ value }) => value).sort((a, b) => compareTexts(a.name, b.name));
+  return new Map(sorted.map((value): [T["name"], T] => [value.name, value]));
+}
+
+function parsePools(sorter: ObjectSorter, objects: readonly RawObject[]): readonly Parsed<Pool>[] {
+  const claims = new AddressClaims();
+  return sorter.keep(
+    "IPAddressPool",
+    sorter.parseAll("IPAddressPool", objects, parseIpAddressPool),
+    (pool, problems) => {
+      for (const [i, { prefixes }] of pool.blocks.entries()) {
+        const conflict = claims.conflictOf(pool.name, prefixes);
+        if (conflict !== undefined) problems.add(`spec.addresses[${i}]`, conflict);
+      }
+      if (problems.list.length > 0) return undefined;
+      const all: IpPrefix[] = pool.blocks.flatMap(({ prefixes }) => prefixes);
+      claims.claim(pool.name, all);
+      return pool;
+    },
+  );
+}
+
+function parseAliases(sorter: ObjectSorter, objects: readonly RawObject[]): ReadonlyMap<string, CommunityValue> {
+  const aliases = new Map<string, CommunityValue>();
+  const owners = new Map<string, string>();
+  sorter.keep("Community", sorter.parseAll("Community", objects, parseCommunityObject), (own, problems, object) => {
+    for (const { value, path } of own) {
+      const owner = owners.get(value.name);
+      if (owner === undefined) continue;
+      problems.add(path, `duplicate definition of community "${value.name}": already defined by Community "${owner}"`);
+    }
+    if (problems.list.length > 0) return undefined;
+    for (const { value } of own) {
+      aliases.set(value.name, value.value);
+      owners.set(value.name, object.metadata.name);
+    }
+    return own;
+  });
+  return aliases;
+}
+
+interface AdvertisementContext extends ConfigContext {
+  readonly pools: ReadonlyMap<PoolName, Pool>;
+  readonly aliases: ReadonlyMap<string, CommunityValue>;
+}
+
+function parseBgpAdvertisements(
+  sorter: ObjectSorter,
+  objects: readonly RawObject[],
+  context: AdvertisementContext,
+): readonly BgpAdvertisement[] {
+  const kept: BgpAdvertisement[] = [];
+  const specs = sorter.parseAll("BGPAdvertisement", objects, parseBgpAdvertisement);
+  sorter.keep("BGPAdvertisement", specs, (spec, problems) => {
+    const advertisement = resolveAdvertisement(spec, context, problems);
+    const conflicting =
+      advertisement.serviceSelectors.length > 0 ? [] : kept.filter((other) => clash(other, advertisement, context));
+    for (const other of conflicting) problems.add("spec.localPref", localPrefMessage(advertisement, other));
+    if (problems.list.length === 0) kept.push(advertisement);
+    return advertisement;
+  });
+  return kept.sort((a, b) => compareTexts(a.name, b.name));
+}
+
+function resolveAdvertisement(
+  spec: BgpAdvertisementSpec,
+  context: AdvertisementContext,
+  problems: Problems,
+): BgpAdvertisement {
+  const { poolSelection, communityTexts, ...rest } = spec;
+  const pools = selectPools(poolSelection, context.pools);
+  for (const name of pools) {
+    const pool = context.pools.get(name);
+    const found = pool === undefined ? [] : aggregationProblems(spec.aggregationLength, pool);
+    for (const { family, message } of found) {
+      problems.add(family === 4 ? "spec.aggregationLength" : "spec.aggregationLengthV6", message);
+    }
+  }
+  return { ...rest, pools, ...resolveCommunities(communityTexts, context.aliases, problems) };
+}
+
+/** Advertisements with serviceSelectors are judged per Service, when both match it. */
+function clash(a: BgpAdvertisement, b: BgpAdvertisement, context: AdvertisementContext): boolean {
+  return (
+    a.serviceSelectors.length === 0 &&
+    b.serviceSelectors.length === 0 &&
+    localPrefsConflict(a, b, { pools: context.pools.values(), nodes: context.nodes })
+  );
+}
+
+function localPrefMessage(own: BgpAdvertisement, other: BgpAdvertisement): string {
+  const [a, b] = [own, other].map(({ name, localPref }) => `"${name}" (${localPref ?? "unset"})`);
+  return `invalid local preferences: BGPAdvertisements ${a} and ${b} set different ones for the same prefix, peer and node`;
+}
+
+function parsePeers(
+  sorter: ObjectSorter,
+  objects: ConfigObjects,
+  profiles: ReadonlyMap<string, BfdProfile>,
+): readonly Parsed<Peer>[] {
+  const secrets = new Map(objects.secrets.map((secret) => [secret.metadata.name, secret]));
+  const seen = new Map<string, string>();
+  return sorter.keep("BGPPeer", sorter.parseAll("BGPPeer", objects.peers, parseBgpPeer), (peer, problems) => {
+    const key = JSON.stringify({ ...peer, name: "" });
+    const twin = seen.get(key);
+    if (twin !== undefined) problems.add("", `peer ${peer.name} already exists: it is identical to peer ${twin}`);
+    if (peer.bfdProfile !== undefined && !profiles.has(peer.bfdProfile)) {
+      const message = `peer ${peer.name} referencing non existing bfd profile ${peer.bfdProfile}`;
+      problems.addTransient("spec.bfdProfile", message);
+    }
+    const password = resolvePassword(peer, problems, secrets);
+    if (problems.list.length === 0) seen.set(key, peer.name);
+    return { ...peer, password };
+  });
+}
+
+function resolvePassword(peer: Peer, problems: Problems, secrets: ReadonlyMap<string, Secret>): string | undefined {
+  if (peer.passwordSecret === undefined) return peer.password;
+  const path = "spec.passwordSecret";
+  const secret = secrets.get(peer.passwordSecret);
+  if (secret === undefined) {
+    problems.addTransient(path, `secret "${peer.passwordSecret}" not found for peer ${peer.name}`);
+    return undefined;
+  }
+  const found = readPasswordSecret(secret);
+  if (found.problem !== undefined) problems.add(path, found.problem);
+  return found.password;
+}
