@@ -10,10 +10,10 @@ export const ADDRESS_POOL = "metallb.io/address-pool";
 export const LOAD_BALANCER_IPS = "metallb.io/loadBalancerIPs";
 /** The sharing key: Services with the same one may hold the same address. */
 export const ALLOW_SHARED_IP = "metallb.io/allow-shared-ip";
+/** Keys with this prefix are ours. */
+export const PREFERRED_PREFIX = "metallb.io/";
 /** Whoever uses a key with this prefix is told that it is deprecated. */
 export const DEPRECATED_PREFIX = "metallb.universe.tf/";
-
-const PREFIX = "metallb.io/";
 
 /** What a Service asks for. With problems, nobody knows what it asks for, and it must not be served by guess. */
 export interface ServiceRequests {
@@ -29,7 +29,7 @@ export interface ServiceRequests {
 export function serviceAnnotation(service: Service, key: string): string | undefined {
   const annotations = service.metadata.annotations ?? {};
   if (Object.hasOwn(annotations, key)) return annotations[key];
-  const deprecated = DEPRECATED_PREFIX + key.slice(PREFIX.length);
+  const deprecated = DEPRECATED_PREFIX + key.slice(PREFERRED_PREFIX.length);
   return Object.hasOwn(annotations, deprecated) ? annotations[deprecated] : undefined;
 }
 

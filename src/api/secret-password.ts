@@ -28,3 +28,8 @@ function decodeBase64Text(encoded: string): string | undefined {
   const text = new TextDecoder().decode(Uint8Array.from(atob(compact), (c) => c.charCodeAt(0)));
   return text.includes("\ufffd") ? undefined : text;
 }
+
+/** The base64 of a text's UTF-8, as Secrets hold it. */
+export function encodeBase64Text(text: string): string {
+  return btoa(Array.from(new TextEncoder().encode(text), (byte) => String.fromCharCode(byte)).join(""));
+}
