@@ -156,7 +156,7 @@ function rowOf({ apiVersion, kind }: Identity, problems: Problems): KindRow | un
   const row = KINDS.get(kind);
   if (row?.apiVersions.includes(apiVersion) === true) return row;
   const group = groupOf(apiVersion);
-  if (row !== undefined && row.apiVersions.some((version) => groupOf(version) === group)) {
+  if (row?.apiVersions.some((version) => groupOf(version) === group)) {
     problems.add("apiVersion", `must be ${row.apiVersions.join(" or ")} for kind ${kind}, not "${apiVersion}"`);
   } else if (group === "metallb.io" && !STATUS_KINDS.includes(kind)) {
     problems.add("kind", `metallb.io has no kind "${kind}"`);
