@@ -1,0 +1,313 @@
+import { randomUUID } from "node:crypto";
+import { type Micros, micros, millis, seconds } from "../net/micros.ts";
+import type { Clock, Timer, WallClock } from "../system/clock.ts";
+import type { Random } from "../system/random.ts";
+import { errorFields, type Log } from "../telemetry/log.ts";
+import { ConfigError } from "../wire/errors.ts";
+import type { KubernetesClient } from "./client.ts";
+import {
+  durationSeconds,
+  type Election,
+  type ElectionConfig,
+  type ElectionEffect,
+  type ElectionEvent,
+  isLeading,
+  type LeaseRecord,
+  NOT_ELECTED,
+  step,
+} from "./election.ts";
+import { ApiError, isConflict, isNotFound } from "./errors.ts";
+import { LEASES } from "./resource.ts";
+
+/** The durations contradict each other. */
+export class InvalidLeaseTiming extends ConfigError {
+  readonly code = "ERR_LEASE_TIMING";
+}
+
+export interface LeasePorts {
+  readonly client: Pick<KubernetesClient, "get" | "create" | "update">;
+  /** Should go on while the machine is suspended: `suspendAwareClock`. */
+  readonly clock: Clock;
+  readonly wallClock: WallClock;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+/** Where the Lease is and how fast it changes hands: by default within 5 s of a leader's sudden death. */
+export interface LeaseConfig {
+  readonly namespace: string;
+  readonly name: string;
+  /** Something readable, as the pod's name; a unique part is added. */
+  readonly identity: string;
+  readonly leaseDuration?: Micros;
+  readonly renewDeadline?: Micros;
+  readonly retryPeriod?: Micros;
+  /** The lease duration unless told otherwise; 0 where there can be only one candidate. */
+  readonly vacantWait?: Micros;
+}
+
+interface LeaseSpec {
+  readonly holderIdentity?: string | null;
+  readonly leaseDurationSeconds?: number | null;
+  readonly leaseTransitions?: number | null;
+  readonly acquireTime?: string | null | undefined;
+  readonly renewTime?: string | null;
+}
+
+interface RawLease {
+  readonly metadata?: { readonly resourceVersion?: string };
+  readonly spec?: LeaseSpec;
+}
+
+const LEASE_KIND = { apiVersion: "coordination.k8s.io/v1", kind: "Lease" } as const;
+
+type WriteEffect = Extract<ElectionEffect, { type: "write" }>;
+type ReleaseEffect = Extract<ElectionEffect, { type: "release" }>;
+
+/** One candidate for a `coordination.k8s.io` Lease: performs what `election.ts` decides. */
+export class LeaderElection {
+  readonly #ports: LeasePorts;
+  readonly #config: ElectionConfig;
+  readonly #where: { readonly namespace: string; readonly name: string };
+  readonly #log: Log;
+  readonly #listeners: ((leading: boolean) => void)[] = [];
+  readonly #timers = new Map<ElectionEffect["type"], Timer>();
+  #election: Election = NOT_ELECTED;
+  #lease: RawLease = {};
+  #term: AbortController | undefined;
+  #resolveStopped: () => void = () => {};
+  /** Resolves when the Lease was let go, or could not be. */
+  readonly stopped: Promise<void>;
+
+  /** @throws {InvalidLeaseTiming} */
+  constructor(ports: LeasePorts, config: LeaseConfig) {
+    this.#ports = ports;
+    this.#config = electionConfig(config);
+    this.#where = { namespace: config.namespace, name: config.name };
+    this.#log = ports.log.child({ component: "lease", lease: config.name, identity: this.#config.identity });
+    this.stopped = new Promise((resolve) => {
+      this.#resolveStopped = resolve;
+    });
+  }
+
+  /** Ours, as it stands in the Lease while we lead. */
+  get identity(): string {
+    return this.#config.identity;
+  }
+
+  /** Who holds the Lease, as far as we have seen. */
+  get holder(): string | undefined {
+    return this.#election.seen?.record?.holder;
+  }
+
+  /** Ask right before every write, not once before many. */
+  isLeader(): boolean {
+    return isLeading(this.#election, this.#ports.clock.now());
+  }
+
+  /** The end of our claim on the given clock, while we have one. */
+  get mayWriteUntil(): Micros | undefined {
+    return this.isLeader() ? this.#election.until : undefined;
+  }
+
+  /** Aborted when the present term ends: give it to requests that only a leader may make. Aborted when not leading. */
+  get term(): AbortSignal {
+    return this.isLeader() && this.#term !== undefined ? this.#term.signal : AbortSignal.abort();
+  }
+
+  /** Told when we begin and when we cease to lead. */
+  onChange(listener: (leading: boolean) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  /** Competes until the signal is aborted, then as {@link stop}. */
+  start(signal: AbortSignal): void {
+    if (signal.aborted) return;
+    signal.addEventListener("abort", () => void this.stop(), { once: true });
+    this.#dispatch({ type: "started", at: this.#ports.clock.now() });
+  }
+
+  /** Ceases to lead at once and lets the Lease go. Have no write under way: the next leader may begin in milliseconds. */
+  stop(): Promise<void> {
+    this.#dispatch({ type: "stopped", at: this.#ports.clock.now() });
+    return this.stopped;
+  }
+
+  #dispatch(event: ElectionEvent): void {
+    if (this.#election.role === "stopped") return;
+    const next = step(this.#config, this.#election, event);
+    this.#election = next.election;
+    for (const effect of next.effects) this.#perform(effect);
+    if (next.election.role !== "stopped") return;
+    for (const timer of this.#timers.values()) timer.cancel();
+    if (!next.effects.some((effect) => effect.type === "release")) this.#resolveStopped();
+  }
+
+  #perform(effect: ElectionEffect): void {
+    const { clock, random } = this.#ports;
+    switch (effect.type) {
+      case "read":
+        void this.#read();
+        return;
+      case "write":
+        void this.#request(() => this.#put(effect), effect.resourceVersion !== undefined);
+        return;
+      case "make-vacant":
+        void this.#request(() => this.#create({ ...this.#spec(0), holderIdentity: "" }));
+        return;
+      case "release":
+        void this.#release(effect);
+        return;
+      case "arm-retry": {
+        const { epoch } = effect;
+        const jittered = micros(effect.after * (1 + random() / 10));
+        this.#arm(effect.type, jittered, () => this.#dispatch({ type: "retry-due", at: clock.now(), epoch }));
+        return;
+      }
+      case "arm-term-end": {
+        const { epoch } = effect;
+        this.#arm(effect.type, effect.after, () => this.#dispatch({ type: "term-ended", at: clock.now(), epoch }));
+        return;
+      }
+      case "lead":
+        this.#term = new AbortController();
+        this.#log.info("leader changed", { to: this.identity });
+        this.#tell(true);
+        return;
+      case "extend":
+        return;
+      case "follow":
+        this.#log.info("leader changed", { from: this.identity, reason: effect.reason });
+        this.#term?.abort();
+        this.#tell(false);
+        return;
+    }
+  }
+
+  #arm(type: ElectionEffect["type"], after: Micros, fire: () => void): void {
+    this.#timers.get(type)?.cancel();
+    this.#timers.set(type, this.#ports.clock.after(after, fire));
+  }
+
+  #tell(leading: boolean): void {
+    for (const listener of this.#listeners) listener(leading);
+  }
+
+  /** Two tries must fit into a term. */
+  get #timeout(): Micros {
+    return micros(this.#config.renewDeadline / 2);
+  }
+
+  async #read(): Promise<void> {
+    const { client, clock } = this.#ports;
+    try {
+      const { namespace, name } = this.#where;
+      const lease = await client.get<RawLease>(LEASES, name, { namespace, timeout: this.#timeout });
+      this.#lease = lease;
+      this.#dispatch({ type: "read", at: clock.now(), record: this.#record(lease) });
+    } catch (error) {
+      if (isNotFound(error)) this.#dispatch({ type: "read", at: clock.now(), record: undefined });
+      else this.#failed(error);
+    }
+  }
+
+  async #request(send: () => Promise<RawLease>, mayBeDeleted = false): Promise<void> {
+    const { clock } = this.#ports;
+    const sentAt = clock.now();
+    try {
+      const lease = await send();
+      this.#lease = lease;
+      this.#dispatch({ type: "written", at: clock.now(), sentAt, record: this.#record(lease) });
+    } catch (error) {
+      const refused = isConflict(error) || (mayBeDeleted && isNotFound(error));
+      if (refused) this.#dispatch({ type: "refused", at: clock.now() });
+      else this.#failed(error);
+    }
+  }
+
+  #failed(error: unknown): void {
+    // Anything but a refusal or silence is our own bug and must be seen; to try again is right for both.
+    const level = error instanceof ApiError && error.status < 500 ? "warn" : "debug";
+    this.#log[level]("lease request failed", errorFields(error));
+    this.#dispatch({ type: "failed", at: this.#ports.clock.now() });
+  }
+
+  #put(effect: WriteEffect): Promise<RawLease> {
+    const spec = this.#spec(effect.transitions);
+    const acquireTime = effect.takeOver ? spec.acquireTime : (this.#lease.spec?.acquireTime ?? spec.acquireTime);
+    if (effect.resourceVersion === undefined) return this.#create({ ...spec, acquireTime });
+    return this.#update(effect.resourceVersion, { ...this.#lease.spec, ...spec, acquireTime });
+  }
+
+  async #release(effect: ReleaseEffect): Promise<void> {
+    try {
+      // What client-go writes when it lets go: nobody, for one second.
+      const spec = { ...this.#spec(effect.transitions), holderIdentity: "", leaseDurationSeconds: 1 };
+      await this.#update(effect.resourceVersion, spec);
+    } catch (error) {
+      this.#log.debug("lease could not be released", errorFields(error));
+    }
+    this.#resolveStopped();
+  }
+
+  #spec(transitions: number): LeaseSpec {
+    const now = microTime(this.#ports.wallClock());
+    return {
+      holderIdentity: this.identity,
+      leaseDurationSeconds: durationSeconds(this.#config),
+      leaseTransitions: transitions,
+      acquireTime: now,
+      renewTime: now,
+    };
+  }
+
+  #create(spec: LeaseSpec): Promise<RawLease> {
+    const { namespace } = this.#where;
+    const body = { ...LEASE_KIND, metadata: this.#where, spec };
+    return this.#ports.client.create(LEASES, body, { namespace, timeout: this.#timeout });
+  }
+
+  /** Keeps what others have put into the Lease: labels, owners, unknown fields. */
+  #update(resourceVersion: string, spec: LeaseSpec): Promise<RawLease> {
+    const { namespace, name } = this.#where;
+    const body = { ...LEASE_KIND, metadata: { ...this.#lease.metadata, ...this.#where, resourceVersion }, spec };
+    return this.#ports.client.update(LEASES, name, body, { namespace, timeout: this.#timeout });
+  }
+
+  #record(lease: RawLease): LeaseRecord {
+    const { spec, metadata } = lease;
+    const holder = spec?.holderIdentity ?? "";
+    const said = spec?.leaseDurationSeconds;
+    return {
+      resourceVersion: metadata?.resourceVersion ?? "",
+      holder,
+      duration: typeof said === "number" && said > 0 ? seconds(said) : this.#config.leaseDuration,
+      transitions: spec?.leaseTransitions ?? 0,
+      released: holder === "" && said === 1,
+    };
+  }
+}
+
+function electionConfig(config: LeaseConfig): ElectionConfig {
+  const leaseDuration = config.leaseDuration ?? seconds(4);
+  const renewDeadline = config.renewDeadline ?? seconds(3);
+  const retryPeriod = config.retryPeriod ?? millis(500);
+  if (!(leaseDuration > renewDeadline && renewDeadline >= 2 * retryPeriod && retryPeriod > 0)) {
+    throw new InvalidLeaseTiming(
+      `lease durations: ${leaseDuration / seconds(1)} s (lease) must exceed ${renewDeadline / seconds(1)} s (renew deadline), ` +
+        `which must hold two retry periods of ${retryPeriod / seconds(1)} s`,
+    );
+  }
+  return {
+    identity: `${config.identity}_${randomUUID()}`,
+    leaseDuration,
+    renewDeadline,
+    retryPeriod,
+    vacantWait: config.vacantWait ?? leaseDuration,
+  };
+}
+
+/** RFC 3339 with six digits, as `MicroTime` wants it. For people: no decision reads it. */
+function microTime(date: Date): string {
+  return date.toISOString().replace("Z", "000Z");
+}
