@@ -1,0 +1,298 @@
+import { ALLOCATED_FROM_POOL } from "../api/annotations.ts";
+import type { Pool, PoolName, ServiceKey } from "../api/config.ts";
+import type { Service } from "../api/core.ts";
+import type { IpAddress } from "../net/ip-address.ts";
+import { AddressBook, type Allocation } from "./address-book.ts";
+import { allocate, claim, type Desk, noneInPool } from "./choice.ts";
+import { type Convergence, stateFor, stateOf, stateText, stateWithout } from "./convergence.ts";
+import type { PoolCounters } from "./counters.ts";
+import {
+  allocationFailed,
+  clearAssignment,
+  deprecations,
+  eventText,
+  normal,
+  type ServiceEvent,
+  warning,
+} from "./events.ts";
+import { type Current, type Finding, failed, familiesFit, letGo, sameAddresses, untouched } from "./finding.ts";
+import { type Labels, PoolDirectory } from "./pool-directory.ts";
+import { type AllocationReason, quoted, quotedList, type Refusal } from "./reason.ts";
+import { readSubject, type Subject } from "./subject.ts";
+
+/** What was last said about a Service. */
+interface Said {
+  readonly complaints: ReadonlySet<string>;
+  readonly state: string;
+}
+
+/** Nothing about these is worth remembering: most Services of a cluster are like that. */
+const NOT_OURS: ReadonlySet<AllocationReason> = new Set(["not-load-balancer", "foreign-class"]);
+
+/**
+ * Hands out addresses. Level-based: `converge` looks at all a Service says and all the allocator knows, whichever event
+ * came before, and looking twice changes nothing. It has no effects: the caller writes `desired` and publishes `events`.
+ */
+export class Allocator {
+  readonly #loadBalancerClass: string;
+  readonly #book = new AddressBook();
+  #directory = new PoolDirectory([], new Map());
+  /** Undefined until pools have been read, which is not the same as there being none. */
+  #fingerprint: string | undefined;
+  readonly #said = new Map<ServiceKey, Said>();
+  /** In the order they began to wait: who came first is served first. */
+  readonly #waiting = new Set<ServiceKey>();
+
+  /** Without a class, Services without one are looked after; with a class, those that name it (3.8). */
+  constructor(loadBalancerClass = "") {
+    this.#loadBalancerClass = loadBalancerClass;
+  }
+
+  /** Takes new pools and namespaces (3.7), and returns the Services to look at again: those that lost their addresses first. */
+  setConfig(pools: ReadonlyMap<PoolName, Pool>, namespaces: ReadonlyMap<string, Labels>): readonly ServiceKey[] {
+    const directory = new PoolDirectory(pools.values(), namespaces);
+    const fingerprint = directory.fingerprint();
+    if (fingerprint === this.#fingerprint) return [];
+    this.#fingerprint = fingerprint;
+    this.#directory = directory;
+    const lost = this.#book.setPools(directory.pools());
+    const held = [...this.#book.allocations()].map(({ key }) => key);
+    return [...new Set([...lost, ...held, ...this.#waiting, ...this.#said.keys()])];
+  }
+
+  /**
+   * Puts the Service on the addresses its status names, if it may have them, and says nothing. Done for every Service
+   * before the first is given a new address, so that a restart moves nobody (3.7).
+   */
+  reclaim(service: Service): void {
+    const subject = readSubject(service);
+    if (service.spec.type !== "LoadBalancer" || !this.#isOurClass(service)) return;
+    if (subject.statusFamilies !== undefined) claim(this.#desk, subject, subject.status);
+  }
+
+  /** Looks at one Service: the newest there is of it, the answer to the last write included. */
+  converge(service: Service): Convergence {
+    const subject = readSubject(service);
+    const before = this.#book.allocation(subject.key);
+    const finding = this.#look(subject);
+    if (finding.waits === true) this.#waiting.add(subject.key);
+    else this.#waiting.delete(subject.key);
+    const after = this.#book.allocation(subject.key);
+    const { outcome, message = "", desired } = finding;
+    return {
+      key: subject.key,
+      outcome,
+      message,
+      ips: after?.ips ?? [],
+      pool: after?.pool,
+      desired,
+      changed: stateText(desired) !== stateText(stateOf(service)),
+      events: this.#unsaid(subject, finding),
+      reprocess: letGo(before, after) ? this.#waitingBut(subject.key) : [],
+    };
+  }
+
+  /** Forgets a deleted Service, and returns the Services to look at again. */
+  remove(key: ServiceKey): readonly ServiceKey[] {
+    this.#said.delete(key);
+    this.#waiting.delete(key);
+    return this.#book.release(key) === undefined ? [] : this.#waitingBut(key);
+  }
+
+  /** The Services that would like an address, first come first. */
+  waiting(): readonly ServiceKey[] {
+    return [...this.#waiting];
+  }
+
+  allocation(key: ServiceKey): Allocation | undefined {
+    return this.#book.allocation(key);
+  }
+
+  /** The Services on an address, in name order. */
+  holders(ip: IpAddress): readonly ServiceKey[] {
+    return this.#book.holders(ip);
+  }
+
+  /** For the status of every pool and for the gauges (3.9), in name order. */
+  counters(): ReadonlyMap<PoolName, PoolCounters> {
+    return this.#book.counters();
+  }
+
+  /** Reference 3.3, in its order. */
+  #look(subject: Subject): Finding {
+    const { service, clusterIps, policy } = subject;
+    if (service.spec.type === "LoadBalancer" && !this.#isOurClass(service)) return this.#leaveToOthers(subject);
+    if (this.#fingerprint === undefined) return untouched(subject, "no-configuration");
+    if (service.spec.type !== "LoadBalancer") return this.#notLoadBalancer(subject);
+    if (this.#directory.size === 0) return this.#fail(subject, noPools);
+    if (clusterIps.length === 0) return this.#fail(subject, noClusterIps);
+    if (policy === "RequireDualStack" && clusterIps.length < 2) return this.#notEnoughClusterIps(subject);
+    const current = this.#current(subject);
+    if (current.stop !== undefined) return current.stop;
+    if (current.ips !== undefined) return this.#keep(subject, current.ips, current.complaints);
+    return this.#assignNew(subject, current.complaints);
+  }
+
+  get #desk(): Desk {
+    return { book: this.#book, directory: this.#directory };
+  }
+
+  #isOurClass(service: Service): boolean {
+    return (service.spec.loadBalancerClass ?? "") === this.#loadBalancerClass;
+  }
+
+  /** Another class took over while this Service held addresses: they are freed and taken out of the status. */
+  #leaveToOthers(subject: Subject): Finding {
+    const held = this.#book.release(subject.key);
+    if (held === undefined) return untouched(subject, "foreign-class");
+    const desired = stateWithout(subject.service, held.ips, held.pool);
+    return { outcome: "cleared-foreign-class", desired, complaints: [] };
+  }
+
+  /**
+   * A Service that stops being a load balancer drops its class with the type, so with a class configured it is known by
+   * what it holds, or by the annotation (3.8).
+   */
+  #notLoadBalancer(subject: Subject): Finding {
+    const marked = subject.service.metadata.annotations?.[ALLOCATED_FROM_POOL] !== undefined;
+    const ours = this.#isOurClass(subject.service) || marked || this.#book.allocation(subject.key) !== undefined;
+    if (!ours) return untouched(subject, "not-load-balancer");
+    const held = this.#book.release(subject.key) !== undefined;
+    const desired = stateFor(subject.service, [], undefined);
+    const clears = held || stateText(desired) !== stateText(stateOf(subject.service));
+    return { outcome: clears ? "cleared-not-load-balancer" : "not-load-balancer", desired, complaints: [] };
+  }
+
+  #notEnoughClusterIps(subject: Subject): Finding {
+    const message = `RequireDualStack needs two cluster IPs, the service has ${quotedList(subject.clusterIps)}`;
+    this.#book.release(subject.key);
+    const complaint = warning("not enough clusterips", message);
+    return failed(subject, { reason: "not-enough-cluster-ips", message }, [complaint]);
+  }
+
+  /** Steps 8 and 9: the status is the truth; where it says nothing yet, what was handed out and is being written. */
+  #current(subject: Subject): Current {
+    const held = this.#book.allocation(subject.key)?.ips ?? [];
+    const status = subject.statusTexts.length > 0 ? this.#fromStatus(subject) : { complaints: [] };
+    if (status.ips !== undefined || status.stop !== undefined || held.length === 0) return status;
+    const kept = this.#examine(subject, held);
+    return { ...kept, complaints: status.complaints };
+  }
+
+  #fromStatus(subject: Subject): Current {
+    const { statusFamilies, clusterFamilies, status } = subject;
+    const complaints: ServiceEvent[] = [];
+    if (statusFamilies === undefined) {
+      const message = `cannot tell the IP family of the status IPs ${quotedList(subject.statusTexts)}`;
+      complaints.push(warning("nolbIPsIPFamily", message));
+    }
+    if (clusterFamilies === undefined) return { stop: this.#keepBlindly(subject, complaints), complaints };
+    if (statusFamilies === undefined) return { complaints };
+    return this.#examine(subject, status);
+  }
+
+  /** Nobody can tell what the Service wants: it keeps what it has, unless that is another Service's. */
+  #keepBlindly(subject: Subject, before: readonly ServiceEvent[]): Finding {
+    const message = `cannot tell the IP family of the cluster IPs ${quotedList(subject.clusterIps)}`;
+    const complaints = [...before, warning("noclusterIPsIPFamily", message)];
+    const refused = subject.statusFamilies && claim(this.#desk, subject, subject.status);
+    if (refused?.reason === "sharing-key-conflict" || refused?.reason === "port-in-use") {
+      return failed(subject, refused, [...complaints, clearAssignment(subject.key, refused)]);
+    }
+    return { ...untouched(subject, "kept-family-unknown"), message, complaints };
+  }
+
+  #examine(subject: Subject, ips: readonly IpAddress[]): Current {
+    const { requests } = subject;
+    if (!familiesFit(subject, ips)) return { complaints: [] };
+    const refused = claim(this.#desk, subject, ips);
+    if (refused !== undefined) return { complaints: [clearAssignment(subject.key, refused)] };
+    if (requests.pool !== undefined && this.#book.poolOf(ips) !== requests.pool) return { complaints: [] };
+    if (requests.problems.length > 0) return { stop: this.#keepDespiteRequest(subject, ips), complaints: [] };
+    return sameAddresses(requests.ips, ips) ? { ips, complaints: [] } : { complaints: [] };
+  }
+
+  #keepDespiteRequest(subject: Subject, ips: readonly IpAddress[]): Finding {
+    const message = `invalid requested loadbalancer IPs: ${subject.requests.problems.join("; ")}`;
+    const desired =
+      subject.status.length > 0 ? stateOf(subject.service) : stateFor(subject.service, ips, this.#book.poolOf(ips));
+    return {
+      outcome: "kept-invalid-request",
+      message,
+      desired,
+      complaints: [warning("LoadBalancerFailed", message)],
+    };
+  }
+
+  /** Step 10: a Service that prefers both families and has one gets the other from the same pool, when there is one. */
+  #keep(subject: Subject, ips: readonly IpAddress[], complaints: readonly ServiceEvent[]): Finding {
+    const pool = this.#book.poolOf(ips);
+    const [ip] = ips;
+    const lacks = subject.policy === "PreferDualStack" && subject.clusterFamilies === "dual" && ips.length === 1;
+    if (!lacks || pool === undefined || ip === undefined) {
+      return { outcome: "kept", desired: stateFor(subject.service, ips, pool), complaints };
+    }
+    const family = ip.family === 4 ? 6 : 4;
+    const additional = this.#book.firstAcceptable(pool, family, subject.tenant);
+    if (additional === undefined || this.#book.assign(subject.tenant, [ip, additional]) !== undefined) {
+      const without = this.#noAdditional(subject, ip, pool);
+      return { ...without, complaints: [...complaints, ...without.complaints] };
+    }
+    const news = [normal("IPAllocated", `Assigned additional IP ${quoted(additional)}`)];
+    return {
+      outcome: "additional-assigned",
+      desired: stateFor(subject.service, [ip, additional], pool),
+      complaints,
+      news,
+    };
+  }
+
+  #noAdditional(subject: Subject, ip: IpAddress, pool: PoolName): Finding {
+    const family = ip.family === 4 ? 6 : 4;
+    const message = `cannot assign additional IP in PreferDualStack: ${noneInPool(pool, family === 4 ? "ipv4" : "ipv6")}`;
+    return {
+      outcome: "additional-unavailable",
+      message,
+      desired: stateFor(subject.service, [ip], pool),
+      complaints: [normal("AdditionalAssignFailed", message)],
+      // A pool without that family will not have one when somebody lets go.
+      waits: this.#book.capacity(pool, family) > 0n,
+    };
+  }
+
+  /** Step 11. What it had is freed first: it may be among what it gets. */
+  #assignNew(subject: Subject, complaints: readonly ServiceEvent[]): Finding {
+    const held = this.#book.release(subject.key);
+    const chosen = allocate(this.#desk, subject);
+    if ("refused" in chosen) return this.#fail(subject, chosen.refused, complaints);
+    const kept = this.#keep(subject, chosen.ips, complaints);
+    if (held !== undefined && sameAddresses(held.ips, chosen.ips)) return kept;
+    const news = [normal("IPAllocated", `Assigned IP ${quotedList(chosen.ips)}`), ...(kept.news ?? [])];
+    return { ...kept, outcome: "assigned", news };
+  }
+
+  /** The Service has nothing, and the status says so. */
+  #fail(subject: Subject, refused: Refusal, complaints: readonly ServiceEvent[] = []): Finding {
+    this.#book.release(subject.key);
+    return failed(subject, refused, [...complaints, allocationFailed(subject.key, refused)]);
+  }
+
+  #waitingBut(key: ServiceKey): readonly ServiceKey[] {
+    return [...this.#waiting].filter((waiting) => waiting !== key);
+  }
+
+  /** Complaints that were not already made, and what is new. */
+  #unsaid(subject: Subject, finding: Finding): readonly ServiceEvent[] {
+    const before = this.#said.get(subject.key);
+    const state = stateText(finding.desired);
+    const isNew = (event: ServiceEvent): boolean => before?.complaints.has(eventText(event)) !== true;
+    const events = [...finding.complaints.filter(isNew), ...(finding.news ?? [])];
+    const changes = state !== stateText(stateOf(subject.service)) && state !== before?.state;
+    if (NOT_OURS.has(finding.outcome)) this.#said.delete(subject.key);
+    else this.#said.set(subject.key, { complaints: new Set(finding.complaints.map(eventText)), state });
+    return changes ? [...events, ...deprecations(subject.service)] : events;
+  }
+}
+
+const noPools: Refusal = { reason: "no-pools", message: "there is no address pool" };
+const noClusterIps: Refusal = { reason: "no-cluster-ips", message: "the service has no cluster IPs" };

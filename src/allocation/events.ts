@@ -1,0 +1,43 @@
+import { deprecatedAnnotations } from "../api/annotations.ts";
+import type { ServiceKey } from "../api/config.ts";
+import type { Service } from "../api/core.ts";
+import { quoted, type Refusal } from "./reason.ts";
+
+/** An event to publish on the Service; reasons and messages are MetalLB's (3.10). */
+export interface ServiceEvent {
+  readonly type: "Normal" | "Warning";
+  readonly reason: string;
+  readonly message: string;
+}
+
+export function normal(reason: string, message: string): ServiceEvent {
+  return { type: "Normal", reason, message };
+}
+
+export function warning(reason: string, message: string): ServiceEvent {
+  return { type: "Warning", reason, message };
+}
+
+export function allocationFailed(key: ServiceKey, { message }: Refusal): ServiceEvent {
+  return warning(ALLOCATION_FAILED, `Failed to allocate IP for ${quoted(key)}: ${message}`);
+}
+
+/** The reason of the event that a later success makes void. */
+export const ALLOCATION_FAILED = "AllocationFailed";
+
+export function clearAssignment(key: ServiceKey, { message }: Refusal): ServiceEvent {
+  const text = `current IP for ${quoted(key)} not allowed by config, will attempt for new IP assignment: ${message}`;
+  return normal("ClearAssignment", text);
+}
+
+/** One warning for each deprecated key the Service carries (2.2). */
+export function deprecations(service: Service): readonly ServiceEvent[] {
+  return deprecatedAnnotations(service).map((key) =>
+    warning("deprecatedAnnotation", `Service uses deprecated annotation ${key}`),
+  );
+}
+
+/** Equal for events that say the same. */
+export function eventText({ reason, message }: ServiceEvent): string {
+  return `${reason} ${message}`;
+}
