@@ -161,7 +161,9 @@ export class KubeApi {
       const failed = (error: Error): void =>
         reject(new CommandError(`${method} ${path}: ${error.message}`, { cause: error }));
       const options = { socketPath: this.#socketPath, method, path, headers, agent: this.#agent, timeout: 10_000 };
-      const sent = request(options, (response) => collect(response).then(resolve, failed));
+      const sent = request(options, (response) => {
+        collect(response).then(resolve, failed);
+      });
       sent.on("timeout", () => sent.destroy(new Error("no answer within 10 s"))).on("error", failed);
       sent.end(text);
     });

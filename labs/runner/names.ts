@@ -26,8 +26,3 @@ export function namespaceOf(run: string, node: string): string {
 export function managementNamespaceOf(run: string): string {
   return `${run}-+mgmt`;
 }
-
-/** Whether a namespace belongs to this run: a run removes nothing else. */
-export function belongsTo(run: string, namespace: string): boolean {
-  return namespace.startsWith(`${run}-`);
-}

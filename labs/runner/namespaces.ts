@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process";
 import type { LabNode, Topology } from "./clab.ts";
 import { allDone, run } from "./command.ts";
-import { belongsTo, managementNamespaceOf, namespaceOf } from "./names.ts";
+import { managementNamespaceOf, namespaceOf } from "./names.ts";
 
 /** Off everywhere, because lab addresses must work at once and traffic comes back on other paths than it left. */
 const SYSCTLS: Readonly<Record<string, string>> = {
@@ -19,7 +19,7 @@ export function inNamespace(namespace: string, argv: readonly string[]): readonl
   return ["nsenter", `--net=/run/netns/${namespace}`, "--", ...argv];
 }
 
-/** The network namespaces of one run of a topology, from nothing to nothing. */
+/** The network namespaces of one run of a topology. `sweep.sh` removes them. */
 export class Namespaces {
   readonly run: string;
   readonly #topology: Topology;
@@ -44,18 +44,6 @@ export class Namespaces {
   /** The namespace of a node. */
   of(node: string): string {
     return namespaceOf(this.run, node);
-  }
-
-  /** Kills what still runs in this run's namespaces and removes them. Synchronous, so that it works on the way out of a crash. */
-  removeAll(): void {
-    for (let round = 0; round < 3; round++) {
-      const left = listNamespaces().filter((name) => belongsTo(this.run, name));
-      if (left.length === 0) return;
-      for (const name of left) {
-        for (const pid of pidsIn(name)) killQuietly(pid);
-        quietly(() => execFileSync("ip", ["netns", "del", name], { stdio: "ignore" }));
-      }
-    }
   }
 
   async #setSysctls(node: LabNode): Promise<void> {
@@ -108,28 +96,4 @@ export function listNamespaces(): readonly string[] {
     .split("\n")
     .flatMap((line) => line.split(" ").slice(0, 1))
     .filter((name) => name !== "");
-}
-
-function pidsIn(namespace: string): readonly number[] {
-  let text = "";
-  quietly(() => {
-    text = execFileSync("ip", ["netns", "pids", namespace], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
-  });
-  return text
-    .split("\n")
-    .filter((line) => /^\d+$/.test(line))
-    .map(Number);
-}
-
-function killQuietly(pid: number): void {
-  quietly(() => process.kill(pid, "SIGKILL"));
-}
-
-/** For the way out: what is already gone need not be removed again. */
-function quietly(action: () => void): void {
-  try {
-    action();
-  } catch (error) {
-    if (!(error instanceof Error)) throw error;
-  }
 }

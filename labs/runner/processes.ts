@@ -80,12 +80,6 @@ export class LabProcess {
     return !late;
   }
 
-  /** For the way out of a crash: no waiting. */
-  killNow(): void {
-    this.#expected = true;
-    this.#child?.kill("SIGKILL");
-  }
-
   /** The last lines of its log. */
   tail(lines: number): readonly string[] {
     return readFileSync(this.logFile, "utf8").trimEnd().split("\n").slice(-lines);
@@ -123,9 +117,5 @@ export class Processes {
   async stopAll(): Promise<void> {
     for (const process of this.#all) process.signal("SIGCONT");
     await Promise.all(this.#all.toReversed().map((process) => process.stop("SIGTERM", 2000)));
-  }
-
-  killAllNow(): void {
-    for (const process of this.#all) process.killNow();
   }
 }

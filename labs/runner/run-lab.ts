@@ -1,3 +1,4 @@
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import {
   accessSync,
@@ -97,6 +98,7 @@ class LabRun {
   readonly #processes: Processes;
   readonly #report = new Report((line) => process.stderr.write(`${line}\n`));
   readonly #interrupt = new AbortController();
+  readonly #watchdog: ChildProcess;
   #clean = false;
 
   constructor(topology: Topology, options: RunOptions) {
@@ -110,6 +112,7 @@ class LabRun {
     mkdirSync(this.#logs, { recursive: true });
     this.#namespaces = new Namespaces(this.#run, topology);
     this.#processes = new Processes(this.#logs);
+    this.#watchdog = this.#startWatchdog();
   }
 
   async toTheEnd(): Promise<number> {
@@ -132,13 +135,20 @@ class LabRun {
       this.#cleanUp();
       forget();
     }
-    const elsewhere = this.#options.logs !== undefined;
-    if (failure === undefined || elsewhere) rmSync(join(FOLDERS.runs, this.#run), { recursive: true, force: true });
-    const verdict = failure === undefined ? "passed" : "FAILED";
-    this.#report.line(`lab ${this.#topology.name} ${verdict} in ${seconds(performance.now() - start).trim()}`);
+    this.#conclude(failure, performance.now() - start);
     if (failure !== undefined && !(failure instanceof CodedError)) throw failure;
     if (failure === undefined) return 0;
     return failure instanceof ConfigError ? 2 : 1;
+  }
+
+  /** Logs are kept when they can tell something, or were asked for. */
+  #conclude(failure: unknown, took: number): void {
+    const interrupted = failure instanceof InterruptedError;
+    const useless = failure === undefined || interrupted || this.#options.logs !== undefined;
+    if (useless) rmSync(join(FOLDERS.runs, this.#run), { recursive: true, force: true });
+    const ended = interrupted ? "was interrupted after" : "FAILED in";
+    const verdict = failure === undefined ? "passed in" : ended;
+    this.#report.line(`lab ${this.#topology.name} ${verdict} ${seconds(took).trim()}`);
   }
 
   #makeLab(): Lab {
@@ -188,14 +198,23 @@ class LabRun {
     };
   }
 
-  /** Synchronous: the last thing that runs, also when the process is on its way out. */
+  /** Synchronous: the last thing that runs, also when the process is on its way out. All programs are in the namespaces. */
   #cleanUp(): void {
     if (this.#clean) return;
     this.#clean = true;
-    this.#processes.killAllNow();
-    this.#namespaces.removeAll();
-    rmSync(this.#state, { recursive: true, force: true });
-    rmSync(noteFile(FOLDERS.runs, this.#run), { force: true });
+    spawnSync("sh", this.#sweepCommand(), { stdio: "ignore" });
+    this.#watchdog.stdin?.end();
+  }
+
+  /** For the one end that nobody can catch, SIGKILL: a shell that cleans up when our end of its input closes. */
+  #startWatchdog(): ChildProcess {
+    const child = spawn("sh", this.#sweepCommand(), { detached: true, stdio: ["pipe", "ignore", "ignore"] });
+    child.unref();
+    return child;
+  }
+
+  #sweepCommand(): string[] {
+    return [join(import.meta.dirname, "sweep.sh"), this.#run, this.#state, noteFile(FOLDERS.runs, this.#run)];
   }
 
   #writeNote(): void {
@@ -219,10 +238,7 @@ class LabRun {
   }
 
   #showFailure(error: unknown): void {
-    if (error instanceof InterruptedError) {
-      this.#report.line("interrupted");
-      return;
-    }
+    if (error instanceof InterruptedError) return;
     this.#report.line(error instanceof Error ? error.message : String(error));
     const dead = this.#processes.all.filter((p) => !p.running);
     const telling = this.#processes.all.filter((p) =>
