@@ -1,0 +1,23 @@
+import { stringify } from "yaml";
+
+/** What a client must know to reach the server. */
+export interface Access {
+  readonly url: string;
+  readonly caCertificate: string | undefined;
+  readonly token: string | undefined;
+}
+
+/** A kubeconfig with one cluster, one user and one context, for kubectl and client libraries alike. */
+export function formatKubeconfig(access: Access): string {
+  const { url, caCertificate, token } = access;
+  const authority =
+    caCertificate === undefined ? {} : { "certificate-authority-data": Buffer.from(caCertificate).toString("base64") };
+  return stringify({
+    apiVersion: "v1",
+    kind: "Config",
+    clusters: [{ name: "herald", cluster: { server: url, ...authority } }],
+    users: [{ name: "herald", user: token === undefined ? {} : { token } }],
+    contexts: [{ name: "herald", context: { cluster: "herald", user: "herald", namespace: "default" } }],
+    "current-context": "herald",
+  });
+}
