@@ -70,7 +70,7 @@ export class Informer<T extends KubernetesObject> {
   readonly #config: InformerConfig<T>;
   readonly #log: Log;
   readonly #entries = new Map<string, Entry<T>>();
-  readonly #listeners: ((change: Change<T>) => void)[] = [];
+  readonly #listeners = new Set<(change: Change<T>) => void>();
   readonly #stats = { lists: 0, watches: 0, events: 0, rejected: 0 };
   #lastEventAt: Micros | undefined;
   #lastError: string | undefined;
@@ -124,9 +124,13 @@ export class Informer<T extends KubernetesObject> {
     };
   }
 
-  /** Told of every change from now on; the cache already shows it. A listener that throws is logged, the others go on. */
-  onChange(listener: (change: Change<T>) => void): void {
-    this.#listeners.push(listener);
+  /**
+   * Tells of every change from now on, until the returned function is called; the cache already shows it. A listener that
+   * throws is logged, the others go on.
+   */
+  onChange(listener: (change: Change<T>) => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
   }
 
   async #run(signal: AbortSignal): Promise<void> {
