@@ -6,12 +6,12 @@ import { isInterfaceName, isName } from "./names.ts";
 import { splitWords } from "./words.ts";
 
 /** What a node does when it is a namespace and not a container: the `herald.lab/role` label. */
-export type Role = "frr" | "control-plane" | "speaker" | "pod" | "client";
+type Role = "frr" | "control-plane" | "speaker" | "pod" | "client";
 
 const ROLES: readonly Role[] = ["frr", "control-plane", "speaker", "pod", "client"];
-export const ROLE_LABEL = "herald.lab/role";
+const ROLE_LABEL = "herald.lab/role";
 
-export type Kind = "linux" | "bridge";
+type Kind = "linux" | "bridge";
 
 export interface Bind {
   /** Relative to the lab's folder, or absolute. */
@@ -32,7 +32,7 @@ export interface LabNode {
   readonly management: string | undefined;
 }
 
-export interface Endpoint {
+interface Endpoint {
   readonly node: string;
   readonly port: string;
 }

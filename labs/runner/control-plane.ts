@@ -9,7 +9,7 @@ import { until } from "./poll.ts";
 import type { LabProcess, Processes } from "./processes.ts";
 
 /** The namespace Herald's own objects live in, as in MetalLB's manifests. */
-export const HERALD_NAMESPACE = "metallb-system";
+const HERALD_NAMESPACE = "metallb-system";
 
 const API_PORT = 6443;
 

@@ -1,7 +1,10 @@
-import { execFileSync } from "node:child_process";
+import { existsSync, readdirSync } from "node:fs";
 import type { LabNode, Topology } from "./clab.ts";
 import { allDone, run } from "./command.ts";
 import { managementNamespaceOf, namespaceOf } from "./names.ts";
+
+/** Where iproute2 keeps namespaces that have a name. */
+const NAMESPACE_FOLDER = "/run/netns";
 
 /** Off everywhere, because lab addresses must work at once and traffic comes back on other paths than it left. */
 const SYSCTLS: Readonly<Record<string, string>> = {
@@ -16,7 +19,7 @@ const SYSCTLS: Readonly<Record<string, string>> = {
 /** The command line that runs a program in a network namespace, as the very process that is started. */
 export function inNamespace(namespace: string, argv: readonly string[]): readonly string[] {
   // Not `ip netns exec`: that one mounts /sys anew for each command.
-  return ["nsenter", `--net=/run/netns/${namespace}`, "--", ...argv];
+  return ["nsenter", `--net=${NAMESPACE_FOLDER}/${namespace}`, "--", ...argv];
 }
 
 /** The network namespaces of one run of a topology. `sweep.sh` removes them. */
@@ -91,9 +94,5 @@ function batch(lines: readonly string[]): string {
 
 /** Every named network namespace of the machine. */
 export function listNamespaces(): readonly string[] {
-  const text = execFileSync("ip", ["netns", "list"], { encoding: "utf8" });
-  return text
-    .split("\n")
-    .flatMap((line) => line.split(" ").slice(0, 1))
-    .filter((name) => name !== "");
+  return existsSync(NAMESPACE_FOLDER) ? readdirSync(NAMESPACE_FOLDER) : [];
 }
