@@ -274,18 +274,19 @@ function checkPorts(spec: JsonObject): readonly Cause[] {
     return optional ? [] : [requiredField("spec.ports")];
   }
   const causes = ports.flatMap((port, i) => checkPort(port, `spec.ports[${i}]`, ports.length > 1));
-  const seen = new Set<string>();
+  const ids = ports.map((port) => `${String(port["protocol"])}/${String(port["port"])}`);
+  const names = ports.map((port) => asString(port["name"]) ?? "");
   for (const [i, port] of ports.entries()) {
-    const id = `${String(port["protocol"])}/${String(port["port"])}`;
-    if (seen.has(id))
-      causes.push({
-        reason: "FieldValueDuplicate",
-        field: `spec.ports[${i}]`,
-        message: `Duplicate value: ${JSON.stringify(port)}`,
-      });
-    seen.add(id);
+    const field = `spec.ports[${i}]`;
+    if (ids.indexOf(ids[i] ?? "") < i) causes.push(duplicate(field, port));
+    const name = names[i] ?? "";
+    if (name !== "" && names.indexOf(name) < i) causes.push(duplicate(`${field}.name`, name));
   }
   return causes;
+}
+
+function duplicate(field: string, value: unknown): Cause {
+  return { reason: "FieldValueDuplicate", field, message: `Duplicate value: ${JSON.stringify(value)}` };
 }
 
 function checkPort(port: JsonObject, field: string, many: boolean): Cause[] {

@@ -22,9 +22,14 @@ export interface FrontPorts extends ResourcePorts {
   readonly goneAs: () => "event" | "status";
 }
 
+interface RequestUrl {
+  readonly pathname: string;
+  readonly searchParams: URLSearchParams;
+}
+
 /** Answers one request, whatever happens. */
 export async function serve(ports: FrontPorts, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const url = new URL(request.url ?? "/", "http://api");
+  const url = parseUrl(request.url ?? "/");
   try {
     const route = parseRoute(url.pathname);
     authorize(ports, route, request);
@@ -36,6 +41,12 @@ export async function serve(ports: FrontPorts, request: IncomingMessage, respons
   } catch (error) {
     refuse(ports, { request, response, url }, error);
   }
+}
+
+/** By hand: `new URL` takes a path that begins with two slashes for a host. */
+function parseUrl(text: string): RequestUrl {
+  const [pathname = "/", ...query] = text.split("?");
+  return { pathname, searchParams: new URLSearchParams(query.join("?")) };
 }
 
 function authorize(ports: FrontPorts, route: Route, request: IncomingMessage): void {
@@ -60,7 +71,7 @@ async function suffer(ports: FrontPorts, struck: Struck): Promise<Fate> {
 interface Exchange {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
-  readonly url: URL;
+  readonly url: RequestUrl;
 }
 
 async function answerRoute(ports: FrontPorts, route: Route, exchange: Exchange & { cut: boolean }): Promise<void> {
@@ -111,7 +122,8 @@ function rootDiscovery(ports: FrontPorts, type: "core-versions" | "groups", requ
   return type === "groups" ? groupList(registry) : coreVersions(ports.address());
 }
 
-const V2_PROTOBUF = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf";
+/** Clients ask for `v2@v1.0`, which Go's own media type parser cannot read in an answer. */
+const V2_PROTOBUF = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
 
 function sendOpenApiV2(ports: FrontPorts, request: IncomingMessage, response: ServerResponse): void {
   const spec = openApiV2(ports.api.registry);

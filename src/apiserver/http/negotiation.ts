@@ -3,6 +3,7 @@ import { isMap, parseAllDocuments } from "yaml";
 import type { PatchType } from "../api.ts";
 import { ApiError, badRequest } from "../status.ts";
 import { unsupportedMediaType } from "../write.ts";
+import { decodeProtobuf } from "./protobuf.ts";
 
 /** One entry of an Accept header. */
 interface Accepted {
@@ -55,7 +56,7 @@ export function negotiate(request: IncomingMessage): Wanted {
 const MAX_BODY = 3 * 1024 * 1024;
 
 /** @throws ApiError 413 when the body is larger than etcd would take. */
-export async function readBody(request: IncomingMessage): Promise<string> {
+export async function readBody(request: IncomingMessage): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of request) {
@@ -64,7 +65,7 @@ export async function readBody(request: IncomingMessage): Promise<string> {
     if (size > MAX_BODY) throw new ApiError(413, "RequestEntityTooLarge", `limit is ${MAX_BODY}`);
     chunks.push(chunk);
   }
-  return Buffer.concat(chunks).toString();
+  return Buffer.concat(chunks);
 }
 
 function contentType(request: IncomingMessage): string {
@@ -88,11 +89,12 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** An object in the request's body, JSON or YAML. */
-export function parseBody(request: IncomingMessage, text: string): unknown {
+/** An object in the request's body: JSON, YAML, or for a few kinds protocol buffers. */
+export function parseBody(request: IncomingMessage, body: Buffer): unknown {
   const type = contentType(request);
-  if (type === "application/json" || type === "") return parseJson(text);
-  if (type === "application/yaml") return parseYaml(text);
+  if (type === "application/json" || type === "") return parseJson(body.toString());
+  if (type === "application/yaml") return parseYaml(body.toString());
+  if (type === "application/vnd.kubernetes.protobuf") return decodeProtobuf(body);
   throw unsupportedMediaType("application/json, application/yaml");
 }
 
@@ -106,9 +108,10 @@ const PATCHES: Readonly<Record<string, PatchType>> = {
 /** A patch and how to read it. */
 export function parsePatch(
   request: IncomingMessage,
-  text: string,
+  bytes: Buffer,
 ): { readonly type: PatchType; readonly body: unknown } {
   const type = PATCHES[contentType(request)];
+  const text = bytes.toString();
   if (type === undefined) throw unsupportedMediaType(Object.keys(PATCHES).join(", "));
   // YAML is a superset of JSON but far slower to read, and clients send apply patches as either.
   const json = type !== "apply" || text.trimStart().startsWith("{");

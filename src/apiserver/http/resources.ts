@@ -258,8 +258,8 @@ function deleteOptions(exchange: Exchange, body: unknown): DeleteOptions {
 }
 
 async function optionsBody(exchange: Exchange): Promise<unknown> {
-  const text = await readBody(exchange.request);
-  return text.trim() === "" ? {} : parseBody(exchange.request, text);
+  const body = await readBody(exchange.request);
+  return body.length === 0 ? {} : parseBody(exchange.request, body);
 }
 
 const remove: Handler = async (ports, exchange) => {

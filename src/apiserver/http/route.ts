@@ -1,3 +1,5 @@
+import { badRequest } from "../status.ts";
+
 /** Where a path below `/api` or `/apis` points. */
 export interface ResourcePath {
   readonly apiVersion: string;
@@ -39,12 +41,21 @@ function apiRoute(apiVersion: readonly [string, string], parts: readonly string[
   return { type: "resource", path: resourcePath(group === "" ? version : `${group}/${version}`, parts) };
 }
 
-/** Reads a request path. */
+function decode(part: string): string {
+  if (/%(?![0-9A-Fa-f]{2})/.test(part)) throw badRequest("the path is not correctly encoded");
+  return part.includes("%") ? Buffer.from(unescapeBytes(part), "latin1").toString() : part;
+}
+
+function unescapeBytes(part: string): string {
+  return part.replaceAll(/%([0-9A-Fa-f]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
+}
+
+/** Reads a request path. @throws ApiError 400 on a broken escape. */
 export function parseRoute(pathname: string): Route {
   const [root = "", ...parts] = pathname
     .split("/")
     .filter((part) => part !== "")
-    .map(decodeURIComponent);
+    .map(decode);
   if (HEALTH.includes(root)) return { type: "health" };
   if (root === "version") return { type: "version" };
   if (root === "openapi")

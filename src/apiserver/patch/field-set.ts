@@ -86,7 +86,8 @@ export function compareFields(before: unknown, after: unknown, schema: Schema | 
       changed[key] = key.startsWith("k:") ? { [SELF]: {}, ...below } : below;
     } else compareMember(key, { was: was.value, is: member.value, schema: member.schema }, { changed, removed });
   }
-  for (const [key, was] of old) if (!now.has(key)) removed[key] = fieldsOf(was.value, was.schema);
+  // A leaf: whatever lay below is gone with it.
+  for (const key of old.keys()) if (!now.has(key)) removed[key] = {};
   return { changed, removed };
 }
 

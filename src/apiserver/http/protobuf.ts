@@ -1,0 +1,227 @@
+import { ShortReadError } from "../../wire/errors.ts";
+import { Reader } from "../../wire/reader.ts";
+import type { JsonObject } from "../json.ts";
+import { badRequest } from "../status.ts";
+import { unsupportedMediaType } from "../write.ts";
+
+/**
+ * kubectl 1.35 sends what `kubectl create namespace|configmap|secret|service|serviceaccount` makes as protocol buffers. This
+ * reads those kinds and no others; field numbers are those of `k8s.io/api/core/v1/generated.proto`.
+ */
+type Field =
+  | readonly [
+      name: string,
+      type: "string" | "bool" | "int" | "bytes" | "time" | "intOrString" | "strings" | "textMap" | "bytesMap",
+    ]
+  | readonly [name: string, type: "message" | "messages", message: Message];
+
+type Message = Readonly<Record<number, Field>>;
+
+const ownerReference: Message = {
+  1: ["kind", "string"],
+  3: ["name", "string"],
+  4: ["uid", "string"],
+  5: ["apiVersion", "string"],
+  6: ["controller", "bool"],
+  7: ["blockOwnerDeletion", "bool"],
+};
+
+const metadata: Field = [
+  "metadata",
+  "message",
+  {
+    1: ["name", "string"],
+    2: ["generateName", "string"],
+    3: ["namespace", "string"],
+    5: ["uid", "string"],
+    6: ["resourceVersion", "string"],
+    7: ["generation", "int"],
+    8: ["creationTimestamp", "time"],
+    9: ["deletionTimestamp", "time"],
+    11: ["labels", "textMap"],
+    12: ["annotations", "textMap"],
+    13: ["ownerReferences", "messages", ownerReference],
+    14: ["finalizers", "strings"],
+  },
+];
+
+const servicePort: Message = {
+  1: ["name", "string"],
+  2: ["protocol", "string"],
+  3: ["port", "int"],
+  4: ["targetPort", "intOrString"],
+  5: ["nodePort", "int"],
+  6: ["appProtocol", "string"],
+};
+
+const serviceSpec: Message = {
+  1: ["ports", "messages", servicePort],
+  2: ["selector", "textMap"],
+  3: ["clusterIP", "string"],
+  4: ["type", "string"],
+  5: ["externalIPs", "strings"],
+  7: ["sessionAffinity", "string"],
+  8: ["loadBalancerIP", "string"],
+  9: ["loadBalancerSourceRanges", "strings"],
+  10: ["externalName", "string"],
+  11: ["externalTrafficPolicy", "string"],
+  12: ["healthCheckNodePort", "int"],
+  13: ["publishNotReadyAddresses", "bool"],
+  14: ["sessionAffinityConfig", "message", { 1: ["clientIP", "message", { 1: ["timeoutSeconds", "int"] }] }],
+  17: ["ipFamilyPolicy", "string"],
+  18: ["clusterIPs", "strings"],
+  19: ["ipFamilies", "strings"],
+  20: ["allocateLoadBalancerNodePorts", "bool"],
+  21: ["loadBalancerClass", "string"],
+  22: ["internalTrafficPolicy", "string"],
+  23: ["trafficDistribution", "string"],
+};
+
+const nameOnly: Message = { 1: ["name", "string"] };
+
+const KINDS: Readonly<Record<string, Message>> = {
+  Namespace: { 1: metadata, 2: ["spec", "message", { 1: ["finalizers", "strings"] }] },
+  ConfigMap: { 1: metadata, 2: ["data", "textMap"], 3: ["binaryData", "bytesMap"], 4: ["immutable", "bool"] },
+  Secret: {
+    1: metadata,
+    2: ["data", "bytesMap"],
+    3: ["type", "string"],
+    4: ["stringData", "textMap"],
+    5: ["immutable", "bool"],
+  },
+  ServiceAccount: {
+    1: metadata,
+    3: ["imagePullSecrets", "messages", nameOnly],
+    4: ["automountServiceAccountToken", "bool"],
+  },
+  Service: { 1: metadata, 2: ["spec", "message", serviceSpec] },
+};
+
+interface RawField {
+  readonly number: number;
+  readonly int: number;
+  readonly bytes: Uint8Array;
+}
+
+function varint(r: Reader): number {
+  let value = 0n;
+  for (let shift = 0n; shift < 70n; shift += 7n) {
+    const byte = r.u8();
+    value |= BigInt(byte & 0x7f) << shift;
+    if (byte < 0x80) return Number(BigInt.asIntN(64, value));
+  }
+  throw badRequest("protobuf: a varint is too long");
+}
+
+const EMPTY = new Uint8Array();
+
+function* rawFields(bytes: Uint8Array): Generator<RawField> {
+  const r = new Reader(bytes);
+  while (r.remaining > 0) {
+    const tag = varint(r);
+    const number = tag >>> 3;
+    const wireType = tag & 7;
+    if (wireType === 0) yield { number, int: varint(r), bytes: EMPTY };
+    else if (wireType === 2) yield { number, int: 0, bytes: r.bytes(varint(r)) };
+    else throw badRequest(`protobuf: wire type ${wireType} has no place in this kind`);
+  }
+}
+
+function text(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString();
+}
+
+function decodeTime(bytes: Uint8Array): string | undefined {
+  const seconds = [...rawFields(bytes)].find((field) => field.number === 1)?.int;
+  return seconds === undefined ? undefined : `${new Date(seconds * 1000).toISOString().slice(0, 19)}Z`;
+}
+
+function decodeIntOrString(bytes: Uint8Array): string | number | undefined {
+  const fields = new Map([...rawFields(bytes)].map((field) => [field.number, field]));
+  if (fields.get(1)?.int === 1) return text(fields.get(3)?.bytes ?? EMPTY);
+  // Zero is Go's way to say that nothing was given.
+  return fields.get(2)?.int || undefined;
+}
+
+function decodeEntry(bytes: Uint8Array, encoding: "utf8" | "base64"): readonly [string, string] {
+  const fields = new Map([...rawFields(bytes)].map((field) => [field.number, field.bytes]));
+  return [text(fields.get(1) ?? EMPTY), Buffer.from(fields.get(2) ?? EMPTY).toString(encoding)];
+}
+
+function decodeScalar(type: Field[1], raw: RawField): unknown {
+  switch (type) {
+    case "bool":
+      return raw.int !== 0;
+    case "int":
+      return raw.int === 0 ? undefined : raw.int;
+    case "string":
+      return text(raw.bytes) || undefined;
+    case "bytes":
+      return Buffer.from(raw.bytes).toString("base64");
+    case "time":
+      return decodeTime(raw.bytes);
+    case "intOrString":
+      return decodeIntOrString(raw.bytes);
+    default:
+      return undefined;
+  }
+}
+
+function append(target: JsonObject, name: string, value: unknown): void {
+  const before = target[name];
+  target[name] = Array.isArray(before) ? [...before, value] : [value];
+}
+
+function addEntry(target: JsonObject, name: string, [key, value]: readonly [string, string]): void {
+  const before = target[name];
+  target[name] = { ...(typeof before === "object" ? before : {}), [key]: value };
+}
+
+function decodeField(target: JsonObject, field: Field, raw: RawField): void {
+  const [name, type] = field;
+  if (type === "message") target[name] = decodeMessage(raw.bytes, field[2]);
+  else if (type === "messages") append(target, name, decodeMessage(raw.bytes, field[2]));
+  else if (type === "strings") append(target, name, text(raw.bytes));
+  else if (type === "textMap") addEntry(target, name, decodeEntry(raw.bytes, "utf8"));
+  else if (type === "bytesMap") addEntry(target, name, decodeEntry(raw.bytes, "base64"));
+  else {
+    const value = decodeScalar(type, raw);
+    if (value !== undefined) target[name] = value;
+  }
+}
+
+function decodeMessage(bytes: Uint8Array, message: Message): JsonObject {
+  const result: JsonObject = {};
+  for (const raw of rawFields(bytes)) {
+    const field = message[raw.number];
+    if (field !== undefined) decodeField(result, field, raw);
+  }
+  return result;
+}
+
+const MAGIC = "k8s\0";
+const typeMeta: Message = { 1: ["apiVersion", "string"], 2: ["kind", "string"] };
+
+/**
+ * Reads `k8s\0` and a `runtime.Unknown` around one of the kinds above.
+ * @throws ApiError 400 for another format, 415 for another kind.
+ */
+export function decodeProtobuf(body: Buffer): JsonObject {
+  try {
+    return decodeEnvelope(body);
+  } catch (error) {
+    if (!(error instanceof ShortReadError)) throw error;
+    throw badRequest(`protobuf: ${error.message}`);
+  }
+}
+
+function decodeEnvelope(body: Buffer): JsonObject {
+  if (body.subarray(0, MAGIC.length).toString() !== MAGIC)
+    throw badRequest("protobuf: the body does not begin with k8s\\0");
+  const parts = new Map([...rawFields(body.subarray(MAGIC.length))].map((field) => [field.number, field.bytes]));
+  const meta = decodeMessage(parts.get(1) ?? EMPTY, typeMeta);
+  const kind = KINDS[String(meta["kind"])];
+  if (kind === undefined || meta["apiVersion"] !== "v1")
+    throw unsupportedMediaType("application/json, application/yaml");
+  return { ...meta, ...decodeMessage(parts.get(2) ?? EMPTY, kind) };
+}
