@@ -4,15 +4,16 @@ import type { Service } from "../api/core.ts";
 import type { IpAddress } from "../net/ip-address.ts";
 import { AddressBook, type Allocation } from "./address-book.ts";
 import { allocate, claim, type Desk, noneInPool } from "./choice.ts";
-import { type Convergence, stateFor, stateOf, stateText, stateWithout } from "./convergence.ts";
+import { type Convergence, type ServiceEvent, stateFor, stateOf, stateText, stateWithout } from "./convergence.ts";
 import type { PoolCounters } from "./counters.ts";
 import {
+  allocated,
   allocationFailed,
   clearAssignment,
   deprecations,
   eventText,
+  isNews,
   normal,
-  type ServiceEvent,
   warning,
 } from "./events.ts";
 import { type Current, type Finding, failed, familiesFit, letGo, sameAddresses, untouched } from "./finding.ts";
@@ -22,7 +23,7 @@ import { readSubject, type Subject } from "./subject.ts";
 
 /** What was last said about a Service. */
 interface Said {
-  readonly complaints: ReadonlySet<string>;
+  readonly events: ReadonlySet<string>;
   readonly state: string;
 }
 
@@ -129,8 +130,8 @@ export class Allocator {
     if (policy === "RequireDualStack" && clusterIps.length < 2) return this.#notEnoughClusterIps(subject);
     const current = this.#current(subject);
     if (current.stop !== undefined) return current.stop;
-    if (current.ips !== undefined) return this.#keep(subject, current.ips, current.complaints);
-    return this.#assignNew(subject, current.complaints);
+    if (current.ips !== undefined) return this.#keep(subject, current.ips, current.events);
+    return this.#assignNew(subject, current.events);
   }
 
   get #desk(): Desk {
@@ -146,7 +147,7 @@ export class Allocator {
     const held = this.#book.release(subject.key);
     if (held === undefined) return untouched(subject, "foreign-class");
     const desired = stateWithout(subject.service, held.ips, held.pool);
-    return { outcome: "cleared-foreign-class", desired, complaints: [] };
+    return { outcome: "cleared-foreign-class", desired, events: [] };
   }
 
   /**
@@ -160,7 +161,7 @@ export class Allocator {
     const held = this.#book.release(subject.key) !== undefined;
     const desired = stateFor(subject.service, [], undefined);
     const clears = held || stateText(desired) !== stateText(stateOf(subject.service));
-    return { outcome: clears ? "cleared-not-load-balancer" : "not-load-balancer", desired, complaints: [] };
+    return { outcome: clears ? "cleared-not-load-balancer" : "not-load-balancer", desired, events: [] };
   }
 
   #notEnoughClusterIps(subject: Subject): Finding {
@@ -173,77 +174,73 @@ export class Allocator {
   /** Steps 8 and 9: the status is the truth; where it says nothing yet, what was handed out and is being written. */
   #current(subject: Subject): Current {
     const held = this.#book.allocation(subject.key)?.ips ?? [];
-    const status = subject.statusTexts.length > 0 ? this.#fromStatus(subject) : { complaints: [] };
+    const status = subject.statusTexts.length > 0 ? this.#fromStatus(subject) : { events: [] };
     if (status.ips !== undefined || status.stop !== undefined || held.length === 0) return status;
     const kept = this.#examine(subject, held);
-    return { ...kept, complaints: status.complaints };
+    return { ...kept, events: status.events };
   }
 
   #fromStatus(subject: Subject): Current {
     const { statusFamilies, clusterFamilies, status } = subject;
-    const complaints: ServiceEvent[] = [];
+    const events: ServiceEvent[] = [];
     if (statusFamilies === undefined) {
       const message = `cannot tell the IP family of the status IPs ${quotedList(subject.statusTexts)}`;
-      complaints.push(warning("nolbIPsIPFamily", message));
+      events.push(warning("nolbIPsIPFamily", message));
     }
-    if (clusterFamilies === undefined) return { stop: this.#keepBlindly(subject, complaints), complaints };
-    if (statusFamilies === undefined) return { complaints };
+    if (clusterFamilies === undefined) return { stop: this.#keepBlindly(subject, events), events };
+    if (statusFamilies === undefined) return { events };
     return this.#examine(subject, status);
   }
 
-  /** Nobody can tell what the Service wants: it keeps what it has, unless that is another Service's. */
+  /** Nobody can tell what the Service wants: it keeps what it has, unless another Service has it or could be given it. */
   #keepBlindly(subject: Subject, before: readonly ServiceEvent[]): Finding {
     const message = `cannot tell the IP family of the cluster IPs ${quotedList(subject.clusterIps)}`;
-    const complaints = [...before, warning("noclusterIPsIPFamily", message)];
-    const refused = subject.statusFamilies && claim(this.#desk, subject, subject.status);
-    if (refused?.reason === "sharing-key-conflict" || refused?.reason === "port-in-use") {
-      return failed(subject, refused, [...complaints, clearAssignment(subject.key, refused)]);
+    const events = [...before, warning("noclusterIPsIPFamily", message)];
+    const refused = subject.status.length > 0 ? claim(this.#desk, subject, subject.status) : undefined;
+    if (refused !== undefined && subject.status.some((ip) => this.#book.poolOf([ip]) !== undefined)) {
+      this.#book.release(subject.key);
+      return failed(subject, refused, [...events, clearAssignment(subject.key, refused)]);
     }
-    return { ...untouched(subject, "kept-family-unknown"), message, complaints };
+    return { ...untouched(subject, "kept-family-unknown"), message, events };
   }
 
   #examine(subject: Subject, ips: readonly IpAddress[]): Current {
     const { requests } = subject;
-    if (!familiesFit(subject, ips)) return { complaints: [] };
+    if (!familiesFit(subject, ips)) return { events: [] };
     const refused = claim(this.#desk, subject, ips);
-    if (refused !== undefined) return { complaints: [clearAssignment(subject.key, refused)] };
-    if (requests.pool !== undefined && this.#book.poolOf(ips) !== requests.pool) return { complaints: [] };
-    if (requests.problems.length > 0) return { stop: this.#keepDespiteRequest(subject, ips), complaints: [] };
-    return sameAddresses(requests.ips, ips) ? { ips, complaints: [] } : { complaints: [] };
+    if (refused !== undefined) return { events: [clearAssignment(subject.key, refused)] };
+    if (requests.pool !== undefined && this.#book.poolOf(ips) !== requests.pool) return { events: [] };
+    if (requests.problems.length > 0) return { stop: this.#keepDespiteRequest(subject, ips), events: [] };
+    return sameAddresses(requests.ips, ips) ? { ips, events: [] } : { events: [] };
   }
 
   #keepDespiteRequest(subject: Subject, ips: readonly IpAddress[]): Finding {
     const message = `invalid requested loadbalancer IPs: ${subject.requests.problems.join("; ")}`;
-    const desired =
-      subject.status.length > 0 ? stateOf(subject.service) : stateFor(subject.service, ips, this.#book.poolOf(ips));
-    return {
-      outcome: "kept-invalid-request",
-      message,
-      desired,
-      complaints: [warning("LoadBalancerFailed", message)],
-    };
+    const { service, status } = subject;
+    const shown = status.length > 0 && sameAddresses(status, ips);
+    const desired = shown ? stateOf(service) : stateFor(service, ips, this.#book.poolOf(ips));
+    return { outcome: "kept-invalid-request", message, desired, events: [warning("LoadBalancerFailed", message)] };
   }
 
   /** Step 10: a Service that prefers both families and has one gets the other from the same pool, when there is one. */
-  #keep(subject: Subject, ips: readonly IpAddress[], complaints: readonly ServiceEvent[]): Finding {
+  #keep(subject: Subject, ips: readonly IpAddress[], events: readonly ServiceEvent[]): Finding {
     const pool = this.#book.poolOf(ips);
     const [ip] = ips;
     const lacks = subject.policy === "PreferDualStack" && subject.clusterFamilies === "dual" && ips.length === 1;
     if (!lacks || pool === undefined || ip === undefined) {
-      return { outcome: "kept", desired: stateFor(subject.service, ips, pool), complaints };
+      return { outcome: "kept", desired: stateFor(subject.service, ips, pool), events };
     }
     const family = ip.family === 4 ? 6 : 4;
     const additional = this.#book.firstAcceptable(pool, family, subject.tenant);
     if (additional === undefined || this.#book.assign(subject.tenant, [ip, additional]) !== undefined) {
       const without = this.#noAdditional(subject, ip, pool);
-      return { ...without, complaints: [...complaints, ...without.complaints] };
+      return { ...without, events: [...events, ...without.events] };
     }
-    const news = [normal("IPAllocated", `Assigned additional IP ${quoted(additional)}`)];
+    const additionally = [...events, allocated(`Assigned additional IP ${quoted(additional)}`)];
     return {
       outcome: "additional-assigned",
       desired: stateFor(subject.service, [ip, additional], pool),
-      complaints,
-      news,
+      events: additionally,
     };
   }
 
@@ -254,27 +251,26 @@ export class Allocator {
       outcome: "additional-unavailable",
       message,
       desired: stateFor(subject.service, [ip], pool),
-      complaints: [normal("AdditionalAssignFailed", message)],
+      events: [normal("AdditionalAssignFailed", message)],
       // A pool without that family will not have one when somebody lets go.
       waits: this.#book.capacity(pool, family) > 0n,
     };
   }
 
   /** Step 11. What it had is freed first: it may be among what it gets. */
-  #assignNew(subject: Subject, complaints: readonly ServiceEvent[]): Finding {
+  #assignNew(subject: Subject, events: readonly ServiceEvent[]): Finding {
     const held = this.#book.release(subject.key);
     const chosen = allocate(this.#desk, subject);
-    if ("refused" in chosen) return this.#fail(subject, chosen.refused, complaints);
-    const kept = this.#keep(subject, chosen.ips, complaints);
-    if (held !== undefined && sameAddresses(held.ips, chosen.ips)) return kept;
-    const news = [normal("IPAllocated", `Assigned IP ${quotedList(chosen.ips)}`), ...(kept.news ?? [])];
-    return { ...kept, outcome: "assigned", news };
+    if ("refused" in chosen) return this.#fail(subject, chosen.refused, events);
+    if (held !== undefined && sameAddresses(held.ips, chosen.ips)) return this.#keep(subject, chosen.ips, events);
+    const news = allocated(`Assigned IP ${quotedList(chosen.ips)}`);
+    return { ...this.#keep(subject, chosen.ips, [...events, news]), outcome: "assigned" };
   }
 
   /** The Service has nothing, and the status says so. */
-  #fail(subject: Subject, refused: Refusal, complaints: readonly ServiceEvent[] = []): Finding {
+  #fail(subject: Subject, refused: Refusal, events: readonly ServiceEvent[] = []): Finding {
     this.#book.release(subject.key);
-    return failed(subject, refused, [...complaints, allocationFailed(subject.key, refused)]);
+    return failed(subject, refused, [...events, allocationFailed(subject.key, refused)]);
   }
 
   #waitingBut(key: ServiceKey): readonly ServiceKey[] {
@@ -285,11 +281,10 @@ export class Allocator {
   #unsaid(subject: Subject, finding: Finding): readonly ServiceEvent[] {
     const before = this.#said.get(subject.key);
     const state = stateText(finding.desired);
-    const isNew = (event: ServiceEvent): boolean => before?.complaints.has(eventText(event)) !== true;
-    const events = [...finding.complaints.filter(isNew), ...(finding.news ?? [])];
+    const events = finding.events.filter((event) => isNews(event) || before?.events.has(eventText(event)) !== true);
     const changes = state !== stateText(stateOf(subject.service)) && state !== before?.state;
     if (NOT_OURS.has(finding.outcome)) this.#said.delete(subject.key);
-    else this.#said.set(subject.key, { complaints: new Set(finding.complaints.map(eventText)), state });
+    else this.#said.set(subject.key, { events: new Set(finding.events.map(eventText)), state });
     return changes ? [...events, ...deprecations(subject.service)] : events;
   }
 }

@@ -2,8 +2,14 @@ import { ALLOCATED_FROM_POOL } from "../api/annotations.ts";
 import type { PoolName, ServiceKey } from "../api/config.ts";
 import type { Ingress, Service } from "../api/core.ts";
 import { type IpAddress, parseIpAddress } from "../net/ip-address.ts";
-import type { ServiceEvent } from "./events.ts";
 import type { AllocationReason } from "./reason.ts";
+
+/** An event to publish on the Service; reasons and messages are MetalLB's (3.10). */
+export interface ServiceEvent {
+  readonly type: "Normal" | "Warning";
+  readonly reason: string;
+  readonly message: string;
+}
 
 /** What `status.loadBalancer.ingress` and the annotation `metallb.io/ip-allocated-from-pool` must say. */
 export interface DesiredState {

@@ -1,14 +1,8 @@
 import { deprecatedAnnotations } from "../api/annotations.ts";
 import type { ServiceKey } from "../api/config.ts";
 import type { Service } from "../api/core.ts";
+import type { ServiceEvent } from "./convergence.ts";
 import { quoted, type Refusal } from "./reason.ts";
-
-/** An event to publish on the Service; reasons and messages are MetalLB's (3.10). */
-export interface ServiceEvent {
-  readonly type: "Normal" | "Warning";
-  readonly reason: string;
-  readonly message: string;
-}
 
 export function normal(reason: string, message: string): ServiceEvent {
   return { type: "Normal", reason, message };
@@ -24,6 +18,17 @@ export function allocationFailed(key: ServiceKey, { message }: Refusal): Service
 
 /** The reason of the event that a later success makes void. */
 export const ALLOCATION_FAILED = "AllocationFailed";
+
+const ALLOCATED = "IPAllocated";
+
+export function allocated(text: string): ServiceEvent {
+  return normal(ALLOCATED, text);
+}
+
+/** What is said each time it happens. Everything else is a state, said when it begins. */
+export function isNews({ reason }: ServiceEvent): boolean {
+  return reason === ALLOCATED;
+}
 
 export function clearAssignment(key: ServiceKey, { message }: Refusal): ServiceEvent {
   const text = `current IP for ${quoted(key)} not allowed by config, will attempt for new IP assignment: ${message}`;

@@ -1,8 +1,7 @@
 import { familySet } from "../api/service-addresses.ts";
 import type { IpAddress } from "../net/ip-address.ts";
 import type { Allocation } from "./address-book.ts";
-import { type DesiredState, stateFor, stateOf } from "./convergence.ts";
-import type { ServiceEvent } from "./events.ts";
+import { type DesiredState, type ServiceEvent, stateFor, stateOf } from "./convergence.ts";
 import type { AllocationReason, Refusal } from "./reason.ts";
 import type { Subject } from "./subject.ts";
 
@@ -11,10 +10,8 @@ export interface Finding {
   readonly outcome: AllocationReason;
   readonly message?: string;
   readonly desired: DesiredState;
-  /** Said once, and again only after they stopped being true. */
-  readonly complaints: readonly ServiceEvent[];
-  /** Said whenever they happen. */
-  readonly news?: readonly ServiceEvent[];
+  /** In the order they are to be read. */
+  readonly events: readonly ServiceEvent[];
   /** Whether another Service letting go of an address may help. */
   readonly waits?: boolean;
 }
@@ -23,7 +20,7 @@ export interface Finding {
 export interface Current {
   readonly ips?: readonly IpAddress[];
   readonly stop?: Finding;
-  readonly complaints: readonly ServiceEvent[];
+  readonly events: readonly ServiceEvent[];
 }
 
 /** Another Service letting go of an address may help these. */
@@ -35,13 +32,13 @@ const HELPED_BY_RELEASE: ReadonlySet<AllocationReason> = new Set([
 
 /** The Service keeps whatever it says. */
 export function untouched(subject: Subject, outcome: AllocationReason): Finding {
-  return { outcome, desired: stateOf(subject.service), complaints: [] };
+  return { outcome, desired: stateOf(subject.service), events: [] };
 }
 
 /** The Service has nothing. */
-export function failed(subject: Subject, { reason, message }: Refusal, complaints: readonly ServiceEvent[]): Finding {
+export function failed(subject: Subject, { reason, message }: Refusal, events: readonly ServiceEvent[]): Finding {
   const desired = stateFor(subject.service, [], undefined);
-  return { outcome: reason, message, desired, complaints, waits: HELPED_BY_RELEASE.has(reason) };
+  return { outcome: reason, message, desired, events, waits: HELPED_BY_RELEASE.has(reason) };
 }
 
 /** Step 8: equal families, or one of the two while the Service prefers both. */
