@@ -1,6 +1,7 @@
-import type { BgpAdvertisement, NodeName, Peer, PeerName } from "../api/config.ts";
+import type { BgpAdvertisement, NodeName, Peer, PeerName, Pool } from "../api/config.ts";
+import { localPrefsConflict } from "../api/local-pref-conflict.ts";
 import type { Family } from "../net/ip-address.ts";
-import type { AdvertisementSet, NodeFacts, PoolAdvertisements } from "./cluster-context.ts";
+import type { AdvertisementSet, NodeFacts } from "./cluster-context.ts";
 import { selectsNode } from "./cluster-context.ts";
 import type { LocalPrefOf, RefusalCause } from "./refusal.ts";
 import {
@@ -79,27 +80,18 @@ function refusalBeforeEndpoints(
     return { reason: "node-not-selected", node: name, pool };
   }
   if (covering.length === 0) return { reason: "no-matching-advertisement", node: name, pool, exist: true };
-  return localPrefConflict(covering, of) ?? node.ineligible;
+  return localPrefConflict(covering, of.pool) ?? node.ineligible;
 }
 
 /** Rule 4.5 on one node: node sets intersect because every advertisement given covers it. */
-function localPrefConflict(
-  ads: readonly BgpAdvertisement[],
-  { families }: PoolAdvertisements,
-): RefusalCause | undefined {
+function localPrefConflict(ads: readonly BgpAdvertisement[], pool: Pool): RefusalCause | undefined {
   for (const [i, a] of ads.entries()) {
-    const b = ads.slice(i + 1).find((other) => contradict(a, other, families));
+    const b = ads.slice(i + 1).find((other) => localPrefsConflict(a, other, { pools: [pool], nodes: [] }));
     if (b === undefined) continue;
     const side = ({ name, localPref }: BgpAdvertisement): LocalPrefOf => ({ name, localPref });
     return { reason: "conflicting-local-pref", advertisements: [side(a), side(b)] };
   }
   return undefined;
-}
-
-function contradict(a: BgpAdvertisement, b: BgpAdvertisement, families: readonly Family[]): boolean {
-  if (a.localPref === b.localPref) return false;
-  if (families.every((family) => a.aggregationLength[family] !== b.aggregationLength[family])) return false;
-  return a.peers.size === 0 || b.peers.size === 0 || [...a.peers].some((peer) => b.peers.has(peer));
 }
 
 /** The filters after the rules: who runs here and is named, who of them carries the family, what fits on a route. */

@@ -3,7 +3,6 @@ import type { BgpAdvertisement, Config, L2Advertisement, NodeName, Pool, PoolNam
 import type { Node } from "../api/core.ts";
 import { anySelectorMatches, type LabelSelector, selectorMatches } from "../api/label-selector.ts";
 import { type Candidate, ElectionDigests } from "../layer2/election.ts";
-import { FAMILIES, type Family } from "../net/ip-address.ts";
 import { PoolIndex } from "./pool-index.ts";
 import { EXCLUDE_LABEL, type RefusalCause } from "./refusal.ts";
 
@@ -41,7 +40,6 @@ export interface NodeFacts {
 /** The advertisements of one pool, and the subsets of them that Services match. */
 export interface PoolAdvertisements {
   readonly pool: Pool;
-  readonly families: readonly Family[];
   readonly bgp: readonly BgpAdvertisement[];
   readonly layer2: readonly L2Advertisement[];
   readonly selective: readonly (readonly LabelSelector[])[];
@@ -112,7 +110,6 @@ function advertisementsOf(pool: Pool, config: Config): PoolAdvertisements {
   const layer2 = config.l2Advertisements.filter((ad) => ad.pools.has(pool.name));
   return {
     pool,
-    families: FAMILIES.filter((family) => pool.blocks.some((block) => block.family === family)),
     bgp,
     layer2,
     selective: [...bgp, ...layer2].map((ad) => ad.serviceSelectors).filter((selectors) => selectors.length > 0),

@@ -1,4 +1,4 @@
-import type { NodeName, Peer, PeerName, ServiceKey } from "../api/config.ts";
+import type { NodeName, Peer, ServiceKey } from "../api/config.ts";
 import type { Service } from "../api/core.ts";
 import type { EndpointSummary } from "../api/endpoints.ts";
 import { anySelectorMatches } from "../api/label-selector.ts";
@@ -121,9 +121,4 @@ function bothRefused(service: ServiceKey, ip: string | undefined, cause: Refusal
 
 function refusal(service: ServiceKey, ip: string | undefined, protocol: Protocol, cause: RefusalCause): Refusal {
   return { service, ip, protocol, cause };
-}
-
-/** The names of the sessions that run on a node. */
-export function peerNames(cx: NodeContext): readonly PeerName[] {
-  return cx.peers.map((peer) => peer.name);
 }

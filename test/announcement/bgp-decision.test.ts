@@ -330,6 +330,7 @@ describe("4.5 when two localPrefs contradict each other", () => {
     ],
     ["different is one", config(v4, ...peers, bgpAd("x", { localPref: 5 }), bgpAd("y", { localPref: 6 })), web, true],
     ["set and unset is one", config(v4, ...peers, bgpAd("x", { localPref: 5 }), bgpAd("y")), web, true],
+    ["zero is unset", config(v4, ...peers, bgpAd("x", { localPref: 0 }), bgpAd("y")), web, false],
     [
       "peer lists that share one name",
       config(v4, ...peers, bgpAd("x", { localPref: 5, peers: ["p1", "p2"] }), bgpAd("y", { peers: ["p2"] })),

@@ -1,0 +1,189 @@
+import { type Convergence, withState } from "../allocation/convergence.ts";
+import { planAllocation } from "../allocation/plan.ts";
+import { type NodePlan, planNodes, type ServiceState } from "../announcement/plan.ts";
+import { formatRefusal, type Refusal } from "../announcement/refusal.ts";
+import type { AnnouncedRoute } from "../announcement/route-table.ts";
+import { isInScope } from "../announcement/service-survey.ts";
+import { nodeName } from "../api/brands.ts";
+import type { Config, InvalidObject, ServiceKey } from "../api/config.ts";
+import type { Service } from "../api/core.ts";
+import { NO_ENDPOINTS, summarizeByService } from "../api/endpoints.ts";
+import { type Manifests, sortManifests } from "../api/manifests.ts";
+import { parseConfig } from "../api/parse-config.ts";
+import { compareTexts } from "../api/raw-object.ts";
+import { keyOfService } from "../api/service-addresses.ts";
+import { formatCommunity, formatLargeCommunity } from "../net/community.ts";
+import { onlyNamespace } from "./plan-namespace.ts";
+
+export interface PlanOptions {
+  /** Where the metallb.io objects are; undefined takes them wherever they are. */
+  readonly namespace: string | undefined;
+  readonly loadBalancerClass: string | undefined;
+  readonly ignoreExcludeLb: boolean;
+  /** The nodes to show; empty shows all. */
+  readonly nodes: readonly string[];
+}
+
+/** What the manifests come to. The fields of the rows, and their order, are the interface of `-o json`. */
+export interface PlanReport {
+  readonly services: readonly ServiceRow[];
+  /** Worked out while they are read: all at once they can be millions of rows. */
+  readonly nodes: Iterable<NodeRow>;
+  readonly invalid: readonly InvalidRow[];
+  /** For the reader, not part of the plan. */
+  readonly notes: readonly string[];
+  /** Why each Service that has no address has none, by `namespace/name`. */
+  readonly messages: ReadonlyMap<string, string>;
+}
+
+export interface ServiceRow {
+  readonly namespace: string;
+  readonly name: string;
+  readonly ips: readonly string[];
+  readonly pool: string | null;
+  readonly reason: string;
+}
+
+export interface NodeRow {
+  readonly name: string;
+  readonly bgp: readonly RouteRow[];
+  readonly layer2: readonly Layer2Row[];
+  readonly refusals: readonly RefusalRow[];
+}
+
+export interface RouteRow {
+  readonly peer: string;
+  readonly prefix: string;
+  readonly localPref: number | null;
+  readonly communities: readonly string[];
+  readonly largeCommunities: readonly string[];
+  readonly services: readonly string[];
+}
+
+export interface Layer2Row {
+  readonly ip: string;
+  readonly interfaces: readonly string[];
+  readonly service: string;
+}
+
+export interface RefusalRow {
+  readonly service: string;
+  /** Null where the Service has no address. */
+  readonly ip: string | null;
+  readonly protocol: string;
+  readonly reason: string;
+  readonly message: string;
+}
+
+export interface InvalidRow {
+  readonly kind: string;
+  readonly name: string;
+  readonly message: string;
+}
+
+/** Plans a cluster that is just these documents: what a controller and its speakers would do if they started now. */
+export function planDocuments(documents: readonly unknown[], options: PlanOptions): PlanReport {
+  const { manifests, notes } = onlyNamespace(sortManifests(documents), options.namespace);
+  const { config, invalid } = parseConfig(manifests, { nodes: manifests.nodes });
+  const scope = manifests.services.filter((service) => isInScope(service, options.loadBalancerClass));
+  const converged = converge(manifests, config, options);
+  return {
+    services: scope.map((service) => serviceRow(service, converged.get(keyOfService(service)))).sort(compareServices),
+    nodes: nodeRows(manifests, config, { options, services: settled(manifests, scope, converged) }),
+    invalid: [...manifests.invalid, ...invalid]
+      .sort(compareInvalid)
+      .map(({ kind, name, message }) => ({ kind, name, message })),
+    notes: [...notes, ...nodeNotes(manifests, options)],
+    messages: new Map([...converged].map(([key, { message }]) => [key, message])),
+  };
+}
+
+function converge(manifests: Manifests, { pools }: Config, options: PlanOptions): ReadonlyMap<ServiceKey, Convergence> {
+  const { services, namespaces } = manifests;
+  const results = planAllocation({
+    services,
+    pools,
+    namespaces: new Map(namespaces.map(({ metadata: { name, labels } }) => [name, labels ?? {}])),
+    ...(options.loadBalancerClass === undefined ? {} : { loadBalancerClass: options.loadBalancerClass }),
+  });
+  return new Map(results.map((result) => [result.key, result]));
+}
+
+/** The Services as they are once the controller has written what it decided: that is what speakers see. */
+function settled(
+  manifests: Manifests,
+  services: readonly Service[],
+  converged: ReadonlyMap<ServiceKey, Convergence>,
+): readonly ServiceState[] {
+  const endpoints = summarizeByService(manifests.endpointSlices);
+  return services.map((service) => {
+    const key = keyOfService(service);
+    const desired = converged.get(key)?.desired;
+    return {
+      service: desired === undefined ? service : withState(service, desired),
+      endpoints: endpoints.get(key) ?? NO_ENDPOINTS,
+    };
+  });
+}
+
+function nodeRows(
+  { nodes }: Manifests,
+  config: Config,
+  { options, services }: { options: PlanOptions; services: readonly ServiceState[] },
+): Iterable<NodeRow> {
+  const { ignoreExcludeLb, loadBalancerClass } = options;
+  const only = options.nodes.length === 0 ? undefined : new Set(options.nodes.map(nodeName));
+  const input = { config, nodes, services, only, members: undefined, ignoreExcludeLb, loadBalancerClass };
+  return {
+    *[Symbol.iterator]() {
+      for (const plan of planNodes(input)) yield nodeRow(plan);
+    },
+  };
+}
+
+function serviceRow(service: Service, result: Convergence | undefined): ServiceRow {
+  const { namespace = "default", name } = service.metadata;
+  const ips = (result?.ips ?? []).map(String);
+  return { namespace, name, ips, pool: result?.pool ?? null, reason: result?.outcome ?? "no-configuration" };
+}
+
+function nodeRow({ node, bgp, layer2, refusals }: NodePlan): NodeRow {
+  return {
+    name: node,
+    bgp: bgp.map(routeRow),
+    layer2: layer2.map(({ ip, interfaces, service }) => ({ ip: ip.toString(), interfaces, service })),
+    refusals: refusals.map(refusalRow),
+  };
+}
+
+function routeRow({ peer, prefix, localPref, communities, largeCommunities, services }: AnnouncedRoute): RouteRow {
+  return {
+    peer,
+    prefix: prefix.toString(),
+    localPref: localPref ?? null,
+    communities: communities.map(formatCommunity),
+    largeCommunities: largeCommunities.map(formatLargeCommunity),
+    services,
+  };
+}
+
+function refusalRow(refusal: Refusal): RefusalRow {
+  const { service, ip, protocol, cause } = refusal;
+  return { service, ip: ip ?? null, protocol, reason: cause.reason, message: formatRefusal(refusal) };
+}
+
+function nodeNotes({ nodes }: Manifests, options: PlanOptions): readonly string[] {
+  if (nodes.length === 0) return ["no Node objects are given: addresses are assigned, and nothing is announced"];
+  const names = new Set(nodes.map(({ metadata }) => metadata.name));
+  return options.nodes.filter((name) => !names.has(name)).map((name) => `--node ${name}: no Node has this name`);
+}
+
+function compareServices(a: ServiceRow, b: ServiceRow): number {
+  return compareTexts(a.namespace, b.namespace) || compareTexts(a.name, b.name);
+}
+
+function compareInvalid(a: InvalidObject, b: InvalidObject): number {
+  return (
+    compareTexts(a.kind, b.kind) || compareTexts(a.namespace ?? "", b.namespace ?? "") || compareTexts(a.name, b.name)
+  );
+}

@@ -1,0 +1,67 @@
+import { type Command, Option } from "commander";
+import { readManifestFiles } from "./manifest-files.ts";
+import { PLAN_FORMATS, type PlanFormat, renderPlan } from "./plan-render.ts";
+import { planDocuments } from "./plan-report.ts";
+import type { CliPorts, ExitCode } from "./ports.ts";
+
+interface PlanFlags {
+  readonly filename: readonly string[];
+  readonly output: PlanFormat;
+  readonly namespace?: string;
+  readonly lbClass: string;
+  readonly ignoreExcludeLb: boolean;
+  readonly node: readonly string[];
+}
+
+const EXAMPLES = `
+Examples:
+  herald plan -f manifests/                  what every node would announce, and what not and why
+  herald plan -f cluster.yaml --node worker1 the same for one node
+  herald plan -f cluster.yaml -o json        for programs
+  kubectl get svc,endpointslices,nodes,ns -A -o yaml > now.yaml
+  herald plan -f now.yaml -f new-pool.yaml   what a change would do to a cluster as it is
+
+Services keep the addresses their status names as far as the configuration allows.
+Exit code: 0 valid, 2 some objects are invalid and left out, 1 the input cannot be read.
+`;
+
+/** Adds `herald plan`. */
+export function registerPlan(
+  program: Command,
+  ports: Pick<CliPorts, "stdout" | "stderr">,
+  done: (code: ExitCode) => void,
+): void {
+  const repeatable = (value: string, before: readonly string[] = []): readonly string[] => [...before, value];
+  program
+    .command("plan")
+    .summary("show what manifests would assign and announce, without a cluster")
+    .description(
+      "Shows which addresses Services get and what every node announces, and names the reason where it does not.",
+    )
+    .requiredOption(
+      "-f, --filename <path>",
+      "YAML or JSON file, or folder with all below it; may be given again",
+      repeatable,
+    )
+    .addOption(new Option("-o, --output <format>", "output format").choices(PLAN_FORMATS).default("table"))
+    .option("--namespace <name>", "namespace of the metallb.io objects; others are ignored (default: all)")
+    .option("--lb-class <class>", "handle only Services of this loadBalancerClass (default: those without one)", "")
+    .option("--ignore-exclude-lb", "announce from nodes that carry the exclude label too", false)
+    .option("--node <name>", "show only this node; may be given again", repeatable, [])
+    .addHelpText("after", EXAMPLES)
+    .action((flags: PlanFlags) => done(runPlan(flags, ports)));
+}
+
+/** Runs the command. @throws InputUnreadable when a file is missing or broken. */
+function runPlan(flags: PlanFlags, { stdout, stderr }: Pick<CliPorts, "stdout" | "stderr">): ExitCode {
+  const report = planDocuments(readManifestFiles(flags.filename), {
+    namespace: flags.namespace,
+    loadBalancerClass: flags.lbClass === "" ? undefined : flags.lbClass,
+    ignoreExcludeLb: flags.ignoreExcludeLb,
+    nodes: flags.node,
+  });
+  for (const note of report.notes) stderr(`note: ${note}\n`);
+  for (const piece of renderPlan(report, flags.output)) stdout(piece);
+  for (const { kind, name, message } of report.invalid) stderr(`invalid: ${kind} ${name}: ${message}\n`);
+  return report.invalid.length === 0 ? 0 : 2;
+}
