@@ -3,7 +3,7 @@ import { join, resolve } from "node:path";
 import type { Bind, LabNode, Topology } from "./clab.ts";
 import { allDone, attempt, run } from "./command.ts";
 import { nodeObject, nodeStatus, startControlPlane, startSpeaker } from "./control-plane.ts";
-import { LabCheckError, LabConfigError } from "./errors.ts";
+import { InterruptedError, LabCheckError, LabConfigError } from "./errors.ts";
 import { FrrRouter } from "./frr.ts";
 import { type KubeApi, parseManifests } from "./kube-api.ts";
 import { KubeProxy } from "./kube-proxy.ts";
@@ -80,11 +80,7 @@ export class Lab {
       const detail = await body();
       this.#ports.report.ok(title, performance.now() - start, detail ?? undefined);
     } catch (error) {
-      this.#ports.report.failed(
-        title,
-        performance.now() - start,
-        error instanceof Error ? error.message : String(error),
-      );
+      if (!(error instanceof InterruptedError)) this.#ports.report.failed(title, performance.now() - start, error);
       throw error;
     }
   }

@@ -1,6 +1,7 @@
 /** Progress for people, on stderr: one line per step with the time it took. */
 export class Report {
   readonly #write: (line: string) => void;
+  readonly #told = new Set<unknown>();
 
   constructor(write: (line: string) => void) {
     this.#write = write;
@@ -14,9 +15,20 @@ export class Report {
     this.#write(`  ok    ${title.padEnd(74)} ${seconds(took)}${detail === undefined ? "" : `   ${detail}`}`);
   }
 
-  failed(title: string, took: number, why: string): void {
-    this.#write(`  FAIL  ${title.padEnd(74)} ${seconds(took)}\n        ${why}`);
+  /** Says once what went wrong; {@link wasTold} then knows it. */
+  failed(title: string, took: number, error: unknown): void {
+    this.#told.add(error);
+    this.#write(`  FAIL  ${title.padEnd(74)} ${seconds(took)}\n        ${messageOf(error)}`);
   }
+
+  wasTold(error: unknown): boolean {
+    return this.#told.has(error);
+  }
+}
+
+/** An error in words. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 /** Milliseconds as the short time a person reads: "38 ms", "7.42 s". */

@@ -24,7 +24,7 @@ import { Lab } from "./lab.ts";
 import { namespaceOf, runName } from "./names.ts";
 import { listNamespaces, Namespaces } from "./namespaces.ts";
 import { Processes } from "./processes.ts";
-import { Report, seconds } from "./report.ts";
+import { messageOf, Report, seconds } from "./report.ts";
 
 const LABS = dirname(import.meta.dirname);
 const ROOT = dirname(LABS);
@@ -239,7 +239,7 @@ class LabRun {
 
   #showFailure(error: unknown): void {
     if (error instanceof InterruptedError) return;
-    this.#report.line(error instanceof Error ? error.message : String(error));
+    if (!this.#report.wasTold(error)) this.#report.line(messageOf(error));
     const dead = this.#processes.all.filter((p) => !p.running);
     const telling = this.#processes.all.filter((p) =>
       ["controller", "speaker", "apiserver", "bgpd"].includes(p.spec.name),

@@ -3,8 +3,10 @@ import { parseNote } from "../../labs/runner/catalogue.ts";
 import { LabConfigError } from "../../labs/runner/errors.ts";
 import { enabledDaemons } from "../../labs/runner/frr.ts";
 import { parseManifests, pathOf } from "../../labs/runner/kube-api.ts";
-import { seconds } from "../../labs/runner/report.ts";
+import { messageOf, Report, seconds } from "../../labs/runner/report.ts";
 import { parseAddresses, parseNextHops } from "../../labs/runner/routes.ts";
+import { vipOf } from "../../labs/runner/service-address.ts";
+import { parseAnswers, tally } from "../../labs/runner/traffic.ts";
 
 // What iproute2 6.1 printed for FRR 8.4.4's routes.
 describe("parseNextHops reads `ip -j route show`", () => {
@@ -103,4 +105,47 @@ test.each([
   [9104, "9.10 s"],
 ])("%d milliseconds read %s", (ms, text) => {
   expect(seconds(ms).trim()).toBe(text);
+});
+
+test("an address in the forms that a router, a kernel and a client want it", () => {
+  expect(vipOf("203.0.113.10")).toEqual({
+    family: 4,
+    address: "203.0.113.10",
+    prefix: "203.0.113.10/32",
+    url: "http://203.0.113.10/",
+  });
+  expect(vipOf("2001:db8::1")).toMatchObject({ family: 6, prefix: "2001:db8::1/128", url: "http://[2001:db8::1]/" });
+});
+
+test("parseAnswers takes what pods say, and nothing else", () => {
+  const lines = [
+    "pod=p1a client=192.0.2.10",
+    "pod=p1b client=2001:db8::1",
+    "",
+    "pod= client=x",
+    "<html>",
+    "pod=a client=b c",
+  ];
+  expect(parseAnswers(lines)).toEqual([
+    { pod: "p1a", client: "192.0.2.10" },
+    { pod: "p1b", client: "2001:db8::1" },
+  ]);
+});
+
+test("tally counts", () => {
+  expect([...tally(["a", "b", "a"])]).toEqual([
+    ["a", 2],
+    ["b", 1],
+  ]);
+  expect(tally([]).size).toBe(0);
+});
+
+test("a report remembers which failure it has told", () => {
+  const lines: string[] = [];
+  const report = new Report((line) => lines.push(line));
+  const error = new Error("no route");
+  report.failed("a step", 38, error);
+  expect(lines.join("")).toContain(messageOf(error));
+  expect(report.wasTold(error)).toBe(true);
+  expect(report.wasTold(new Error("no route"))).toBe(false);
 });
