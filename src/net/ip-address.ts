@@ -98,16 +98,23 @@ function parseV4(text: string): IpAddress | undefined {
   return new IpAddress(4, BigInt(value));
 }
 
-const V4_TAIL = /:([\d.]*\.[\d.]*)$/;
+const V4_TAIL = /^(.*:)([\d.]*\.[\d.]*)$/;
 
 function parseV6(text: string): IpAddress | undefined {
   if (!/^[0-9a-fA-F:.]+$/.test(text)) return undefined;
-  const tail = V4_TAIL.exec(text)?.[1];
-  if (tail !== undefined && parseV4(tail) === undefined) return undefined;
-  if (!ipaddr.IPv6.isValid(text)) return undefined;
-  const address = addressFromBytes(Uint8Array.from(ipaddr.IPv6.parse(text).toByteArray()));
+  const groups = groupsForTail(text);
+  if (groups === undefined || !ipaddr.IPv6.isValid(groups)) return undefined;
+  const address = addressFromBytes(Uint8Array.from(ipaddr.IPv6.parse(groups).toByteArray()));
   if (address === undefined || address.value >> 32n !== 0xffffn) return address;
   return new IpAddress(4, address.value & 0xffffffffn);
+}
+
+/** Writes a dotted tail as two groups: ipaddr.js takes ::1.2.3.4 for ::ffff:1.2.3.4, which is another address. */
+function groupsForTail(text: string): string | undefined {
+  const [, head, tail] = V4_TAIL.exec(text) ?? [];
+  if (head === undefined || tail === undefined) return text.includes(".") ? undefined : text;
+  const value = parseV4(tail)?.value;
+  return value === undefined ? undefined : `${head}${(value >> 16n).toString(16)}:${(value & 0xffffn).toString(16)}`;
 }
 
 function formatV4(value: bigint): string {
