@@ -27,10 +27,16 @@ export function diff(
   const pending = new Map<PrefixKey, PendingChange>();
   for (const [key, route] of sent) if (!desired.has(key)) pending.set(key, { withdraw: route.prefix });
   for (const [key, route] of desired) {
-    const before = sent.get(key);
-    if (before === undefined || !sameRoute(before, route)) pending.set(key, { announce: route });
+    const change = diffOne(route, sent.get(key));
+    if (change !== undefined) pending.set(key, change);
   }
   return pending;
+}
+
+/** What one prefix needs, or undefined when the peer has just that. */
+export function diffOne(desired: Route | undefined, sent: Route | undefined): PendingChange | undefined {
+  if (desired === undefined) return sent === undefined ? undefined : { withdraw: sent.prefix };
+  return sent !== undefined && sameRoute(sent, desired) ? undefined : { announce: desired };
 }
 
 function sameRoute(a: Route, b: Route): boolean {

@@ -124,6 +124,8 @@ function formatV4(value: bigint): string {
 
 /** RFC 5952 section 4: lower case, no leading zeros, the longest run of two or more zero groups shortened, leftmost first. */
 function formatV6(value: bigint): string {
+  // Section 5: an embedded IPv4 address is shown as one.
+  if (value >> 32n === 0xffffn) return `::ffff:${formatV4(value & 0xffffffffn)}`;
   const groups: number[] = [];
   for (let shift = 112n; shift >= 0n; shift -= 16n) groups.push(Number((value >> shift) & 0xffffn));
   const run = longestZeroRun(groups);

@@ -1,6 +1,6 @@
 import { type PrefixKey, prefixKey } from "../bgp/nlri.ts";
 import { endOfRib, type NotSent, type Origination, packChanges } from "../bgp/packing.ts";
-import { diff, type PendingChange, type RouteTable, routeTable } from "../bgp/rib.ts";
+import { diff, diffOne, type PendingChange, type RouteTable, routeTable } from "../bgp/rib.ts";
 import type { Route } from "../bgp/route.ts";
 import type { Family } from "../net/ip-address.ts";
 import type { IpPrefix } from "../net/ip-prefix.ts";
@@ -46,6 +46,18 @@ export class BgpOutbox {
   setRoutes(routes: Iterable<Route>): void {
     this.#desired = routeTable(routes);
     this.#plan();
+    this.flush();
+  }
+
+  /** Some routes that the peer should have from now on, or no longer: the cost is theirs, however large the table is. */
+  changeRoutes(changes: Iterable<{ readonly prefix: IpPrefix; readonly route: Route | undefined }>): void {
+    const families: readonly Family[] = this.#channel?.families ?? [];
+    for (const { prefix, route } of changes) {
+      const key = prefixKey(prefix);
+      if (route === undefined) this.#desired.delete(key);
+      else this.#desired.set(key, route);
+      if (families.includes(prefix.family)) this.#planOne(key, route);
+    }
     this.flush();
   }
 
@@ -114,6 +126,13 @@ export class BgpOutbox {
       if (route === undefined) this.#again.delete(key);
       else this.#pending.set(key, { announce: route });
     }
+  }
+
+  #planOne(key: PrefixKey, route: Route | undefined): void {
+    this.#notSent.delete(key);
+    const change = diffOne(route, this.#sent.get(key));
+    if (change !== undefined) this.#pending.set(key, change);
+    else if (!this.#again.has(key)) this.#pending.delete(key);
   }
 
   #settle(prefixes: readonly IpPrefix[]): void {

@@ -121,6 +121,11 @@ export class BgpSession {
     this.#outbox.setRoutes(routes);
   }
 
+  /** Routes the peer should have from now on, or no longer; all others stay as they are. */
+  changeRoutes(changes: Iterable<{ readonly prefix: IpPrefix; readonly route: Route | undefined }>): void {
+    this.#outbox.changeRoutes(changes);
+  }
+
   /** A connection the peer opened. Closed at once when this session does not run. */
   accept(connection: BgpConnection): void {
     if (!this.#primary.fsm.running) {

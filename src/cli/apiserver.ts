@@ -1,0 +1,62 @@
+import { writeFileSync } from "node:fs";
+import { type Command, Option } from "commander";
+import { createApiServer } from "../apiserver/server.ts";
+import { shippedCrdFolder } from "../system/assets.ts";
+import { systemWallClock } from "../system/clock.ts";
+import { LOG_LEVELS, type LogLevel, pinoLog } from "../telemetry/pino-log.ts";
+import { parsePort } from "./daemon-options.ts";
+import { readManifestFiles } from "./manifest-files.ts";
+import type { CliPorts, ExitCode } from "./ports.ts";
+
+interface ApiserverFlags {
+  readonly host: string;
+  readonly port: number;
+  readonly crds?: string;
+  readonly kubeconfigOut?: string;
+  readonly logLevel: LogLevel;
+}
+
+const EXAMPLES = `
+Examples:
+  herald apiserver --kubeconfig-out /tmp/kubeconfig
+  KUBECONFIG=/tmp/kubeconfig kubectl get services -A
+
+Everything is kept in memory and gone when it stops. Anyone who reaches the address may do anything: keep it on loopback
+or in a network of its own.
+`;
+
+/** Adds `herald apiserver`. */
+export function registerApiserver(program: Command, ports: CliPorts, done: (code: ExitCode) => void): void {
+  program
+    .command("apiserver")
+    .summary("an in-memory Kubernetes API for demos, labs and tests")
+    .description(
+      "Serves the part of the Kubernetes API that Herald uses, from memory, so that kubectl works against it.",
+    )
+    .option("--host <ip>", "address to listen on", "127.0.0.1")
+    .option("--port <port>", "port to listen on, 0 for any free one", parsePort, 0)
+    .option("--crds <dir>", "folder of CustomResourceDefinitions (default: those shipped)")
+    .option("--kubeconfig-out <file>", "write a kubeconfig for kubectl there")
+    .addOption(new Option("--log-level <level>", "how much to log").choices(LOG_LEVELS).default("info"))
+    .addHelpText("after", EXAMPLES)
+    .action(async (flags: ApiserverFlags) => {
+      await runApiserver(flags, ports);
+      done(0);
+    });
+}
+
+async function runApiserver(flags: ApiserverFlags, ports: CliPorts): Promise<void> {
+  const log = pinoLog(flags.logLevel, { component: "apiserver" });
+  const crds = readManifestFiles([flags.crds ?? shippedCrdFolder()]);
+  await using server = createApiServer(
+    { wallClock: systemWallClock, log },
+    { host: flags.host, port: flags.port, crds },
+  );
+  await server.start();
+  if (flags.kubeconfigOut !== undefined) writeFileSync(flags.kubeconfigOut, server.kubeconfig(), { mode: 0o600 });
+  ports.stderr(`api server ready ${server.url}\n`);
+  await new Promise<void>((resolve) => {
+    if (ports.signal.aborted) resolve();
+    else ports.signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}

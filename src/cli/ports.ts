@@ -1,0 +1,13 @@
+/** What a command may touch of the process it runs in. */
+export interface CliPorts {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Aborted when the user or the system asks the process to stop. */
+  readonly signal: AbortSignal;
+  /** Data for other programs and for the reader. */
+  readonly stdout: (text: string) => void;
+  /** Notes, progress and errors. */
+  readonly stderr: (text: string) => void;
+}
+
+/** 0 fine, 1 failed, 2 bad input: the same for every command. */
+export type ExitCode = 0 | 1 | 2;

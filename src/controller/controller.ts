@@ -1,0 +1,75 @@
+import type { Namespace, Service } from "../api/core.ts";
+import { stripNamespace, stripService } from "../api/strip.ts";
+import type { KubernetesClient } from "../kubernetes/client.ts";
+import { ConfigWatch } from "../kubernetes/config-watch.ts";
+import { Informer } from "../kubernetes/informer.ts";
+import { NAMESPACES, SERVICES } from "../kubernetes/resource.ts";
+import type { Clock, WallClock } from "../system/clock.ts";
+import type { Random } from "../system/random.ts";
+import type { Log } from "../telemetry/log.ts";
+import { Term, type TermPorts } from "./term.ts";
+
+export interface ControllerPorts {
+  readonly client: KubernetesClient;
+  readonly clock: Clock;
+  readonly wallClock: WallClock;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+export interface ControllerOptions {
+  /** Where the metallb.io objects are. */
+  readonly namespace: string;
+  /** Empty handles the Services without a class. */
+  readonly loadBalancerClass: string;
+}
+
+/** What a controller watches, as a leader and as a stand-by: a stand-by that takes over need not list first. */
+export interface ControllerCaches {
+  readonly services: Informer<Service>;
+  readonly namespaces: Informer<Namespace>;
+  readonly config: ConfigWatch;
+}
+
+/** Gives addresses to Services. It writes only while `lead` runs; who may lead is decided elsewhere. */
+export class Controller {
+  readonly #ports: ControllerPorts;
+  readonly #options: ControllerOptions;
+  readonly #caches: ControllerCaches;
+
+  constructor(ports: ControllerPorts, options: ControllerOptions) {
+    this.#ports = ports;
+    this.#options = options;
+    this.#caches = {
+      services: new Informer(ports, { resource: SERVICES, strip: stripService }),
+      namespaces: new Informer(ports, { resource: NAMESPACES, strip: stripNamespace }),
+      config: new ConfigWatch(ports, { namespace: options.namespace, kinds: ["pools"] }),
+    };
+  }
+
+  /** Begins to watch. */
+  start(signal: AbortSignal): void {
+    const { services, namespaces, config } = this.#caches;
+    services.start(signal);
+    namespaces.start(signal);
+    config.start(signal);
+  }
+
+  /** What has not been listed yet, in the words of the API; empty when the caches are complete. */
+  unsynced(): readonly string[] {
+    const { services, namespaces, config } = this.#caches;
+    return [
+      ...(services.isSynced ? [] : [SERVICES.plural]),
+      ...(namespaces.isSynced ? [] : [NAMESPACES.plural]),
+      ...config.unsynced(),
+    ];
+  }
+
+  /** Hands out addresses until the signal is aborted, and resolves when the last write is answered. */
+  async lead(signal: AbortSignal, mayWrite: TermPorts["mayWrite"]): Promise<void> {
+    const { services, namespaces, config } = this.#caches;
+    await Promise.all([services.synced, namespaces.synced, config.synced()]);
+    if (signal.aborted) return;
+    await new Term({ ...this.#ports, mayWrite }, this.#options, this.#caches).run(signal);
+  }
+}

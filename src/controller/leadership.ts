@@ -1,0 +1,28 @@
+import type { LeaderElection } from "../kubernetes/lease.ts";
+
+/**
+ * Competes for the Lease until the signal is aborted and runs `lead` while it is held, one term at a time. On a stop the
+ * Lease is let go only when the last write of the term is answered: the next leader may begin within milliseconds.
+ * Rejects with what a term threw.
+ */
+export async function leadByLease(
+  lease: LeaderElection,
+  signal: AbortSignal,
+  lead: (term: AbortSignal) => Promise<void>,
+): Promise<void> {
+  let work: Promise<void> = Promise.resolve();
+  await new Promise<void>((resolve, reject) => {
+    lease.onChange((leading) => {
+      if (!leading || signal.aborted) return;
+      const term = AbortSignal.any([lease.term, signal]);
+      work = work.then(() => lead(term));
+      work.catch(reject);
+    });
+    if (signal.aborted) return resolve();
+    signal.addEventListener("abort", () => resolve(), { once: true });
+    lease.start(new AbortController().signal);
+  }).finally(async () => {
+    await Promise.allSettled([work]);
+    await lease.stop();
+  });
+}

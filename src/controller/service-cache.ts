@@ -1,0 +1,44 @@
+import type { Service } from "../api/core.ts";
+import { objectKey } from "../api/object.ts";
+
+/** What the cache reads from: an informer. */
+export interface ServiceSource {
+  get(key: string): Service | undefined;
+}
+
+/**
+ * Services as last seen or as last written, whichever is newer. The watch tells us of our own writes a moment late: deciding on
+ * the older object in between would take back what was just given.
+ */
+export class ServiceCache {
+  readonly #source: ServiceSource;
+  readonly #written = new Map<string, Service>();
+
+  constructor(source: ServiceSource) {
+    this.#source = source;
+  }
+
+  get(key: string): Service | undefined {
+    const seen = this.#source.get(key);
+    const written = this.#written.get(key);
+    if (written === undefined) return seen;
+    if (seen === undefined || !isOlder(seen, written)) {
+      this.#written.delete(key);
+      return seen;
+    }
+    return written;
+  }
+
+  /** Remembers what the API answered to our write until the watch has caught up. */
+  wrote(service: Service): void {
+    this.#written.set(objectKey(service), service);
+  }
+}
+
+/** Resource versions are numbers that grow; the same object deleted and made anew has another uid and counts as newer. */
+function isOlder(seen: Service, written: Service): boolean {
+  if (seen.metadata.uid !== written.metadata.uid) return false;
+  const a = seen.metadata.resourceVersion ?? "";
+  const b = written.metadata.resourceVersion ?? "";
+  return a.length !== b.length ? a.length < b.length : a < b;
+}

@@ -1,0 +1,77 @@
+import type { Allocator } from "../allocation/allocator.ts";
+import type { Convergence, ServiceEvent } from "../allocation/convergence.ts";
+
+import { ALLOCATED_FROM_POOL } from "../api/annotations.ts";
+import type { ServiceKey } from "../api/config.ts";
+import type { Service } from "../api/core.ts";
+import type { WorkResult } from "../kubernetes/work-queue.ts";
+import type { Log } from "../telemetry/log.ts";
+import { servicePatch } from "./service-patch.ts";
+
+/** How the reconciler reaches the cluster. */
+export interface ServiceReconcilerPorts {
+  readonly log: Log;
+  /** The Service as it stands, our own last write included. */
+  readonly service: (key: ServiceKey) => Service | undefined;
+  /** Patches `services/status`; rejects with what the API said. */
+  readonly patchStatus: (service: Service, patch: object) => Promise<void>;
+  readonly publish: (service: Service, event: ServiceEvent) => void;
+  /** Whether a pool of this name exists that cannot be read now: its Services keep what they have. */
+  readonly isPoolInvalid: (name: string) => boolean;
+  readonly requeue: (keys: readonly ServiceKey[]) => void;
+  /** The use of pools may have changed: their status wants a look. */
+  readonly usageChanged: () => void;
+}
+
+/** Brings one Service at a time to what the allocator decides. */
+export class ServiceReconciler {
+  readonly #ports: ServiceReconcilerPorts;
+  readonly #allocator: Allocator;
+  /** Events of decisions that could not be written yet: said once the write is through. */
+  readonly #unsaid = new Map<ServiceKey, readonly ServiceEvent[]>();
+
+  constructor(ports: ServiceReconcilerPorts, allocator: Allocator) {
+    this.#ports = ports;
+    this.#allocator = allocator;
+  }
+
+  /** Puts Services on the addresses they have before anything new is handed out, so that a restart moves nobody. */
+  reclaim(services: Iterable<Service>): void {
+    for (const service of services) this.#allocator.reclaim(service);
+  }
+
+  /** Decides without waiting, so that the order of calls is the order of decisions; then writes. */
+  async reconcile(key: ServiceKey): Promise<WorkResult> {
+    const service = this.#ports.service(key);
+    if (service === undefined) {
+      this.#unsaid.delete(key);
+      this.#ports.requeue(this.#allocator.remove(key));
+      this.#ports.usageChanged();
+      return "done";
+    }
+    if (this.#holdsAddressOfInvalidPool(key, service)) return "done";
+    const decided = this.#allocator.converge(service);
+    this.#unsaid.set(key, [...(this.#unsaid.get(key) ?? []), ...decided.events]);
+    this.#ports.requeue(decided.reprocess);
+    if (decided.changed) await this.#write(service, decided);
+    for (const event of this.#unsaid.get(key) ?? []) this.#ports.publish(service, event);
+    this.#unsaid.delete(key);
+    return "done";
+  }
+
+  async #write(service: Service, decided: Convergence): Promise<void> {
+    this.#ports.usageChanged();
+    await this.#ports.patchStatus(service, servicePatch(service, decided.desired));
+    const { key, outcome, pool } = decided;
+    const to = decided.ips.map(String);
+    this.#ports.log.info("service addresses changed", { service: key, to, pool, reason: outcome });
+  }
+
+  /** A pool with a typo must not cost the addresses that were handed out from it. */
+  #holdsAddressOfInvalidPool(key: ServiceKey, service: Service): boolean {
+    const pool = service.metadata.annotations?.[ALLOCATED_FROM_POOL];
+    if (pool === undefined || !this.#ports.isPoolInvalid(pool)) return false;
+    this.#ports.log.warn("service keeps its addresses", { service: key, pool, reason: "pool-invalid" });
+    return true;
+  }
+}

@@ -1,0 +1,101 @@
+import type { Secret } from "../api/core.ts";
+import type { RawObject } from "../api/object.ts";
+import type { ConfigObjects } from "../api/parse-config.ts";
+import { stripRawObject, stripSecret } from "../api/strip.ts";
+import { Informer, type InformerPorts } from "./informer.ts";
+import {
+  BFD_PROFILES,
+  BGP_ADVERTISEMENTS,
+  BGP_PEERS,
+  COMMUNITIES,
+  IP_ADDRESS_POOLS,
+  L2_ADVERTISEMENTS,
+  type Resource,
+  SECRETS,
+} from "./resource.ts";
+
+type Kind = Exclude<keyof ConfigObjects, "secrets">;
+
+const RESOURCES: Readonly<Record<Kind, Resource>> = {
+  pools: IP_ADDRESS_POOLS,
+  peers: BGP_PEERS,
+  bgpAdvertisements: BGP_ADVERTISEMENTS,
+  l2Advertisements: L2_ADVERTISEMENTS,
+  communities: COMMUNITIES,
+  bfdProfiles: BFD_PROFILES,
+};
+
+/** The configuration objects of one namespace, kept current: only the kinds asked for are watched. */
+export class ConfigWatch {
+  readonly #informers: ReadonlyMap<Kind, Informer<RawObject>>;
+  readonly #secrets: Informer<Secret> | undefined;
+
+  constructor(ports: InformerPorts, options: { namespace: string; kinds: readonly (keyof ConfigObjects)[] }) {
+    const { namespace, kinds } = options;
+    const watched = kinds.filter((kind) => kind !== "secrets");
+    this.#informers = new Map(
+      watched.map((kind) => [
+        kind,
+        new Informer(ports, { resource: RESOURCES[kind], namespace, strip: stripRawObject }),
+      ]),
+    );
+    this.#secrets = kinds.includes("secrets")
+      ? new Informer(ports, {
+          resource: SECRETS,
+          namespace,
+          fieldSelector: "type=kubernetes.io/basic-auth",
+          strip: stripSecret,
+        })
+      : undefined;
+  }
+
+  start(signal: AbortSignal): void {
+    for (const informer of this.#all()) informer.start(signal);
+  }
+
+  /** Resolves when every kind was listed once. */
+  async synced(): Promise<void> {
+    await Promise.all(this.#all().map((informer) => informer.synced));
+  }
+
+  /** The kinds that were never listed yet, for readiness. */
+  unsynced(): readonly string[] {
+    return [...this.#informers].filter(([, informer]) => !informer.isSynced).map(([kind]) => RESOURCES[kind].plural);
+  }
+
+  /** Told whenever an object came, went, or has another spec or other labels: a status alone changes nothing. */
+  onChange(listener: () => void): void {
+    for (const informer of this.#informers.values()) {
+      informer.onChange(({ object, previous }) => {
+        if (previous === undefined || configText(object) !== configText(previous)) listener();
+      });
+    }
+    this.#secrets?.onChange(() => listener());
+  }
+
+  /** Told of every change to an IPAddressPool, its status included. */
+  onPoolChange(listener: (pool: RawObject) => void): void {
+    this.#informers.get("pools")?.onChange(({ object }) => listener(object));
+  }
+
+  objects(): ConfigObjects {
+    const of = (kind: Kind): readonly RawObject[] => [...(this.#informers.get(kind)?.values() ?? [])];
+    return {
+      pools: of("pools"),
+      peers: of("peers"),
+      bgpAdvertisements: of("bgpAdvertisements"),
+      l2Advertisements: of("l2Advertisements"),
+      communities: of("communities"),
+      bfdProfiles: of("bfdProfiles"),
+      secrets: [...(this.#secrets?.values() ?? [])],
+    };
+  }
+
+  #all(): readonly Pick<Informer<RawObject>, "start" | "synced">[] {
+    return [...this.#informers.values(), ...(this.#secrets === undefined ? [] : [this.#secrets])];
+  }
+}
+
+function configText(object: RawObject): string {
+  return JSON.stringify([object.metadata.labels, object.spec, object.metadata.deletionTimestamp]);
+}

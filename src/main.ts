@@ -1,0 +1,22 @@
+import { setMaxListeners } from "node:events";
+import { runCli } from "./cli/program.ts";
+
+// One signal asks for a clean stop (withdraw, Cease, release the Lease); a second one ends at once.
+const stop = new AbortController();
+// Every informer and queue listens to it: no leak.
+setMaxListeners(0, stop.signal);
+for (const name of ["SIGINT", "SIGTERM"] as const) {
+  process.on(name, () => {
+    if (stop.signal.aborted) process.exit(130);
+    stop.abort(name);
+  });
+}
+
+const code = await runCli(process.argv.slice(2), {
+  env: process.env,
+  signal: stop.signal,
+  stdout: (text) => void process.stdout.write(text),
+  stderr: (text) => void process.stderr.write(text),
+});
+// An exit before a pipe has taken everything would cut the output off.
+process.stdout.write("", () => process.exit(code));

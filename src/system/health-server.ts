@@ -1,0 +1,33 @@
+import { createServer, type Server } from "node:http";
+
+/** Answers `/healthz` while the process lives and `/readyz` when `ready()` has nothing to wait for. */
+export class HealthServer {
+  readonly #server: Server;
+
+  /** `ready` names what is still missing; empty means ready. */
+  constructor(ready: () => readonly string[]) {
+    this.#server = createServer((request, response) => {
+      const missing = request.url === "/readyz" ? ready() : [];
+      const known = request.url === "/healthz" || request.url === "/readyz";
+      response.writeHead(known ? (missing.length === 0 ? 200 : 503) : 404, { "content-type": "text/plain" });
+      response.end(known ? (missing.length === 0 ? "ok\n" : `waiting for ${missing.join(", ")}\n`) : "not found\n");
+    });
+  }
+
+  /** Listens; rejects when the address is taken. */
+  listen(port: number, address: string): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#server.once("error", reject);
+      this.#server.listen(port, address, () => {
+        this.#server.off("error", reject);
+        resolve();
+      });
+    });
+  }
+
+  /** Stops answering. */
+  close(): void {
+    this.#server.close();
+    this.#server.closeAllConnections();
+  }
+}
