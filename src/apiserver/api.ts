@@ -192,7 +192,7 @@ export class Api {
     const before = existing.in(target.version.apiVersion);
     const patched = applyPatch(before, request, target);
     // The patch may name the version it was made for; what it does not name is what is stored.
-    const incoming = decode(patched, target, options);
+    const incoming = decode(patched, target, options, before);
     return { entry: this.#replace(target, existing, { incoming, options, books: "record" }), created: false };
   }
 
@@ -208,7 +208,7 @@ export class Api {
     if (existing === undefined && target.subresource !== "") throw notFound(target.type, target.name);
     const live = existing?.in(target.version.apiVersion);
     const merged = serverSideApply(live, wanted, { writer, schema: target.version.schema, force: options.force });
-    const incoming = decode(merged, target, options);
+    const incoming = decode(merged, target, options, live);
     if (existing === undefined)
       return { entry: this.#insert(target, { incoming, options, books: "given" }), created: true };
     return { entry: this.#replace(target, existing, { incoming, options, books: "given" }), created: false };

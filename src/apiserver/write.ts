@@ -22,18 +22,25 @@ export interface Target extends Spoken {
   readonly subresource: string;
 }
 
-/** Reads a body in the request's version: right kind, right place, unknown fields out, defaults in. */
-export function decode(body: unknown, target: Target, options: WriteOptions): KubeObject {
+/**
+ * Reads a body in the request's version: right kind, right place, unknown fields out, defaults in. Members that are the
+ * very ones of `before` have been through all that already.
+ */
+export function decode(body: unknown, target: Target, options: WriteOptions, before?: KubeObject): KubeObject {
   const object = parseObject(body);
   const { type, version } = target;
   if (object.apiVersion !== version.apiVersion || object.kind !== type.kind) {
     const got = `${object.apiVersion}, Kind=${object.kind}`;
     throw badRequest(`the object provided is unrecognized (must be of type ${type.kind}): got ${got}`);
   }
+  const members = Object.entries(object);
+  const known = Object.fromEntries(members.filter(([name, value]) => isObject(value) && value === before?.[name]));
+  const fresh = Object.fromEntries(members.filter(([name]) => !Object.hasOwn(known, name)));
   const unknown: string[] = [];
-  const pruned = prune(object, version.schema, { unknown, path: "" });
+  const pruned = prune(fresh, version.schema, { unknown, path: "" });
   report(unknown, options);
-  return place(parseObject(applyDefaults(pruned, version.schema)), target);
+  const defaulted = asObject(applyDefaults(pruned, version.schema));
+  return place(parseObject({ ...defaulted, ...known }), target);
 }
 
 /** Refuses or warns of unknown fields, as the client asked. */
