@@ -11,7 +11,9 @@ import type { RouterId } from "./router-id.ts";
 export type BgpState = "idle" | "connect" | "active" | "open-sent" | "open-confirm" | "established";
 
 /** `retry` waits between attempts, `dial` limits one, `stable` forgets past failures. */
-export type TimerName = "retry" | "dial" | "hold" | "keepalive" | "stable";
+export type TimerName = (typeof TIMERS)[number];
+
+const TIMERS = ["retry", "dial", "hold", "keepalive", "stable"] as const;
 
 export interface FsmConfig extends Offer {
   /** Never dials: the peer has to. */
@@ -30,8 +32,10 @@ export interface Fsm {
   readonly failures: number;
   readonly identifier: RouterId | undefined;
   readonly negotiated: Negotiated | undefined;
-  /** Grows with every arm and disarm, so that a timer that fired too late is known by its old number. */
-  readonly epochs: Readonly<Record<TimerName, number>>;
+  /** Grows with every timer armed. */
+  readonly epoch: number;
+  /** The armed timers and the epoch of each: one that fires with another number is stale. */
+  readonly timers: Readonly<Partial<Record<TimerName, number>>>;
 }
 
 export type FsmEvent =
@@ -80,7 +84,8 @@ export function initialFsm(config: FsmConfig): Fsm {
     failures: 0,
     identifier: undefined,
     negotiated: undefined,
-    epochs: { retry: 0, dial: 0, hold: 0, keepalive: 0, stable: 0 },
+    epoch: 0,
+    timers: {},
   };
 }
 
@@ -126,7 +131,8 @@ class Draft {
   }
 
   arm(timer: TimerName, after: Micros): void {
-    const epoch = this.#nextEpoch(timer);
+    const epoch = this.fsm.epoch + 1;
+    this.set({ epoch, timers: { ...this.fsm.timers, [timer]: epoch } });
     this.emit({ type: "arm", timer, after, epoch });
   }
 
@@ -136,16 +142,16 @@ class Draft {
   }
 
   disarmAll(): void {
-    for (const timer of ["retry", "dial", "hold", "keepalive", "stable"] as const) {
-      this.#nextEpoch(timer);
-      this.emit({ type: "disarm", timer });
-    }
+    for (const timer of TIMERS) if (this.fsm.timers[timer] !== undefined) this.emit({ type: "disarm", timer });
+    this.set({ timers: {} });
   }
 
-  #nextEpoch(timer: TimerName): number {
-    const epoch = this.fsm.epochs[timer] + 1;
-    this.set({ epochs: { ...this.fsm.epochs, [timer]: epoch } });
-    return epoch;
+  /** True when this is the timer that is armed, and not one that fired too late. */
+  takes(timer: TimerName, epoch: number): boolean {
+    const { [timer]: armed, ...others } = this.fsm.timers;
+    if (armed !== epoch) return false;
+    this.set({ timers: others });
+    return true;
   }
 }
 
@@ -164,7 +170,7 @@ function react(draft: Draft, event: FsmEvent): void {
       if (draft.fsm.state === "connect") retryLater(draft, event.reason);
       return;
     case "timer-expired":
-      if (event.epoch === draft.fsm.epochs[event.timer]) ON_EXPIRED[event.timer](draft);
+      if (draft.takes(event.timer, event.epoch)) ON_EXPIRED[event.timer](draft);
       return;
     case "collision-lost":
       onCollisionLost(draft);

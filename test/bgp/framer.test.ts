@@ -74,7 +74,10 @@ describe("properties", () => {
         const stream = Uint8Array.from(messages.flatMap((one) => [...one]));
         const chunks: Uint8Array[] = [];
         let at = 0;
-        for (const cut of cuts) chunks.push(stream.subarray(at, (at = Math.min(at + cut, stream.length))));
+        for (const cut of cuts) {
+          chunks.push(stream.subarray(at, at + cut));
+          at = Math.min(at + cut, stream.length);
+        }
         chunks.push(stream.subarray(at));
         expect(frames(chunks)).toEqual(frames([stream]));
         expect(frames([...stream].map((octet) => Uint8Array.of(octet)))).toEqual(frames([stream]));

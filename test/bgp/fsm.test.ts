@@ -1,0 +1,271 @@
+import fc from "fast-check";
+import { describe, expect, it, test } from "vitest";
+import {
+  acceptingFsm,
+  type BgpState,
+  type Effect,
+  type Fsm,
+  type FsmConfig,
+  type FsmEvent,
+  initialFsm,
+  step,
+} from "../../src/bgp/fsm.ts";
+import type { Open } from "../../src/bgp/message/open.ts";
+import { seconds } from "../../src/net/micros.ts";
+import { asn, routerId } from "./values.ts";
+
+const config: FsmConfig = {
+  localAsn: asn(64512),
+  peerAsn: asn(65000),
+  holdTime: 90,
+  keepaliveTime: undefined,
+  families: [4, 6],
+  passive: false,
+  maxRetry: seconds(30),
+};
+const open: Open = { myAs: 65000, holdTime: 9, identifier: 7, capabilities: { families: [{ afi: 1, safi: 1 }] } };
+const NOTHING = { code: 6, subcode: 2, data: [] };
+
+const STARTED: FsmEvent = { type: "started" };
+const CONNECTED: FsmEvent = { type: "connected", identifier: routerId(9) };
+const OPENED: FsmEvent = { type: "open-received", open };
+const ALIVE: FsmEvent = { type: "keepalive-received" };
+const PATH: Record<BgpState, readonly FsmEvent[]> = {
+  idle: [],
+  connect: [STARTED],
+  active: [STARTED, { type: "dial-failed", reason: "refused" }],
+  "open-sent": [STARTED, CONNECTED],
+  "open-confirm": [STARTED, CONNECTED, OPENED],
+  established: [STARTED, CONNECTED, OPENED, ALIVE],
+};
+
+/** The machine after these events, and what the last one made it do. */
+function run(events: readonly FsmEvent[], from: Fsm = initialFsm(config)): { fsm: Fsm; effects: readonly Effect[] } {
+  let last: { fsm: Fsm; effects: readonly Effect[] } = { fsm: from, effects: [] };
+  for (const event of events) last = step(last.fsm, event, 1);
+  return last;
+}
+
+const at = (state: BgpState): Fsm => run(PATH[state]).fsm;
+
+function words(effects: readonly Effect[]): string {
+  const said = effects.flatMap((effect) => {
+    if (effect.type === "disarm") return [];
+    if (effect.type === "arm") return [`${effect.timer} ${effect.after / 1e6}s`];
+    if (effect.type === "change") return [`to ${effect.to}`];
+    if (effect.type !== "send") return [effect.type];
+    const { message } = effect;
+    return [
+      message.type === "notification"
+        ? `send ${message.notification.code}/${message.notification.subcode}`
+        : `send ${message.type}`,
+    ];
+  });
+  return said.join(", ");
+}
+
+const expired = (fsm: Fsm, timer: "retry" | "dial" | "hold" | "keepalive" | "stable"): FsmEvent => ({
+  type: "timer-expired",
+  timer,
+  epoch: fsm.timers[timer] ?? 0,
+});
+
+describe("RFC 4271 section 8.2.2, state by event", () => {
+  // state, event, what is done
+  test.each<[BgpState, FsmEvent | "hold" | "retry" | "dial" | "keepalive" | "stable", string]>([
+    ["idle", STARTED, "to connect, dial, dial 10s"],
+    ["idle", CONNECTED, "close"],
+    ["idle", ALIVE, ""],
+    ["idle", { type: "closed", reason: "late" }, ""],
+    ["idle", { type: "stopped", subcode: 2 }, ""],
+    ["connect", STARTED, ""],
+    ["connect", CONNECTED, "send open, hold 240s, to open-sent"],
+    ["connect", { type: "dial-failed", reason: "refused" }, "to active, retry 1s"],
+    ["connect", "dial", "abort-dial, to active, retry 1s"],
+    ["connect", { type: "stopped", subcode: 2 }, "abort-dial, to idle"],
+    ["connect", ALIVE, ""],
+    ["active", "retry", "to connect, dial, dial 10s"],
+    ["active", CONNECTED, "send open, hold 240s, to open-sent"],
+    ["active", { type: "stopped", subcode: 2 }, "to idle"],
+    ["active", { type: "dial-failed", reason: "late" }, ""],
+    ["open-sent", OPENED, "send keepalive, keepalive 3s, hold 9s, to open-confirm"],
+    ["open-sent", { type: "open-received", open: { ...open, myAs: 1 } }, "send 2/2, close, to idle, retry 1s"],
+    ["open-sent", ALIVE, "send 5/1, close, to idle, retry 1s"],
+    ["open-sent", { type: "update-received" }, "send 5/1, close, to idle, retry 1s"],
+    ["open-sent", { type: "route-refresh-received" }, "send 5/1, close, to idle, retry 1s"],
+    ["open-sent", { type: "notification-received", notification: NOTHING }, "close, to idle, retry 1s"],
+    ["open-sent", { type: "closed", reason: "reset" }, "close, to idle, retry 1s"],
+    ["open-sent", "hold", "send 4/0, close, to idle, retry 1s"],
+    ["open-sent", { type: "stopped", subcode: 2 }, "send 6/2, close, to idle"],
+    ["open-sent", { type: "collision-lost" }, "send 6/7, close, to idle"],
+    ["open-sent", CONNECTED, "close"],
+    ["open-confirm", ALIVE, "hold 9s, stable 30s, to established"],
+    ["open-confirm", OPENED, "send 5/2, close, to idle, retry 1s"],
+    ["open-confirm", { type: "update-received" }, "send 5/2, close, to idle, retry 1s"],
+    ["open-confirm", "hold", "send 4/0, close, to idle, retry 1s"],
+    ["open-confirm", "keepalive", "send keepalive, keepalive 3s"],
+    ["open-confirm", { type: "notification-received", notification: NOTHING }, "close, to idle, retry 1s"],
+    ["open-confirm", { type: "collision-lost" }, "send 6/7, close, to idle"],
+    ["established", ALIVE, "hold 9s"],
+    ["established", { type: "update-received" }, "hold 9s"],
+    ["established", { type: "route-refresh-received" }, "hold 9s"],
+    ["established", OPENED, "send 5/3, close, to idle, retry 1s"],
+    ["established", "hold", "send 4/0, close, to idle, retry 1s"],
+    ["established", "keepalive", "send keepalive, keepalive 3s"],
+    ["established", "stable", ""],
+    ["established", { type: "notification-received", notification: NOTHING }, "close, to idle, retry 1s"],
+    ["established", { type: "closed", reason: "reset" }, "close, to idle, retry 1s"],
+    [
+      "established",
+      { type: "fault-found", notification: { code: 1, subcode: 1, data: [] }, reason: "marker" },
+      "send 1/1, close, to idle, retry 1s",
+    ],
+    ["established", { type: "stopped", subcode: 3 }, "send 6/3, close, to idle"],
+  ])("%s: %j", (state, event, want) => {
+    const fsm = at(state);
+    expect(fsm.state).toBe(state);
+    expect(words(step(fsm, typeof event === "string" ? expired(fsm, event) : event, 1).effects)).toBe(want);
+  });
+});
+
+describe("OPEN", () => {
+  it("says which message was not expected, in the data of the FSM error", () => {
+    const { effects } = step(at("open-confirm"), { type: "update-received" }, 0);
+    expect(effects).toContainEqual({
+      type: "send",
+      message: { type: "notification", notification: { code: 5, subcode: 2, data: [2] } },
+    });
+  });
+
+  it("with hold time 0 arms neither hold nor keepalive, and still confirms", () => {
+    const { fsm, effects } = run([...PATH["open-sent"], { type: "open-received", open: { ...open, holdTime: 0 } }]);
+    expect(words(effects)).toBe("send keepalive, to open-confirm");
+    expect(words(step(fsm, ALIVE, 0).effects)).toBe("stable 30s, to established");
+  });
+
+  it("ends the four minutes that were granted to it", () => {
+    const opening = at("open-sent");
+    const { fsm } = step(opening, OPENED, 0);
+    expect(step(fsm, expired(opening, "hold"), 0).effects).toEqual([]);
+  });
+});
+
+describe("passive", () => {
+  const passive = initialFsm({ ...config, passive: true });
+
+  it("waits and never dials", () => {
+    expect(words(run([STARTED], passive).effects)).toBe("to active");
+    const lost = run([STARTED, CONNECTED, { type: "closed", reason: "reset" }], passive);
+    expect(words(lost.effects)).toBe("close, to active");
+    expect(words(step(lost.fsm, CONNECTED, 0).effects)).toBe("send open, hold 240s, to open-sent");
+  });
+
+  it("a machine for an accepted connection is ready for it", () => {
+    expect(words(step(acceptingFsm(config), CONNECTED, 0).effects)).toBe("send open, hold 240s, to open-sent");
+  });
+});
+
+describe("trying again", () => {
+  const failure: FsmEvent = { type: "dial-failed", reason: "refused" };
+  const waits = (fsm: Fsm, count: number, chance: number): readonly number[] => {
+    const found: number[] = [];
+    let now = fsm;
+    for (let i = 0; i < count; i++) {
+      const failed = step(now, failure, chance);
+      for (const effect of failed.effects) if (effect.type === "arm") found.push(effect.after / 1e6);
+      now = step(failed.fsm, expired(failed.fsm, "retry"), chance).fsm;
+    }
+    return found;
+  };
+
+  it("doubles up to the longest wait", () => {
+    expect(waits(at("connect"), 8, 1)).toEqual([1, 2, 4, 8, 16, 30, 30, 30]);
+  });
+
+  it("is jittered between three quarters and the whole (RFC 4271 section 10)", () => {
+    expect(waits(at("connect"), 3, 0)).toEqual([0.75, 1.5, 3]);
+  });
+
+  it("starts over after a session that was stable, and not after one that was not", () => {
+    const failedOnce = run([STARTED, failure]).fsm;
+    const again = run([expired(failedOnce, "retry"), CONNECTED, OPENED, ALIVE], failedOnce).fsm;
+    expect(again.failures).toBe(1);
+    expect(words(step(again, { type: "closed", reason: "x" }, 1).effects)).toContain("retry 2s");
+    const stable = step(again, expired(again, "stable"), 1).fsm;
+    expect(words(step(stable, { type: "closed", reason: "x" }, 1).effects)).toContain("retry 1s");
+  });
+
+  it("ends with stop, and a collision lost is no failure", () => {
+    expect(words(run([...PATH.established, { type: "stopped", subcode: 2 }]).effects)).not.toContain("retry");
+    const lost = run([...PATH["open-confirm"], { type: "collision-lost" }]);
+    expect([lost.fsm.failures, lost.fsm.running]).toEqual([0, false]);
+  });
+});
+
+const anyEvent = fc.oneof(
+  fc.constantFrom<FsmEvent>(
+    STARTED,
+    CONNECTED,
+    OPENED,
+    ALIVE,
+    { type: "stopped", subcode: 2, communication: "why" },
+    { type: "dial-failed", reason: "x" },
+    { type: "closed", reason: "x" },
+    { type: "update-received" },
+    { type: "route-refresh-received" },
+    { type: "notification-received", notification: NOTHING },
+    { type: "fault-found", notification: NOTHING, reason: "x" },
+    { type: "collision-lost" },
+    { type: "open-received", open: { ...open, holdTime: 1 } },
+  ),
+  fc.record({
+    type: fc.constant("timer-expired" as const),
+    timer: fc.constantFrom("retry" as const, "dial" as const, "hold" as const, "keepalive" as const, "stable" as const),
+    epoch: fc.integer({ min: 0, max: 12 }),
+  }),
+);
+
+describe("invariants over any list of events", () => {
+  it("holds them", () => {
+    fc.assert(
+      fc.property(fc.array(anyEvent, { maxLength: 60 }), fc.boolean(), (events, passive) => {
+        let fsm = initialFsm({ ...config, passive });
+        for (const event of events) {
+          const before = fsm;
+          const { fsm: after, effects } = step(before, event, 0.5);
+          const sent = effects.flatMap((effect) => (effect.type === "send" ? [effect.message.type] : []));
+          // A NOTIFICATION is the last thing sent, and the connection is closed behind it.
+          if (sent.includes("notification")) {
+            expect(sent.at(-1)).toBe("notification");
+            expect(effects.map((effect) => effect.type)).toContain("close");
+          }
+          // Nothing is negotiated without a confirmed OPEN, and everything is with one.
+          expect(after.negotiated !== undefined).toBe(["open-confirm", "established"].includes(after.state));
+          // Established is only reached from OpenConfirm, by a KEEPALIVE.
+          if (after.state === "established" && before.state !== "established") {
+            expect([before.state, event.type]).toEqual(["open-confirm", "keepalive-received"]);
+          }
+          // A passive machine never dials, and one that does not run does nothing.
+          if (passive) expect(effects.some((effect) => effect.type === "dial")).toBe(false);
+          if (!after.running) expect(after.state).toBe("idle");
+          // An active one that runs and has nothing in hand has a timer to wake it.
+          if (
+            after.running &&
+            !passive &&
+            (after.state === "idle" || after.state === "active") &&
+            after.state !== before.state
+          ) {
+            expect(effects.some((effect) => effect.type === "arm" && effect.timer === "retry")).toBe(true);
+          }
+          // A timer that fired late changes nothing.
+          if (event.type === "timer-expired" && event.epoch !== before.timers[event.timer]) expect(after).toBe(before);
+          // A journal's copy of the state goes on as the state itself does.
+          const copy: Fsm = JSON.parse(JSON.stringify(before));
+          expect(step(copy, event, 0.5)).toEqual({ fsm: after, effects });
+          fsm = after;
+        }
+      }),
+      { numRuns: 1500 },
+    );
+  });
+});

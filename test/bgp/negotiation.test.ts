@@ -1,0 +1,122 @@
+import { describe, expect, it, test } from "vitest";
+import { NotificationError } from "../../src/bgp/error.ts";
+import type { Open } from "../../src/bgp/message/open.ts";
+import { negotiate, type Offer } from "../../src/bgp/negotiation.ts";
+import { asn, routerId } from "./values.ts";
+
+const BOTH = [
+  { afi: 1, safi: 1 },
+  { afi: 2, safi: 1 },
+];
+const offer: Offer = {
+  localAsn: asn(64512),
+  peerAsn: asn(65000),
+  holdTime: 90,
+  keepaliveTime: undefined,
+  families: [4, 6],
+};
+const open: Open = {
+  myAs: 65000,
+  holdTime: 180,
+  identifier: 7,
+  capabilities: { families: BOTH, routeRefresh: true, fourOctetAsn: 65000 },
+};
+const ID = routerId(9);
+
+describe("negotiate() refuses", () => {
+  test.each<[string, Partial<Offer>, Partial<Open>, string]>([
+    [
+      "another AS than configured, with that AS",
+      {},
+      { myAs: 65001, capabilities: { fourOctetAsn: 65001 } },
+      "2/2 253.233",
+    ],
+    ["AS 0", { peerAsn: "external" }, { myAs: 0, capabilities: {} }, "2/2 0.0"],
+    [
+      "a four-octet AS, with all four octets",
+      {},
+      { myAs: 23456, capabilities: { fourOctetAsn: 4_200_000_000 } },
+      "2/2 250.86.234.0",
+    ],
+    ["a field and a capability that contradict each other", {}, { myAs: 65001 }, "2/2 253.233"],
+    [
+      "our own AS where an external one is wanted",
+      { peerAsn: "external" },
+      { myAs: 64512, capabilities: {} },
+      "2/2 252.0",
+    ],
+    ["another AS where our own is wanted", { peerAsn: "internal" }, {}, "2/2 253.232"],
+    ["identifier 0.0.0.0", {}, { identifier: 0 }, "2/3 "],
+    ["our own identifier inside our AS", { peerAsn: "internal", localAsn: asn(65000) }, { identifier: 9 }, "2/3 "],
+    ["hold time 1", {}, { holdTime: 1 }, "2/6 "],
+    ["hold time 2", {}, { holdTime: 2 }, "2/6 "],
+    [
+      "no family in common, with those it lacks",
+      { families: [6] },
+      { capabilities: { families: [{ afi: 1, safi: 1 }] } },
+      "2/7 1.4.0.2.0.1",
+    ],
+    ["no family at all where IPv6 is wanted", { families: [6] }, { capabilities: {} }, "2/7 1.4.0.2.0.1"],
+    [
+      "the AS before the identifier and the hold time",
+      {},
+      { myAs: 1, identifier: 0, holdTime: 1, capabilities: {} },
+      "2/2 0.1",
+    ],
+  ])("%s", (_name, ours, theirs, want) => {
+    const got = negotiate({ ...offer, ...ours }, ID, { ...open, ...theirs });
+    if (!(got instanceof NotificationError)) throw new Error("accepted");
+    const { code, subcode, data } = got.notification;
+    expect(`${code}/${subcode} ${data.join(".")}`).toBe(want);
+  });
+});
+
+describe("negotiate() agrees on", () => {
+  test.each<[string, Partial<Offer>, Partial<Open>, object]>([
+    ["the smaller hold time and a third of it", {}, {}, { holdTime: 90, keepaliveTime: 30 }],
+    ["the peer's hold time when it is smaller", {}, { holdTime: 10 }, { holdTime: 10, keepaliveTime: 3 }],
+    ["a keepalive every second with hold time 3", {}, { holdTime: 3 }, { holdTime: 3, keepaliveTime: 1 }],
+    ["no timers when the peer wants none", {}, { holdTime: 0 }, { holdTime: 0, keepaliveTime: 0 }],
+    ["no timers when we want none", { holdTime: 0 }, {}, { holdTime: 0, keepaliveTime: 0 }],
+    ["a keepalive time of our own", { keepaliveTime: 5 }, {}, { holdTime: 90, keepaliveTime: 5 }],
+    ["but never more than a third", { keepaliveTime: 60 }, {}, { holdTime: 90, keepaliveTime: 30 }],
+    ["the common families", { families: [6] }, {}, { families: [6] }],
+    [
+      "IPv4 when the peer names no family",
+      {},
+      { capabilities: {} },
+      { families: [4], fourOctetAsn: false, routeRefresh: false },
+    ],
+    ["the same identifier in another AS", {}, { identifier: 9 }, { peerIdentifier: 9 }],
+    [
+      "AS_TRANS with the real number",
+      { peerAsn: asn(4_200_000_000) },
+      { myAs: 23456, capabilities: { fourOctetAsn: 4_200_000_000 } },
+      { peerAsn: 4_200_000_000, internal: false },
+    ],
+    ["AS_TRANS with a number that two octets could say", {}, { myAs: 23456 }, { peerAsn: 65000 }],
+    ["any external AS", { peerAsn: "external" }, {}, { peerAsn: 65000, internal: false }],
+    ["our own AS", { peerAsn: "internal", localAsn: asn(65000) }, {}, { internal: true }],
+    ["our own AS by its number", { localAsn: asn(65000) }, {}, { internal: true }],
+  ])("%s", (_name, ours, theirs, want) => {
+    expect(negotiate({ ...offer, ...ours }, ID, { ...open, ...theirs })).toMatchObject(want);
+  });
+});
+
+it("every refusal is documented by a code of its own", () => {
+  const refusals = [
+    negotiate(offer, ID, { ...open, myAs: 1 }),
+    negotiate(offer, ID, { ...open, identifier: 0 }),
+    negotiate(offer, ID, { ...open, holdTime: 1 }),
+    negotiate({ ...offer, families: [6] }, ID, { ...open, capabilities: {}, myAs: 65000 }),
+  ];
+  const codes = refusals.map((one) => (one instanceof NotificationError ? one.code : "accepted"));
+  expect(new Set(codes)).toEqual(
+    new Set([
+      "ERR_BGP_BAD_PEER_AS",
+      "ERR_BGP_BAD_IDENTIFIER",
+      "ERR_BGP_UNACCEPTABLE_HOLD_TIME",
+      "ERR_BGP_UNSUPPORTED_CAPABILITY",
+    ]),
+  );
+});
