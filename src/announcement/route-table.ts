@@ -142,24 +142,56 @@ export class RouteTable {
   }
 }
 
-/** All decisions of a node at once: the same as putting them into an empty table. */
-export function combineRoutes(decisions: Iterable<Decision>): {
+export interface CombinedRoutes {
+  /** By peer, then by prefix. */
   readonly routes: readonly AnnouncedRoute[];
   readonly problems: readonly RouteProblem[];
-} {
-  const table = new RouteTable();
-  for (const decision of decisions) table.put(decision);
-  return { routes: table.routes(), problems: table.problems() };
 }
 
-function routeOf(entry: Entry): AnnouncedRoute | undefined {
-  const { peer, prefix, attributes } = entry;
-  if (attributes === undefined) return undefined;
-  return { peer, prefix, ...attributes, services: servicesOf(entry) };
+/** All decisions of a node at once: what putting them into an empty table gives, without the table's book-keeping. */
+export function combineRoutes(decisions: Iterable<Decision>): CombinedRoutes {
+  const groups = new Map<string, Place & { readonly announcements: PrefixAnnouncement[] }>();
+  for (const { bgp } of decisions) {
+    for (const announcement of bgp) {
+      const { peer, prefix } = announcement;
+      const key = `${peer} ${prefix}`;
+      const group = groups.get(key);
+      if (group === undefined) groups.set(key, { peer, prefix, announcements: [announcement] });
+      else group.announcements.push(announcement);
+    }
+  }
+  const routes: AnnouncedRoute[] = [];
+  const problems: RouteProblem[] = [];
+  for (const group of groups.values()) {
+    const attributes = mergeAttributes(distinctAttributes(group.announcements));
+    if (communitiesFit(attributes)) routes.push(routeFor(group, attributes, group.announcements));
+    else problems.push({ reason: "too-many-communities", ...group, attributes });
+  }
+  return { routes: routes.sort(compareRoutes), problems: problems.sort(compareRoutes) };
 }
 
-function servicesOf({ announcements }: Entry): readonly ServiceKey[] {
-  return [...new Set([...announcements].map((announcement) => announcement.service))].sort();
+function routeOf({ peer, prefix, attributes, announcements }: Entry): AnnouncedRoute | undefined {
+  return attributes && routeFor({ peer, prefix }, attributes, [...announcements]);
+}
+
+function routeFor(
+  { peer, prefix }: Place,
+  { localPref, communities, largeCommunities, advertisements }: RouteAttributes,
+  announcements: readonly PrefixAnnouncement[],
+): AnnouncedRoute {
+  const services = servicesOf(announcements);
+  return { peer, prefix, localPref, communities, largeCommunities, advertisements, services };
+}
+
+/** Mostly a prefix is one Service's, which is worth no set and no sorting. */
+function servicesOf(announcements: readonly PrefixAnnouncement[]): readonly ServiceKey[] {
+  const services = announcements.map((announcement) => announcement.service);
+  return services.length === 1 ? services : [...new Set(services)].sort();
+}
+
+function distinctAttributes(announcements: readonly PrefixAnnouncement[]): readonly RouteAttributes[] {
+  const all = announcements.map((announcement) => announcement.attributes);
+  return all.length === 1 ? all : [...new Set(all)];
 }
 
 function problemOf(entry: Entry): RouteProblem | undefined {
