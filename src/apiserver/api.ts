@@ -162,7 +162,6 @@ export class Api {
     const collection = this.collection(type);
     if ((decoded.metadata.resourceVersion ?? "") !== "")
       throw badRequest("resourceVersion should not be set on objects to be created");
-    if (name !== "" && collection.get(objectKey(target.namespace, name)) !== undefined) throw alreadyExists(type, name);
     const fresh =
       type.custom && type.statusSubresource ? parseObject(withMember(decoded, "status", undefined)) : decoded;
     const born = withMeta(fresh, {
@@ -173,6 +172,7 @@ export class Api {
     });
     const prepared = type.strategy.prepare?.(born, undefined) ?? born;
     validate(prepared, undefined, target);
+    if (collection.get(objectKey(target.namespace, name)) !== undefined) throw alreadyExists(type, name);
     const books = { target, options, time: this.now() };
     return this.#commit(target, write.books === "given" ? prepared : withManagers(undefined, prepared, books), options);
   }

@@ -9,11 +9,16 @@ beforeEach(async () => {
 });
 
 function apply(path: string, manager: string, body: unknown, more = ""): Promise<Reply> {
-  return fixture.send("PATCH", `${path}?fieldManager=${manager}${more}`, { body, type: "application/apply-patch+yaml" });
+  return fixture.send("PATCH", `${path}?fieldManager=${manager}${more}`, {
+    body,
+    type: "application/apply-patch+yaml",
+  });
 }
 
 function managers(reply: Reply): readonly string[] {
-  return asArray(at(reply.body, "metadata", "managedFields")).map((row) => `${String(at(row, "manager"))} ${String(at(row, "operation"))}`);
+  return asArray(at(reply.body, "metadata", "managedFields")).map(
+    (row) => `${String(at(row, "manager"))} ${String(at(row, "operation"))}`,
+  );
 }
 
 const one = `${WIDGET_LIST}/one`;
@@ -31,7 +36,9 @@ describe("server-side apply", () => {
     await apply(one, "a", widget("one", { size: 1, limit: 5 }));
     const refused = await apply(one, "b", widget("one", { size: 2 }));
     expect(refused.status).toBe(409);
-    expect(refused.body["message"]).toBe('Apply failed with 1 conflict: conflict with "a" using test.io/v1: .spec.size');
+    expect(refused.body["message"]).toBe(
+      'Apply failed with 1 conflict: conflict with "a" using test.io/v1: .spec.size',
+    );
     expect(at(refused.body, "details", "causes")).toEqual([
       { reason: "FieldManagerConflict", field: ".spec.size", message: 'conflict with "a" using test.io/v1' },
     ]);
@@ -60,7 +67,10 @@ describe("server-side apply", () => {
 
   test("a plain update takes ownership of what it alters", async () => {
     await apply(one, "a", widget("one", { size: 1 }));
-    const patched = await fixture.send("PATCH", one, { body: { spec: { size: 4 } }, type: "application/merge-patch+json" });
+    const patched = await fixture.send("PATCH", one, {
+      body: { spec: { size: 4 } },
+      type: "application/merge-patch+json",
+    });
     expect(managers(patched)).toContain("tester Update");
     const refused = await apply(one, "a", widget("one", { size: 1 }));
     expect(refused.body["message"]).toContain('conflict with "tester"');
@@ -69,14 +79,26 @@ describe("server-side apply", () => {
   test("what a plain delete of an entry removes, its former owner no longer owns", async () => {
     await fixture.send("POST", SERVICES, { body: service("web", { ports: [{ port: 80, name: "a" }] }) });
     const json = "application/strategic-merge-patch+json";
-    const ports = [{ port: 80, $patch: "delete" }, { port: 81, name: "a" }];
+    const ports = [
+      { port: 80, $patch: "delete" },
+      { port: 81, name: "a" },
+    ];
     await fixture.send("PATCH", `${SERVICES}/web`, { body: { spec: { ports } }, type: json });
     const applied = await apply(`${SERVICES}/web`, "b", service("web", { ports: [{ port: 80, name: "b" }] }));
     expect(applied.status).toBe(200);
   });
 
   test("ports of a Service are told apart by port and protocol, whose default is TCP", async () => {
-    await apply(`${SERVICES}/web`, "a", service("web", { ports: [{ port: 53, name: "t" }, { port: 53, name: "u", protocol: "UDP" }] }));
+    await apply(
+      `${SERVICES}/web`,
+      "a",
+      service("web", {
+        ports: [
+          { port: 53, name: "t" },
+          { port: 53, name: "u", protocol: "UDP" },
+        ],
+      }),
+    );
     const next = await apply(`${SERVICES}/web`, "a", service("web", { ports: [{ port: 53, name: "t" }] }));
     expect(asArray(at(next.body, "spec", "ports")).map((port) => asObject(port)["name"])).toEqual(["t"]);
   });
@@ -91,7 +113,12 @@ describe("server-side apply", () => {
 
   test.each([
     ["no field manager", "", { metadata: { name: "one" } }, /fieldManager is required/],
-    ["managedFields in the body", "?fieldManager=a", { metadata: { name: "one", managedFields: [{}] } }, /managedFields must be nil/],
+    [
+      "managedFields in the body",
+      "?fieldManager=a",
+      { metadata: { name: "one", managedFields: [{}] } },
+      /managedFields must be nil/,
+    ],
     ["another name than the path's", "?fieldManager=a", { metadata: { name: "two" } }, /does not match/],
   ])("refuses %s", async (_name, query, body, message) => {
     const full = { apiVersion: "test.io/v1", kind: "Widget", spec: { size: 1 }, ...body };

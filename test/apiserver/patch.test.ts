@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { node, pod, service } from "../../src/apiserver/builtin/schemas.ts";
 import { jsonPatch } from "../../src/apiserver/patch/json-patch.ts";
 import { mergePatch } from "../../src/apiserver/patch/merge-patch.ts";
 import { strategicMerge } from "../../src/apiserver/patch/strategic-merge.ts";
-import { node, pod, service } from "../../src/apiserver/builtin/schemas.ts";
 
 describe("mergePatch(): RFC 7386 appendix A", () => {
   test.each<[unknown, unknown, unknown]>([
@@ -15,7 +15,11 @@ describe("mergePatch(): RFC 7386 appendix A", () => {
     [{ a: "c" }, { a: ["b"] }, { a: ["b"] }],
     [{ a: { b: "c" } }, { a: { b: "d", c: null } }, { a: { b: "d" } }],
     [{ a: [{ b: "c" }] }, { a: [1] }, { a: [1] }],
-    [["a", "b"], ["c", "d"], ["c", "d"]],
+    [
+      ["a", "b"],
+      ["c", "d"],
+      ["c", "d"],
+    ],
     [{ a: "b" }, ["c"], ["c"]],
     [{ a: "foo" }, null, null],
     [{ a: "foo" }, "bar", "bar"],
@@ -28,11 +32,15 @@ describe("mergePatch(): RFC 7386 appendix A", () => {
 
   test("never changes its target, and shares what it does not touch", () => {
     fc.assert(
-      fc.property(fc.dictionary(fc.string(), fc.jsonValue()), fc.dictionary(fc.string(), fc.jsonValue()), (target, patch) => {
-        const before = JSON.stringify(target);
-        mergePatch(target, patch);
-        expect(JSON.stringify(target)).toBe(before);
-      }),
+      fc.property(
+        fc.dictionary(fc.string(), fc.jsonValue()),
+        fc.dictionary(fc.string(), fc.jsonValue()),
+        (target, patch) => {
+          const before = JSON.stringify(target);
+          mergePatch(target, patch);
+          expect(JSON.stringify(target)).toBe(before);
+        },
+      ),
     );
     const spec = { big: 1 };
     expect(mergePatch({ spec, status: {} }, { status: { a: 1 } })).toHaveProperty("spec", spec);
@@ -72,7 +80,9 @@ describe("strategicMerge()", () => {
     ["deletes with $patch", [{ port: 80, $patch: "delete" }], [ports[1]]],
     ["replaces the list with $patch", [{ $patch: "replace" }, { port: 1 }], [{ port: 1 }]],
   ])("%s", (_name, patch, expected) => {
-    expect(strategicMerge({ spec: { ports } }, { spec: { ports: patch } }, service)).toEqual({ spec: { ports: expected } });
+    expect(strategicMerge({ spec: { ports } }, { spec: { ports: patch } }, service)).toEqual({
+      spec: { ports: expected },
+    });
   });
 
   test("follows $setElementOrder and leaves others where they were", () => {
@@ -101,10 +111,25 @@ describe("strategicMerge()", () => {
 
   test.each<[string, object, object, object]>([
     ["adds to a set", { finalizers: ["a"] }, { finalizers: ["b", "a"] }, { finalizers: ["a", "b"] }],
-    ["deletes from a set", { finalizers: ["a", "b"] }, { "$deleteFromPrimitiveList/finalizers": ["a"] }, { finalizers: ["b"] }],
+    [
+      "deletes from a set",
+      { finalizers: ["a", "b"] },
+      { "$deleteFromPrimitiveList/finalizers": ["a"] },
+      { finalizers: ["b"] },
+    ],
     ["null removes", { labels: { a: "1" } }, { labels: { a: null } }, { labels: {} }],
-    ["$retainKeys drops the rest", { labels: { a: "1", b: "2" } }, { labels: { $retainKeys: ["b"] } }, { labels: { b: "2" } }],
-    ["$patch: replace takes the patch alone", { labels: { a: "1" } }, { labels: { $patch: "replace", b: "2" } }, { labels: { b: "2" } }],
+    [
+      "$retainKeys drops the rest",
+      { labels: { a: "1", b: "2" } },
+      { labels: { $retainKeys: ["b"] } },
+      { labels: { b: "2" } },
+    ],
+    [
+      "$patch: replace takes the patch alone",
+      { labels: { a: "1" } },
+      { labels: { $patch: "replace", b: "2" } },
+      { labels: { b: "2" } },
+    ],
     ["$patch: delete removes the member", { labels: { a: "1" } }, { labels: { $patch: "delete" } }, {}],
   ])("metadata: %s", (_name, metadata, patch, expected) => {
     expect(strategicMerge({ metadata }, { metadata: patch }, service)).toEqual({ metadata: expected });

@@ -3,7 +3,12 @@ import { parseObject } from "../../src/apiserver/object.ts";
 import { parseFieldSelector, parseLabelSelector } from "../../src/apiserver/selectors.ts";
 
 const labels = { app: "web", tier: "front", "example.com/weight": "5", empty: "" };
-const object = parseObject({ apiVersion: "v1", kind: "Pod", metadata: { name: "a", labels }, spec: { nodeName: "n1", on: true } });
+const object = parseObject({
+  apiVersion: "v1",
+  kind: "Pod",
+  metadata: { name: "a", labels },
+  spec: { nodeName: "n1", on: true },
+});
 
 describe("parseLabelSelector()", () => {
   test.each([

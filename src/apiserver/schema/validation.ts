@@ -13,7 +13,8 @@ const BASE64 = /^[A-Za-z0-9+/]*={0,2}$/;
 function newAjv(): Ajv {
   const ajv = new Ajv({ allErrors: true, strict: false, verbose: true, validateSchema: false, unicodeRegExp: false });
   const within = (low: number, high: number) => (value: number) =>
-    Number.isInteger(value) && value >= low && value <= high;
+    // A fraction is the wrong type, and refused as such.
+    !Number.isInteger(value) || (value >= low && value <= high);
   ajv.addFormat("int32", { type: "number", validate: within(-(2 ** 31), 2 ** 31 - 1) });
   ajv.addFormat("int64", { type: "number", validate: within(-(2 ** 63), 2 ** 63) });
   ajv.addFormat("float", { type: "number", validate: () => true });
