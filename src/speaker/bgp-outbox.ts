@@ -81,7 +81,6 @@ export class BgpOutbox {
   /** The peer asked for everything of one family again (RFC 2918). */
   refresh(family: Family): void {
     for (const [key, route] of this.#sent) if (route.prefix.family === family) this.#again.add(key);
-    this.#endOfRib = [...this.#endOfRib.filter((one) => one !== family), family];
     this.#plan();
     this.flush();
   }
