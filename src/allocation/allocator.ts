@@ -187,21 +187,22 @@ export class Allocator {
       const message = `cannot tell the IP family of the status IPs ${quotedList(subject.statusTexts)}`;
       events.push(warning("nolbIPsIPFamily", message));
     }
-    if (clusterFamilies === undefined) return { stop: this.#keepBlindly(subject, events), events };
+    if (clusterFamilies === undefined) return this.#keepBlindly(subject, events);
     if (statusFamilies === undefined) return { events };
     return this.#examine(subject, status);
   }
 
   /** Nobody can tell what the Service wants: it keeps what it has, unless another Service has it or could be given it. */
-  #keepBlindly(subject: Subject, before: readonly ServiceEvent[]): Finding {
+  #keepBlindly(subject: Subject, before: readonly ServiceEvent[]): Current {
     const message = `cannot tell the IP family of the cluster IPs ${quotedList(subject.clusterIps)}`;
     const events = [...before, warning("noclusterIPsIPFamily", message)];
-    const refused = subject.status.length > 0 ? claim(this.#desk, subject, subject.status) : undefined;
-    if (refused !== undefined && subject.status.some((ip) => this.#book.poolOf([ip]) !== undefined)) {
-      this.#book.release(subject.key);
-      return failed(subject, refused, [...events, clearAssignment(subject.key, refused)]);
+    const claimable = subject.statusFamilies !== undefined;
+    const refused = claimable ? claim(this.#desk, subject, subject.status) : undefined;
+    const unguarded = !claimable || refused !== undefined;
+    if (unguarded && subject.status.some((ip) => this.#book.poolOf([ip]) !== undefined)) {
+      return { events: refused === undefined ? events : [...events, clearAssignment(subject.key, refused)] };
     }
-    return { ...untouched(subject, "kept-family-unknown"), message, events };
+    return { stop: { ...untouched(subject, "kept-family-unknown"), message, events }, events };
   }
 
   #examine(subject: Subject, ips: readonly IpAddress[]): Current {
@@ -216,9 +217,7 @@ export class Allocator {
 
   #keepDespiteRequest(subject: Subject, ips: readonly IpAddress[]): Finding {
     const message = `invalid requested loadbalancer IPs: ${subject.requests.problems.join("; ")}`;
-    const { service, status } = subject;
-    const shown = status.length > 0 && sameAddresses(status, ips);
-    const desired = shown ? stateOf(service) : stateFor(service, ips, this.#book.poolOf(ips));
+    const desired = stateFor(subject.service, ips, this.#book.poolOf(ips));
     return { outcome: "kept-invalid-request", message, desired, events: [warning("LoadBalancerFailed", message)] };
   }
 
@@ -284,10 +283,17 @@ export class Allocator {
     const events = finding.events.filter((event) => isNews(event) || before?.events.has(eventText(event)) !== true);
     const changes = state !== stateText(stateOf(subject.service)) && state !== before?.state;
     if (NOT_OURS.has(finding.outcome)) this.#said.delete(subject.key);
-    else this.#said.set(subject.key, { events: new Set(finding.events.map(eventText)), state });
+    else this.#said.set(subject.key, { events: textsOf(finding.events), state });
     return changes ? [...events, ...deprecations(subject.service)] : events;
   }
 }
 
+/** Most Services have nothing to be told: they share one empty set. */
+function textsOf(events: readonly ServiceEvent[]): ReadonlySet<string> {
+  const complaints = events.filter((event) => !isNews(event));
+  return complaints.length === 0 ? NOTHING : new Set(complaints.map(eventText));
+}
+
+const NOTHING: ReadonlySet<string> = new Set();
 const noPools: Refusal = { reason: "no-pools", message: "there is no address pool" };
 const noClusterIps: Refusal = { reason: "no-cluster-ips", message: "the service has no cluster IPs" };

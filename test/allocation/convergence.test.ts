@@ -411,7 +411,12 @@ test("3.3(8) a family that cannot be told does not let two Services keep one add
   const cluster = new Cluster([V4_POOL]);
   cluster.apply(service("first", { has: ["192.0.2.10"] }));
   const result = cluster.apply(service("web", { has: ["192.0.2.10"], spec: { clusterIPs: ["None"] } }));
-  expect([result.outcome, cluster.has("web")]).toEqual(["sharing-key-conflict", ""]);
+  expect([result.outcome, cluster.has("web")]).toEqual(["cluster-ip-family-unknown", ""]);
+  expect(result.events.map(({ reason }) => reason)).toEqual([
+    "noclusterIPsIPFamily",
+    "ClearAssignment",
+    "AllocationFailed",
+  ]);
 });
 
 test("3.3(8) an unparsable status and no family: both are said, nothing is touched", () => {
@@ -419,6 +424,14 @@ test("3.3(8) an unparsable status and no family: both are said, nothing is touch
   const result = cluster.apply(service("web", { has: ["nonsense"], spec: { clusterIPs: ["None"] } }));
   expect(result.events.map(({ reason }) => reason)).toEqual(["nolbIPsIPFamily", "noclusterIPsIPFamily"]);
   expect([result.outcome, cluster.has("web")]).toEqual(["kept-family-unknown", "nonsense"]);
+});
+
+test("3.3(8) neither family can be told: addresses that others could be given are cleared", () => {
+  const cluster = new Cluster([V4_POOL]);
+  const spec = { clusterIPs: ["None"] };
+  cluster.apply(service("web", { has: ["192.0.2.10", "192.0.2.11"], spec }));
+  cluster.apply(service("elsewhere", { has: ["203.0.113.1", "203.0.113.2"], spec }));
+  expect([cluster.has("web"), cluster.has("elsewhere")]).toEqual(["", "203.0.113.1 203.0.113.2"]);
 });
 
 describe("3.3(12) what is written", () => {

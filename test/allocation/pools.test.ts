@@ -189,7 +189,8 @@ describe("3.4 which pools, in which order", () => {
     ],
   ];
 
-  test.each<(typeof rows)[number]>(rows)("%s", (...[, pools, want, options = {}]) => {
+  test.each(rows.map(([name, pools, want, options]) => ({ name, pools, want, options })))("$name", (row) => {
+    const { pools, want, options } = row;
     const cluster = new Cluster([]);
     cluster.setPools(pools, new Map([["red", { team: "red" }]]));
     expect(texts(cluster.apply(service("web", options)).ips)).toBe(want);

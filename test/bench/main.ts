@@ -1,0 +1,44 @@
+import { cpus, release, totalmem } from "node:os";
+import { parseArgs } from "node:util";
+import { allocationBench } from "./allocation.ts";
+import { type Bench, markdownOf } from "./bench.ts";
+
+const BENCHES: readonly Bench[] = [allocationBench];
+
+const list = BENCHES.map(({ name, summary }) => `  ${name.padEnd(14)} ${summary}`).join("\n");
+const USAGE = `usage: npm run bench -- NAME...
+
+Runs benchmarks one after the other and prints their tables as markdown.
+
+${list}
+`;
+
+function machine(): string {
+  const [cpu] = cpus();
+  const memory = Math.round(totalmem() / 2 ** 30);
+  return `${cpus().length} × ${cpu?.model ?? "unknown CPU"}, ${memory} GiB, Linux ${release()}, Node ${process.version}`;
+}
+
+async function main(): Promise<number> {
+  const { values, positionals } = parseArgs({
+    options: { help: { type: "boolean", short: "h" } },
+    allowPositionals: true,
+  });
+  if (values.help === true || positionals.length === 0) {
+    process.stdout.write(USAGE);
+    return values.help === true ? 0 : 2;
+  }
+  const unknown = positionals.filter((name) => !BENCHES.some((bench) => bench.name === name));
+  if (unknown.length > 0) {
+    process.stderr.write(`no benchmark called ${unknown.join(", ")}\n\n${USAGE}`);
+    return 2;
+  }
+  process.stdout.write(`${new Date().toISOString().slice(0, 10)}, ${machine()}\n\n`);
+  for (const bench of BENCHES.filter(({ name }) => positionals.includes(name))) {
+    const tables = await bench.run((text) => process.stderr.write(`${bench.name}: ${text}\n`));
+    for (const table of tables) process.stdout.write(`${markdownOf(table)}\n`);
+  }
+  return 0;
+}
+
+process.exitCode = await main();
