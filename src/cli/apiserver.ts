@@ -1,6 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { type Command, Option } from "commander";
 import { createApiServer } from "../apiserver/server.ts";
+import { aborted } from "../system/aborted.ts";
 import { shippedCrdFolder } from "../system/assets.ts";
 import { systemWallClock } from "../system/clock.ts";
 import { LOG_LEVELS, type LogLevel, pinoLog } from "../telemetry/pino-log.ts";
@@ -55,8 +56,5 @@ async function runApiserver(flags: ApiserverFlags, ports: CliPorts): Promise<voi
   await server.start();
   if (flags.kubeconfigOut !== undefined) writeFileSync(flags.kubeconfigOut, server.kubeconfig(), { mode: 0o600 });
   ports.stderr(`api server ready ${server.url}\n`);
-  await new Promise<void>((resolve) => {
-    if (ports.signal.aborted) resolve();
-    else ports.signal.addEventListener("abort", () => resolve(), { once: true });
-  });
+  await aborted(ports.signal);
 }

@@ -1,9 +1,10 @@
 import type { Namespace, Service } from "../api/core.ts";
 import { stripNamespace, stripService } from "../api/strip.ts";
 import type { KubernetesClient } from "../kubernetes/client.ts";
-import { ConfigWatch } from "../kubernetes/config-watch.ts";
+import { ConfigSource } from "../kubernetes/config-source.ts";
 import { Informer } from "../kubernetes/informer.ts";
 import { NAMESPACES, SERVICES } from "../kubernetes/resource.ts";
+import { aborted } from "../system/aborted.ts";
 import type { Clock, WallClock } from "../system/clock.ts";
 import type { Random } from "../system/random.ts";
 import type { Log } from "../telemetry/log.ts";
@@ -28,7 +29,7 @@ export interface ControllerOptions {
 export interface ControllerCaches {
   readonly services: Informer<Service>;
   readonly namespaces: Informer<Namespace>;
-  readonly config: ConfigWatch;
+  readonly config: ConfigSource;
 }
 
 /** Gives addresses to Services. It writes only while `lead` runs; who may lead is decided elsewhere. */
@@ -36,6 +37,7 @@ export class Controller {
   readonly #ports: ControllerPorts;
   readonly #options: ControllerOptions;
   readonly #caches: ControllerCaches;
+  #term: Term | undefined;
 
   constructor(ports: ControllerPorts, options: ControllerOptions) {
     this.#ports = ports;
@@ -43,13 +45,17 @@ export class Controller {
     this.#caches = {
       services: new Informer(ports, { resource: SERVICES, strip: stripService }),
       namespaces: new Informer(ports, { resource: NAMESPACES, strip: stripNamespace }),
-      config: new ConfigWatch(ports, { namespace: options.namespace, kinds: ["pools"] }),
+      config: new ConfigSource(ports, options.namespace),
     };
   }
 
   /** Begins to watch. */
   start(signal: AbortSignal): void {
     const { services, namespaces, config } = this.#caches;
+    services.onChange(({ object }) => this.#term?.serviceChanged(object));
+    namespaces.onChange(() => this.#term?.configChanged());
+    config.onChange(() => this.#term?.configChanged());
+    config.onPoolChange(() => this.#term?.poolTouched());
     services.start(signal);
     namespaces.start(signal);
     config.start(signal);
@@ -68,8 +74,14 @@ export class Controller {
   /** Hands out addresses until the signal is aborted, and resolves when the last write is answered. */
   async lead(signal: AbortSignal, mayWrite: TermPorts["mayWrite"]): Promise<void> {
     const { services, namespaces, config } = this.#caches;
-    await Promise.all([services.synced, namespaces.synced, config.synced()]);
+    await Promise.race([Promise.all([services.synced, namespaces.synced, config.synced()]), aborted(signal)]);
     if (signal.aborted) return;
-    await new Term({ ...this.#ports, mayWrite }, this.#options, this.#caches).run(signal);
+    const term = new Term({ ...this.#ports, mayWrite }, this.#options, this.#caches);
+    this.#term = term;
+    try {
+      await term.run(signal);
+    } finally {
+      this.#term = undefined;
+    }
   }
 }

@@ -1,19 +1,21 @@
 import { Allocator } from "../allocation/allocator.ts";
-import type { InvalidObject, Pool, PoolName, ServiceKey } from "../api/config.ts";
+import { serviceKey } from "../api/brands.ts";
+import type { PoolName, ServiceKey } from "../api/config.ts";
 import type { Service } from "../api/core.ts";
-import { type ConfigMemory, NO_MEMORY, parseKeepingLastGood } from "../api/last-good.ts";
 import { objectKey } from "../api/object.ts";
 import { stripService } from "../api/strip.ts";
+import type { ConfigReading } from "../kubernetes/config-source.ts";
+import { ConfigurationStateWriter } from "../kubernetes/configuration-state.ts";
 import { isConflict, isNotFound } from "../kubernetes/errors.ts";
-import { EventRecorder } from "../kubernetes/event-recorder.ts";
-import type { Change } from "../kubernetes/informer.ts";
+import { EventRecorder, type EventReference } from "../kubernetes/event-recorder.ts";
 import { IP_ADDRESS_POOLS, SERVICES } from "../kubernetes/resource.ts";
 import { WorkQueue, type WorkResult } from "../kubernetes/work-queue.ts";
 import { millis, seconds } from "../net/micros.ts";
+import type { Timer } from "../system/clock.ts";
 import { errorFields } from "../telemetry/log.ts";
 import { TransientError } from "../wire/errors.ts";
 import type { ControllerCaches, ControllerOptions, ControllerPorts } from "./controller.ts";
-import { type PoolStatus, poolStatus, samePoolStatus } from "./pool-status.ts";
+import { poolStatus, samePoolStatus } from "./pool-status.ts";
 import { ServiceCache } from "./service-cache.ts";
 import { ServiceReconciler } from "./service-reconciler.ts";
 
@@ -46,10 +48,9 @@ export class Term {
   readonly #pools: WorkQueue<PoolName>;
   readonly #cache: ServiceCache;
   readonly #events: EventRecorder;
-  #memory: ConfigMemory = NO_MEMORY;
-  #known: ReadonlyMap<PoolName, Pool> = new Map();
-  #invalid: readonly InvalidObject[] = [];
-  #over = false;
+  readonly #state: ConfigurationStateWriter;
+  #reading: ConfigReading;
+  #poolsDue: Timer | undefined;
 
   constructor(ports: TermPorts, options: ControllerOptions, caches: ControllerCaches) {
     this.#ports = ports;
@@ -58,95 +59,90 @@ export class Term {
     this.#allocator = new Allocator(options.loadBalancerClass);
     this.#cache = new ServiceCache(caches.services);
     this.#events = new EventRecorder(ports, { component: "metallb-controller" });
+    const labels = { "metallb.io/component-type": "controller" };
+    const state = {
+      namespace: options.namespace,
+      name: "controller",
+      labels,
+      condition: "poolReconcilerValid",
+    } as const;
+    this.#state = new ConfigurationStateWriter(ports, state);
     const queue = { baseDelay: millis(20), maxDelay: seconds(30), onError: this.#failed };
     this.#services = new WorkQueue(ports, queue);
     this.#pools = new WorkQueue(ports, queue);
-    this.#reconciler = new ServiceReconciler(
-      {
-        log: ports.log,
-        service: (key) => this.#cache.get(key),
-        patchStatus: (service, patch) => this.#patchService(service, patch),
-        publish: (service, event) => this.#events.record(referenceTo(service), event),
-        isPoolInvalid: (name) => this.#invalid.some((object) => object.name === name) && !this.#isKnown(name),
-        requeue: (keys) => this.#enqueue(keys),
-        usageChanged: () => this.#usageChanged(),
-      },
-      this.#allocator,
-    );
+    this.#reconciler = this.#makeReconciler();
+    this.#reading = caches.config.read();
   }
 
-  /** Works until the signal is aborted. */
+  /** Works until the signal is aborted, and resolves when the last write is answered. */
   async run(signal: AbortSignal): Promise<void> {
-    signal.addEventListener("abort", () => {
-      this.#over = true;
-    });
-    const { services, namespaces, config } = this.#caches;
-    this.#reconfigure();
-    this.#reconciler.reclaim(inReloadOrder(services.values()));
-    this.#enqueue(inReloadOrder(services.values()).map(keyOf));
-    const guarded = (act: () => void) => (): void => {
-      if (!this.#over) act();
-    };
-    services.onChange((change) => guarded(() => this.#serviceChanged(change))());
-    namespaces.onChange(guarded(() => this.#reconfigure()));
-    config.onChange(guarded(() => this.#reconfigure()));
-    // A status that somebody edited is put right.
-    config.onPoolChange((pool) => guarded(() => this.#poolTouched(pool.metadata.name))());
+    this.#use(this.#reading);
+    const services = inReloadOrder(this.#caches.services.values());
+    this.#reconciler.reclaim(services);
+    this.#enqueue(services.map(keyOf));
     await Promise.all([
       this.#services.run((key) => this.#reconcile(key), { concurrency: WRITES_IN_FLIGHT, signal }),
       this.#pools.run((name) => this.#writePoolStatus(name), { concurrency: 4, signal }),
+      this.#state.run(signal),
     ]);
-    await this.#events.flush();
+    this.#poolsDue?.cancel();
+    await this.#events[Symbol.asyncDispose]();
   }
 
-  /** Services written to and not yet answered, or waiting for their turn: 0 means that everything is said. */
-  get pending(): number {
-    return this.#services.depth + this.#services.running;
+  serviceChanged(service: Service): void {
+    this.#services.add(keyOf(service));
   }
 
-  #reconfigure(): void {
-    const { config, memory, invalid } = parseKeepingLastGood(
-      this.#caches.config.objects(),
-      { nodes: [] },
-      this.#memory,
-    );
-    this.#memory = memory;
-    this.#reportInvalid(invalid);
-    this.#known = config.pools;
+  /** Pools or namespaces changed. */
+  configChanged(): void {
+    this.#use(this.#caches.config.read());
+  }
+
+  /** A pool's status that somebody edited is put right. */
+  poolTouched(): void {
+    this.#poolsDue ??= this.#ports.clock.after(POOL_STATUS_DELAY, () => {
+      this.#poolsDue = undefined;
+      for (const name of this.#reading.config.pools.keys()) this.#pools.add(name);
+    });
+  }
+
+  #makeReconciler(): ServiceReconciler {
+    const ports = {
+      log: this.#ports.log,
+      service: (key: ServiceKey) => this.#cache.get(key),
+      patchStatus: (service: Service, patch: object) => this.#patchService(service, patch),
+      publish: (service: Service, event: Parameters<EventRecorder["record"]>[1]) =>
+        this.#events.record(referenceTo("v1", "Service", service.metadata), event),
+      isPoolInvalid: (name: string) => this.#isPoolInvalid(name),
+      requeue: (keys: readonly ServiceKey[]) => this.#enqueue(keys),
+      usageChanged: () => this.poolTouched(),
+    };
+    return new ServiceReconciler(ports, this.#allocator);
+  }
+
+  #use(reading: ConfigReading): void {
+    this.#reading = reading;
+    // Every reader sees the same objects: the controller, of which there is one, says on each what is wrong with it.
+    for (const { kind, name, namespace, message } of reading.news) {
+      const about = referenceTo("metallb.io/v1beta1", kind, { name, namespace: namespace ?? this.#namespace });
+      this.#events.record(about, { type: "Warning", reason: "ConfigurationError", message });
+    }
+    this.#state.report(reading.invalid);
     const namespaces = new Map(
       [...this.#caches.namespaces.values()].map((n) => [n.metadata.name, n.metadata.labels ?? {}]),
     );
-    this.#enqueue(this.#allocator.setConfig(config.pools, namespaces));
-    for (const name of config.pools.keys()) this.#pools.add(name);
+    this.#enqueue(this.#allocator.setConfig(reading.config.pools, namespaces));
+    this.poolTouched();
   }
 
-  #reportInvalid(invalid: readonly InvalidObject[]): void {
-    const before = new Set(this.#invalid.map(({ kind, name, message }) => `${kind}/${name}: ${message}`));
-    for (const { kind, name, message } of invalid) {
-      if (before.has(`${kind}/${name}: ${message}`)) continue;
-      this.#ports.log.error("object is invalid and left out", { kind, name, reason: message });
-    }
-    this.#invalid = invalid;
-  }
-
-  #isKnown(name: string): boolean {
-    return [...this.#known.keys()].some((known) => known === name);
-  }
-
-  #serviceChanged(change: Change<Service>): void {
-    this.#services.add(keyOf(change.object));
+  #isPoolInvalid(name: string): boolean {
+    const { invalid, config } = this.#reading;
+    const broken = invalid.some((object) => object.kind === "IPAddressPool" && object.name === name);
+    return broken && ![...config.pools.keys()].some((known) => known === name);
   }
 
   #enqueue(keys: readonly ServiceKey[]): void {
     for (const key of keys) this.#services.add(key);
-  }
-
-  #usageChanged(): void {
-    for (const name of this.#known.keys()) this.#pools.addAfter(name, POOL_STATUS_DELAY);
-  }
-
-  #poolTouched(name: string): void {
-    for (const known of this.#known.keys()) if (known === name) this.#pools.addAfter(known, POOL_STATUS_DELAY);
   }
 
   async #reconcile(key: ServiceKey): Promise<WorkResult> {
@@ -163,20 +159,16 @@ export class Term {
   async #patchService(service: Service, patch: object): Promise<void> {
     const { namespace, name } = service.metadata;
     this.#demandLead();
-    const written = await this.#ports.client.patch<unknown>(SERVICES, name, patch, {
-      namespace,
-      type: "merge",
-      subresource: "status",
-    });
-    const stripped = stripService(written);
-    if (stripped !== undefined) this.#cache.wrote(stripped);
+    const options = { namespace, type: "merge", subresource: "status" } as const;
+    const written = stripService(await this.#ports.client.patch<unknown>(SERVICES, name, patch, options));
+    if (written !== undefined) this.#cache.wrote(written);
   }
 
   async #writePoolStatus(name: PoolName): Promise<WorkResult> {
     const counters = this.#allocator.counters().get(name);
-    const object = this.#caches.config.objects().pools.find((pool) => pool.metadata.name === name);
+    const object = this.#caches.config.pools.find((pool) => pool.metadata.name === name);
     if (counters === undefined || object === undefined) return "done";
-    const status: PoolStatus = poolStatus(counters);
+    const status = poolStatus(counters);
     if (samePoolStatus(object.status, status)) return "done";
     this.#demandLead();
     const options = { namespace: this.#namespace, type: "merge", subresource: "status" } as const;
@@ -201,10 +193,13 @@ function inReloadOrder(services: Iterable<Service>): readonly Service[] {
 }
 
 function keyOf(service: Service): ServiceKey {
-  // The key of a Service is what the type stands for.
-  return objectKey(service) as ServiceKey;
+  return serviceKey(service.metadata.namespace, service.metadata.name);
 }
 
-function referenceTo(service: Service): { readonly apiVersion: string; readonly kind: string } & Service["metadata"] {
-  return { apiVersion: "v1", kind: "Service", ...service.metadata };
+function referenceTo(
+  apiVersion: string,
+  kind: string,
+  object: Omit<EventReference, "apiVersion" | "kind">,
+): EventReference {
+  return { apiVersion, kind, ...object };
 }

@@ -7,6 +7,7 @@ import { KubernetesClient } from "../kubernetes/client.ts";
 import { anonymousConfig } from "../kubernetes/kubeconfig.ts";
 import { type Micros, millis, seconds } from "../net/micros.ts";
 import { Speaker } from "../speaker/speaker.ts";
+import { aborted } from "../system/aborted.ts";
 import type { Clock, WallClock } from "../system/clock.ts";
 import type { Random } from "../system/random.ts";
 import { dialTcp } from "../system/tcp.ts";
@@ -115,10 +116,7 @@ class Demo {
     this.#ports.say(
       `export KUBECONFIG=${path}\nkubectl get services\nkubectl -n ${DEMO_NAMESPACE} get ipaddresspools,bgppeers\n`,
     );
-    return new Promise((resolve) => {
-      if (this.#stage.until.aborted) resolve();
-      else this.#stage.until.addEventListener("abort", () => resolve(), { once: true });
-    });
+    return aborted(this.#stage.until);
   }
 
   async ended(): Promise<void> {

@@ -25,28 +25,17 @@ const RESOURCES: Readonly<Record<Kind, Resource>> = {
   bfdProfiles: BFD_PROFILES,
 };
 
-/** The configuration objects of one namespace, kept current: only the kinds asked for are watched. */
+/** The configuration objects of one namespace, kept current. */
 export class ConfigWatch {
   readonly #informers: ReadonlyMap<Kind, Informer<RawObject>>;
-  readonly #secrets: Informer<Secret> | undefined;
+  readonly #secrets: Informer<Secret>;
 
-  constructor(ports: InformerPorts, options: { namespace: string; kinds: readonly (keyof ConfigObjects)[] }) {
-    const { namespace, kinds } = options;
-    const watched = kinds.filter((kind) => kind !== "secrets");
+  constructor(ports: InformerPorts, namespace: string) {
+    const kinds = Object.keys(RESOURCES) as Kind[];
     this.#informers = new Map(
-      watched.map((kind) => [
-        kind,
-        new Informer(ports, { resource: RESOURCES[kind], namespace, strip: stripRawObject }),
-      ]),
+      kinds.map((kind) => [kind, new Informer(ports, { resource: RESOURCES[kind], namespace, strip: stripRawObject })]),
     );
-    this.#secrets = kinds.includes("secrets")
-      ? new Informer(ports, {
-          resource: SECRETS,
-          namespace,
-          fieldSelector: "type=kubernetes.io/basic-auth",
-          strip: stripSecret,
-        })
-      : undefined;
+    this.#secrets = new Informer(ports, { resource: SECRETS, namespace, strip: stripSecret });
   }
 
   start(signal: AbortSignal): void {
@@ -60,17 +49,21 @@ export class ConfigWatch {
 
   /** The kinds that were never listed yet, for readiness. */
   unsynced(): readonly string[] {
-    return [...this.#informers].filter(([, informer]) => !informer.isSynced).map(([kind]) => RESOURCES[kind].plural);
+    const kinds = [...this.#informers]
+      .filter(([, informer]) => !informer.isSynced)
+      .map(([kind]) => RESOURCES[kind].plural);
+    return this.#secrets.isSynced ? kinds : [...kinds, SECRETS.plural];
   }
 
   /** Told whenever an object came, went, or has another spec or other labels: a status alone changes nothing. */
   onChange(listener: () => void): void {
     for (const informer of this.#informers.values()) {
-      informer.onChange(({ object, previous }) => {
-        if (previous === undefined || configText(object) !== configText(previous)) listener();
+      informer.onChange(({ type, object, previous }) => {
+        // A deletion shows the object as it was last seen, twice: it looks unchanged.
+        if (type === "deleted" || previous === undefined || configText(object) !== configText(previous)) listener();
       });
     }
-    this.#secrets?.onChange(() => listener());
+    this.#secrets.onChange(() => listener());
   }
 
   /** Told of every change to an IPAddressPool, its status included. */
@@ -87,12 +80,12 @@ export class ConfigWatch {
       l2Advertisements: of("l2Advertisements"),
       communities: of("communities"),
       bfdProfiles: of("bfdProfiles"),
-      secrets: [...(this.#secrets?.values() ?? [])],
+      secrets: [...this.#secrets.values()],
     };
   }
 
   #all(): readonly Pick<Informer<RawObject>, "start" | "synced">[] {
-    return [...this.#informers.values(), ...(this.#secrets === undefined ? [] : [this.#secrets])];
+    return [...this.#informers.values(), this.#secrets];
   }
 }
 
