@@ -1,4 +1,4 @@
-import type { InvalidObject, Problem } from "./config.ts";
+import type { InvalidObject } from "./config.ts";
 import type { RawObject } from "./object.ts";
 import { compareAge, compareTexts, invalidObject } from "./raw-object.ts";
 import { type ParseResult, Problems } from "./read-object.ts";
@@ -38,7 +38,7 @@ export class ObjectSorter {
         if (names.has(name)) problems.add("metadata.name", `duplicate definition of ${kind} "${name}"`);
         names.add(name);
         const result = parse(object);
-        for (const problem of result.problems ?? []) addProblem(problems, problem);
+        problems.addAll(result.problems ?? []);
         return result.value;
       },
     );
@@ -57,9 +57,4 @@ export class ObjectSorter {
       return problems.list.length > 0 || next === undefined ? [] : [{ object, value: next }];
     });
   }
-}
-
-function addProblem(problems: Problems, { path, message, transient }: Problem): void {
-  if (transient === true) problems.addTransient(path, message);
-  else problems.add(path, message);
 }

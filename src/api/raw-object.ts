@@ -26,8 +26,12 @@ export function formatProblems(problems: readonly Problem[]): string {
 
 /** Older first: in a conflict the first one stays. An object without a time is as new as can be; names break ties. */
 export function compareAge(a: RawObject, b: RawObject): number {
-  const [x, y] = [a, b].map(({ metadata }) => metadata.creationTimestamp ?? "~");
-  return compareTexts(x ?? "", y ?? "") || compareTexts(a.metadata.name, b.metadata.name);
+  return compareTexts(age(a), age(b)) || compareTexts(a.metadata.name, b.metadata.name);
+}
+
+/** RFC 3339 in UTC sorts as text, and `~` after all of it. */
+function age({ metadata }: RawObject): string {
+  return metadata.creationTimestamp ?? "~";
 }
 
 /** By code units: the same on every machine, whatever its locale. */

@@ -25,6 +25,10 @@ export class Problems {
     this.#list.push({ path, message, transient: true });
   }
 
+  addAll(problems: readonly Problem[]): void {
+    this.#list.push(...problems);
+  }
+
   get list(): readonly Problem[] {
     return this.#list;
   }

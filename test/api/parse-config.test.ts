@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { objectKey } from "../../src/api/object.ts";
 import { formatCommunity, formatLargeCommunity } from "../../src/net/community.ts";
 import { bgp, l2, node, parse, peer, pool, raw, refusals } from "./objects.ts";
 
@@ -143,6 +144,19 @@ test("9.2 a name twice: the older object stays", () => {
   const { config, invalid } = parse({ pools: [pool("a", ["10.0.0.0/24"], 2), pool("a", ["10.1.0.0/24"], 1)] });
   expect([...config.pools.values()].flatMap(({ blocks }) => blocks.map(({ text }) => text))).toEqual(["10.1.0.0/24"]);
   expect(invalid.map(({ message }) => message)).toEqual(['metadata.name: duplicate definition of IPAddressPool "a"']);
+});
+
+test("invalid objects are told by kind, namespace and name", () => {
+  const at = (namespace: string | undefined, name: string) => ({
+    ...raw("IPAddressPool", name),
+    metadata: { name, ...(namespace === undefined ? {} : { namespace }) },
+  });
+  const { invalid } = parse({ pools: [at("y", "b"), at("y", "a"), at("x", "d"), at("", "c"), at(undefined, "e")] });
+  expect(
+    invalid.map(({ namespace, name }) =>
+      objectKey({ metadata: { name, ...(namespace === undefined ? {} : { namespace }) } }),
+    ),
+  ).toEqual(["c", "e", "x/d", "y/a", "y/b"]);
 });
 
 describe("9.2 communities", () => {

@@ -353,6 +353,7 @@ export const ROWS: readonly Row[] = [
     { communities: [{ name: "a", value: "1:65536" }] },
     /invalid community format/,
   ),
+  row("Community", "an alias without a name, of no use to anyone", { communities: [{ value: "1:2" }] }),
   row("Community", "no value", { communities: [{ name: "a" }] }, /invalid community format/),
   row(
     "Community",
