@@ -8,7 +8,7 @@ import type { CodecContext } from "./codec-context.ts";
 import { MAX_MESSAGE_LENGTH } from "./message/header.ts";
 import { encodeUpdate, type UpdateMessage } from "./message/update.ts";
 import { nlriBatches } from "./nlri.ts";
-import { attributeKey, type PendingChange } from "./rib.ts";
+import { attributeKey, isWithdrawal, type PendingChange } from "./rib.ts";
 import type { Route } from "./route.ts";
 
 /** What this end puts into every route it sends over one session. */
@@ -76,22 +76,43 @@ interface Group {
 
 function sortOut(
   changes: Iterable<PendingChange>,
-  origination: Origination,
+  { internal }: Origination,
 ): { readonly withdrawn: Record<Family, IpPrefix[]>; readonly groups: Iterable<Group> } {
   const withdrawn: Record<Family, IpPrefix[]> = { 4: [], 6: [] };
   const groups = new Map<string, Group>();
-  for (const { announce, withdraw } of changes) {
-    if (announce === undefined) {
-      withdrawn[withdraw.family].push(withdraw);
+  let last: Group | undefined;
+  for (const change of changes) {
+    if (isWithdrawal(change)) {
+      withdrawn[change.family].push(change);
       continue;
     }
-    const { prefix } = announce;
-    const key = `${prefix.family}|${attributeKey(announce, origination.internal)}`;
-    const group = groups.get(key);
-    if (group === undefined) groups.set(key, { route: announce, prefixes: [prefix] });
-    else group.prefixes.push(prefix);
+    // Neighbours in a table mostly share the very same lists: no key has to be made to see that.
+    if (last === undefined || !evidentlyAlike(last.route, change)) last = groupOf(groups, change, internal);
+    last.prefixes.push(change.prefix);
   }
   return { withdrawn, groups: groups.values() };
+}
+
+function groupOf(groups: Map<string, Group>, route: Route, internal: boolean): Group {
+  const key = `${route.prefix.family}|${attributeKey(route, internal)}`;
+  const known = groups.get(key);
+  if (known !== undefined) return known;
+  const group: Group = { route, prefixes: [] };
+  groups.set(key, group);
+  return group;
+}
+
+function evidentlyAlike(a: Route, b: Route): boolean {
+  return (
+    a.prefix.family === b.prefix.family &&
+    a.localPref === b.localPref &&
+    sameList(a.communities, b.communities) &&
+    sameList(a.largeCommunities, b.largeCommunities)
+  );
+}
+
+function sameList(a: readonly unknown[], b: readonly unknown[]): boolean {
+  return a === b || (a.length === 0 && b.length === 0);
 }
 
 function* packGroup(route: Route, prefixes: readonly IpPrefix[], origination: Origination): Generator<PackedUpdate> {

@@ -1,5 +1,5 @@
-import type { IpAddress } from "../net/ip-address.ts";
-import type { IpPrefix } from "../net/ip-prefix.ts";
+import type { Family, IpAddress } from "../net/ip-address.ts";
+import { IpPrefix } from "../net/ip-prefix.ts";
 import type { Attributes } from "./attribute/registry.ts";
 import type { RouteChange } from "./message/update.ts";
 import { type PrefixKey, prefixKey } from "./nlri.ts";
@@ -14,20 +14,23 @@ export function routeTable(routes: Iterable<Route>): RouteTable {
   return table;
 }
 
-/** What one prefix needs: its new route, or the prefix alone to withdraw it. */
-export type PendingChange =
-  | { readonly announce: Route; readonly withdraw?: never }
-  | { readonly withdraw: IpPrefix; readonly announce?: never };
+/** What one prefix needs: its new route, or the prefix alone to withdraw it. No wrapper: tables have many of them. */
+export type PendingChange = Route | IpPrefix;
 
-/** The fewest changes that turn what the peer has into what it should have. */
+export function isWithdrawal(change: PendingChange): change is IpPrefix {
+  return change instanceof IpPrefix;
+}
+
+/** The fewest changes that turn what the peer has into what it should have of these families. */
 export function diff(
   desired: ReadonlyMap<PrefixKey, Route>,
   sent: ReadonlyMap<PrefixKey, Route>,
+  families: readonly Family[],
 ): Map<PrefixKey, PendingChange> {
   const pending = new Map<PrefixKey, PendingChange>();
-  for (const [key, route] of sent) if (!desired.has(key)) pending.set(key, { withdraw: route.prefix });
+  for (const [key, route] of sent) if (!desired.has(key)) pending.set(key, route.prefix);
   for (const [key, route] of desired) {
-    const change = diffOne(route, sent.get(key));
+    const change = families.includes(route.prefix.family) ? diffOne(route, sent.get(key)) : undefined;
     if (change !== undefined) pending.set(key, change);
   }
   return pending;
@@ -35,8 +38,8 @@ export function diff(
 
 /** What one prefix needs, or undefined when the peer has just that. */
 export function diffOne(desired: Route | undefined, sent: Route | undefined): PendingChange | undefined {
-  if (desired === undefined) return sent === undefined ? undefined : { withdraw: sent.prefix };
-  return sent !== undefined && sameRoute(sent, desired) ? undefined : { announce: desired };
+  if (desired === undefined) return sent?.prefix;
+  return sent !== undefined && sameRoute(sent, desired) ? undefined : desired;
 }
 
 function sameRoute(a: Route, b: Route): boolean {

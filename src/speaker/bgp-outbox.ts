@@ -1,6 +1,6 @@
 import { type PrefixKey, prefixKey } from "../bgp/nlri.ts";
 import { endOfRib, type NotSent, type Origination, packChanges } from "../bgp/packing.ts";
-import { diff, diffOne, type PendingChange, type RouteTable, routeTable } from "../bgp/rib.ts";
+import { diff, diffOne, isWithdrawal, type PendingChange, type RouteTable, routeTable } from "../bgp/rib.ts";
 import type { Route } from "../bgp/route.ts";
 import type { Family } from "../net/ip-address.ts";
 import type { IpPrefix } from "../net/ip-prefix.ts";
@@ -89,16 +89,20 @@ export class BgpOutbox {
   flush(): void {
     const channel = this.#channel;
     if (channel === undefined || channel.connection.backlog > BACKLOG_LIMIT) return;
+    const written: (readonly IpPrefix[])[] = [];
     let room = BURST;
-    for (const packed of packChanges(this.#pending.values(), channel.origination)) {
-      if (packed.bytes === undefined) this.#refuse(packed.prefixes, packed.notSent);
-      else {
-        this.#write(channel, packed.bytes);
-        this.#settle(packed.prefixes);
-        room -= packed.bytes.length;
-        if (room <= 0) return;
+    for (const { prefixes, bytes, notSent } of packChanges(this.#pending.values(), channel.origination)) {
+      if (bytes === undefined) {
+        this.#refuse(prefixes, notSent);
+        continue;
       }
+      this.#write(channel, bytes);
+      written.push(prefixes);
+      room -= bytes.length;
+      if (room <= 0) break;
     }
+    for (const prefixes of written) this.#settle(prefixes);
+    if (room <= 0) return;
     // A route that can no longer be sent must not stay behind in its old form.
     if (this.#pending.size > 0) this.flush();
     else this.#finish(channel);
@@ -117,13 +121,12 @@ export class BgpOutbox {
   #plan(): void {
     const channel = this.#channel;
     if (channel === undefined) return;
-    const desired = ofFamilies(this.#desired, channel.families);
-    this.#pending = diff(desired, this.#sent);
+    this.#pending = diff(this.#desired, this.#sent, channel.families);
     this.#notSent.clear();
     for (const key of this.#again) {
-      const route = desired.get(key);
+      const route = this.#desired.get(key);
       if (route === undefined) this.#again.delete(key);
-      else this.#pending.set(key, { announce: route });
+      else this.#pending.set(key, route);
     }
   }
 
@@ -138,10 +141,10 @@ export class BgpOutbox {
     for (const prefix of prefixes) {
       const key = prefixKey(prefix);
       const change = this.#pending.get(key);
+      if (change === undefined || isWithdrawal(change)) this.#sent.delete(key);
+      else this.#sent.set(key, change);
       this.#pending.delete(key);
       this.#again.delete(key);
-      if (change?.announce === undefined) this.#sent.delete(key);
-      else this.#sent.set(key, change.announce);
     }
   }
 
@@ -149,14 +152,8 @@ export class BgpOutbox {
     for (const prefix of prefixes) {
       const key = prefixKey(prefix);
       this.#notSent.set(key, { prefix, reason });
-      if (this.#sent.has(key)) this.#pending.set(key, { withdraw: prefix });
+      if (this.#sent.has(key)) this.#pending.set(key, prefix);
       else this.#pending.delete(key);
     }
   }
-}
-
-/** Never send what was not negotiated. */
-function ofFamilies(table: RouteTable, families: readonly Family[]): RouteTable {
-  if (families.length === 2) return table;
-  return new Map([...table].filter(([, route]) => families.includes(route.prefix.family)));
 }

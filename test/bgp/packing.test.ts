@@ -4,7 +4,7 @@ import { Framer } from "../../src/bgp/framer.ts";
 import { decodeUpdate, interpretUpdate } from "../../src/bgp/message/update.ts";
 import { prefixKey } from "../../src/bgp/nlri.ts";
 import { endOfRib, type Origination, originate, packChanges } from "../../src/bgp/packing.ts";
-import { AdjRibIn, diff, type PendingChange, routeTable } from "../../src/bgp/rib.ts";
+import { AdjRibIn, diff, isWithdrawal, type PendingChange, routeTable } from "../../src/bgp/rib.ts";
 import type { Route } from "../../src/bgp/route.ts";
 import { formatCommunity } from "../../src/net/community.ts";
 import { IpAddress } from "../../src/net/ip-address.ts";
@@ -23,9 +23,8 @@ const external: Origination = {
 };
 const internal: Origination = { ...external, internal: true };
 
-const announce = (...routes: readonly Route[]): readonly PendingChange[] => routes.map((one) => ({ announce: one }));
-const withdraw = (...prefixes: readonly string[]): readonly PendingChange[] =>
-  prefixes.map((one) => ({ withdraw: prefix(one) }));
+const announce = (...routes: readonly Route[]): readonly PendingChange[] => routes;
+const withdraw = (...prefixes: readonly string[]): readonly PendingChange[] => prefixes.map(prefix);
 
 const octets = (changes: readonly PendingChange[], origination = external): readonly Uint8Array[] =>
   [...packChanges(changes, origination)].flatMap(({ bytes }) => (bytes === undefined ? [] : [bytes]));
@@ -167,7 +166,7 @@ describe("packChanges()", () => {
   });
 
   it("splits withdrawals too, and sends them first", () => {
-    const gone = hosts(3000).map(({ prefix: one }): PendingChange => ({ withdraw: one }));
+    const gone = hosts(3000).map(({ prefix: one }): PendingChange => one);
     const packed = [...packChanges([...announce(route("192.0.2.0/24")), ...gone], external)];
     expect(packed.map(({ prefixes }) => prefixes.length)).toEqual([814, 814, 814, 558, 1]);
     expect(packed.every(({ bytes }) => (bytes?.length ?? 0) <= 4096)).toBe(true);
@@ -224,8 +223,8 @@ describe("diff()", () => {
   it("withdraws, announces and changes just what differs", () => {
     const sent = routeTable([route("10.0.0.1/32"), route("10.0.0.2/32"), route("10.0.0.3/32", { localPref: 1 })]);
     const desired = routeTable([route("10.0.0.2/32"), route("10.0.0.3/32", { localPref: 2 }), route("10.0.0.4/32")]);
-    const changes = [...diff(desired, sent).values()].map((change) =>
-      change.announce ? `+${change.announce.prefix}` : `-${change.withdraw}`,
+    const changes = [...diff(desired, sent, [4, 6]).values()].map((change) =>
+      isWithdrawal(change) ? `-${change}` : `+${change.prefix}`,
     );
     expect(changes).toEqual(["-10.0.0.1/32", "+10.0.0.3/32", "+10.0.0.4/32"]);
   });
@@ -233,7 +232,14 @@ describe("diff()", () => {
   it("sees no difference in the order of communities, nor in one given twice", () => {
     const a = routeTable([route("10.0.0.1/32", { communities: ["1:1", "1:2"] })]);
     const b = routeTable([route("10.0.0.1/32", { communities: ["1:2", "1:1", "1:2"] })]);
-    expect(diff(a, b).size).toBe(0);
+    expect(diff(a, b, [4, 6]).size).toBe(0);
+  });
+
+  it("leaves out a family that was not negotiated", () => {
+    const desired = routeTable([route("10.0.0.1/32"), route("2001:db8::/32")]);
+    expect(
+      [...diff(desired, routeTable([]), [6]).values()].map((change) => !isWithdrawal(change) && `${change.prefix}`),
+    ).toEqual(["2001:db8::/32"]);
   });
 
   it("sent in UPDATEs, turns what a peer has into what it should have, and then there is nothing left to send", () => {
@@ -247,8 +253,8 @@ describe("diff()", () => {
           let sent = routeTable([]);
           for (const stage of stages) {
             const desired = routeTable(stage);
-            wire.push(...octets([...diff(desired, sent).values()], origination));
-            expect(diff(desired, desired).size).toBe(0);
+            wire.push(...octets([...diff(desired, sent, [4, 6]).values()], origination));
+            expect(diff(desired, desired, [4, 6]).size).toBe(0);
             sent = desired;
           }
           const learned = new Map([...receive(wire, origination).routes].map((one) => [prefixKey(one.prefix), one]));

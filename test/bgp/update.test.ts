@@ -395,6 +395,44 @@ test("formatAttributes() has words for every attribute", () => {
   });
 });
 
+describe("a two-octet peer (RFC 6793)", () => {
+  const attributes = `${ORIGIN} 40 02 04 02 01 5ba0 ${NEXT_HOP} c0 07 06 5ba0 0a000009
+    c0 11 0c 02 01 fa56ea00 03 01 00000001 c0 12 08 fa56ea00 0a000009`;
+
+  it("says in four octets what it cannot say in two, and confederation segments of that are dropped", () => {
+    const update = decodeUpdate(body(attributes), OLD);
+    expect([update.verdict, formatAttributes(update.attributes)]).toEqual([
+      "accept",
+      {
+        origin: "igp",
+        asPath: "23456",
+        nextHop: "10.0.0.1",
+        aggregator: "23456 10.0.0.9",
+        as4Path: "4200000000",
+        as4Aggregator: "4200000000 10.0.0.9",
+      },
+    ]);
+    expect(decodeUpdate(encodeUpdate(update, OLD).subarray(19), OLD)).toEqual(update);
+  });
+
+  it("is sent AS_TRANS where a number does not fit", () => {
+    const big = { asn: 4_200_000_000, address: ip("10.0.0.9") };
+    const path = [{ type: "sequence", asns: [4_200_000_000, 65000] }] as const;
+    const message = { withdrawn: [], nlri: [], attributes: { origin: "igp", asPath: path, aggregator: big } } as const;
+    const { attributes: read } = decodeUpdate(
+      encodeUpdate({ ...message, nlri: [prefix("10.0.0.0/8")] }, OLD).subarray(19),
+      OLD,
+    );
+    expect([read.asPath?.[0]?.asns, read.aggregator?.asn]).toEqual([[23456, 65000], 23456]);
+  });
+
+  it("is sent small numbers as they are", () => {
+    const small = { asn: 65000, address: ip("10.0.0.9") };
+    const message = { withdrawn: [], nlri: [], attributes: { aggregator: small } };
+    expect(decodeUpdate(encodeUpdate(message, OLD).subarray(19), OLD).attributes).toEqual({ aggregator: small });
+  });
+});
+
 const u32 = fc.integer({ min: 0, max: 0xffffffff });
 const segment = fc.record({
   type: fc.constantFrom("set" as const, "sequence" as const),

@@ -141,6 +141,25 @@ describe("a session", () => {
     expect(scene.session.view.routesSent).toBe(0);
   });
 
+  it("takes a few changes without being told the whole", () => {
+    const scene = new Scene();
+    const change = (text: string, communities?: readonly string[]): readonly string[] => {
+      const one = communities === undefined ? undefined : route(text, { communities });
+      scene.session.changeRoutes([{ prefix: prefix(text), route: one }]);
+      scene.wire.settle();
+      return scene.peers.flatMap((peer) => peer.take());
+    };
+    expect(change("192.0.2.1/32", [])).toEqual([]);
+    scene.establish({ ...open, capabilities: { fourOctetAsn: 65000 } });
+    expect(change("192.0.2.1/32", [])).toEqual([]);
+    expect(change("192.0.2.1/32", ["1:1"])).toEqual(["+192.0.2.1/32>10.0.0.1"]);
+    expect(change("192.0.2.2/32", [])).toEqual(["+192.0.2.2/32>10.0.0.1"]);
+    expect(change("2001:db8::1/128", [])).toEqual([]);
+    expect(change("192.0.2.1/32")).toEqual(["-192.0.2.1/32"]);
+    expect(change("192.0.2.9/32")).toEqual([]);
+    expect(scene.session.view.routesSent).toBe(1);
+  });
+
   it("never sends a family that was not negotiated", () => {
     const scene = new Scene().establish({ ...open, capabilities: { fourOctetAsn: 65000 } });
     expect(scene.set(route("192.0.2.1/32"), route("2001:db8::1/128"))).toEqual(["+192.0.2.1/32>10.0.0.1"]);
