@@ -18,7 +18,7 @@ export interface ObjectMeta extends JsonObject {
   managedFields?: readonly unknown[];
 }
 
-export interface OwnerReference extends JsonObject {
+interface OwnerReference extends JsonObject {
   uid: string;
   kind: string;
   name: string;

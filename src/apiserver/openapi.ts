@@ -79,7 +79,14 @@ export function openApiV3(registry: Registry, path: string): object | undefined 
 }
 
 const V2_KEYWORDS = ["description", "type", "format", "required", "x-kubernetes-group-version-kind"];
-const V2_EXTENSIONS = ["x-kubernetes-list-type", "x-kubernetes-list-map-keys", "x-kubernetes-map-type"];
+/** Old clients learn from the patch extensions how to make their strategic merge patches. */
+const V2_EXTENSIONS = [
+  "x-kubernetes-list-type",
+  "x-kubernetes-list-map-keys",
+  "x-kubernetes-map-type",
+  "x-kubernetes-patch-merge-key",
+  "x-kubernetes-patch-strategy",
+];
 
 /**
  * Swagger 2 knows neither `nullable`, `anyOf` nor schemas without a type; the real server leaves those out as well. An object

@@ -18,7 +18,7 @@ import { formatKubeconfig } from "./kubeconfig.ts";
 import { type KubeObject, parseObject } from "./object.ts";
 import { Registry, type Spoken } from "./registry.ts";
 import { type ResourceType, typeKey } from "./resource.ts";
-import { ApiError, noSuchPath } from "./status.ts";
+import { noSuchPath } from "./status.ts";
 import type { WriteOptions } from "./write.ts";
 
 /** What the server needs from outside; the clock moves bookmarks, timeouts and delays, the wall clock is what it writes. */
@@ -46,7 +46,7 @@ export interface ApiServerOptions {
 }
 
 /** An object by its coordinates, for direct access. */
-export interface ObjectReference {
+interface ObjectReference {
   readonly apiVersion: string;
   readonly kind: string;
   readonly namespace?: string;
@@ -54,7 +54,7 @@ export interface ObjectReference {
 }
 
 /** The store without HTTP between: what tests and the demo set up and look at. */
-export interface StoreAccess {
+interface StoreAccess {
   get(reference: ObjectReference): KubeObject | undefined;
   list(apiVersion: string, kind: string, namespace?: string): readonly KubeObject[];
   /** Creates or replaces, as `kubectl replace --force` without the deletion. @throws ApiError as the API would answer. */
@@ -67,7 +67,7 @@ export interface StoreAccess {
 }
 
 /** What a test can break. */
-export interface FaultHooks {
+interface FaultHooks {
   /** Breaks every matching open watch's connection, in the middle of an event if asked to. Returns how many. */
   dropWatches(match?: { readonly plural?: string; readonly midEvent?: boolean }): number;
   /** Ends every matching open watch in order, as a timeout would. Returns how many. */
@@ -332,9 +332,4 @@ function applyObject(api: Api, value: unknown, find: FindTarget): KubeObject {
   if (object["status"] === undefined || !target.type.statusSubresource) return written.in(apiVersion);
   const status = { type: "merge" as const, body: { status: object["status"] } };
   return api.patch({ ...target, subresource: "status" }, status, directOptions()).entry.in(apiVersion);
-}
-
-/** Whether an error is the API's "no": for callers that tell it from a failure of their own. */
-export function isApiError(error: unknown, reason?: string): error is ApiError {
-  return error instanceof ApiError && (reason === undefined || error.reason === reason);
 }

@@ -54,7 +54,7 @@ export class ApiError extends SystemError {
 }
 
 /** `services`, or `ipaddresspools.metallb.io`. */
-export function qualified(subject: Subject): string {
+function qualified(subject: Subject): string {
   return subject.group === "" ? subject.plural : `${subject.plural}.${subject.group}`;
 }
 

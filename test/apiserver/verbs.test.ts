@@ -1,5 +1,8 @@
+import { CoreV1Api, KubeConfig } from "@kubernetes/client-node";
 import { beforeEach, describe, expect, test } from "vitest";
 import { asArray, asObject, at } from "../../src/apiserver/json.ts";
+import { createApiServer, ListenError, NotStartedError } from "../../src/apiserver/server.ts";
+import { silentLog } from "../support/silent-log.ts";
 import { Fixture, type Reply, SERVICES, service, WIDGET_LIST, widget } from "./fixture.ts";
 
 let fixture: Fixture;
@@ -306,6 +309,37 @@ describe("delete", () => {
     expect((await fixture.send("POST", list, { body: widget("new", { size: 1 }) })).status).toBe(403);
     await fixture.send("PATCH", `${list}/held`, { body: { metadata: { finalizers: null } }, type: MERGE });
     expect((await fixture.get("/api/v1/namespaces/n")).status).toBe(404);
+  });
+});
+
+describe("the server", () => {
+  test("has no address before it starts, and says when one is taken", async () => {
+    const ports = { wallClock: () => new Date(0), log: silentLog };
+    await using idle = createApiServer(ports, { host: "127.0.0.1", port: 0, crds: [] });
+    expect(() => idle.url).toThrow(NotStartedError);
+    const port = Number(new URL(fixture.server.url).port);
+    await using second = createApiServer(ports, { host: "127.0.0.1", port, crds: [] });
+    await expect(second.start()).rejects.toThrow(ListenError);
+  });
+
+  test("@kubernetes/client-node reads the kubeconfig and speaks with it", async () => {
+    const config = new KubeConfig();
+    config.loadFromString(fixture.server.kubeconfig());
+    const list = await config.makeApiClient(CoreV1Api).listNamespacedService({ namespace: "default" });
+    expect(list.items.map((item) => item.metadata?.name)).toEqual(["kubernetes"]);
+  });
+
+  test("the store takes spec and status at once, replaces, and deletes", () => {
+    const { store } = fixture.server;
+    const status = { loadBalancer: { ingress: [{ ip: "192.0.2.1", ipMode: "VIP" }] } };
+    const reference = { apiVersion: "v1", kind: "Service", name: "web" };
+    expect(store.apply({ ...service("web"), status })["status"]).toEqual(status);
+    store.apply(service("web", { sessionAffinity: "ClientIP" }));
+    expect(store.get(reference)).toMatchObject({ spec: { sessionAffinity: "ClientIP" }, status });
+    expect(store.list("v1", "Service", "default")).toHaveLength(2);
+    store.delete(reference);
+    expect(store.get(reference)).toBeUndefined();
+    expect(() => store.list("v1", "Gizmo")).toThrow(/could not find/);
   });
 });
 

@@ -40,13 +40,18 @@ export function listOf(items: Schema): Schema {
 }
 
 /** A list of texts that merges as a set. */
-export const textSet: Schema = { type: "array", items: text, "x-kubernetes-list-type": "set" };
+export const textSet: Schema = {
+  type: "array",
+  items: text,
+  "x-kubernetes-list-type": "set",
+  "x-kubernetes-patch-strategy": "merge",
+};
 
 /** A list whose entries are told apart by `keys`; the first one is also the key of strategic merge patches. */
 export function keyedList(items: Schema, ...keys: readonly string[]): Schema {
   const [mergeKey = ""] = keys;
   const list: Schema = { type: "array", items, "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": keys };
-  return { ...list, "x-kubernetes-patch-merge-key": mergeKey };
+  return { ...list, "x-kubernetes-patch-merge-key": mergeKey, "x-kubernetes-patch-strategy": "merge" };
 }
 
 const owner = object({

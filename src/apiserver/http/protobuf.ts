@@ -8,11 +8,9 @@ import { unsupportedMediaType } from "../write.ts";
  * kubectl 1.35 sends what `kubectl create namespace|configmap|secret|service|serviceaccount` makes as protocol buffers. This
  * reads those kinds and no others; field numbers are those of `k8s.io/api/core/v1/generated.proto`.
  */
+type Scalar = "string" | "bool" | "int" | "time" | "intOrString";
 type Field =
-  | readonly [
-      name: string,
-      type: "string" | "bool" | "int" | "bytes" | "time" | "intOrString" | "strings" | "textMap" | "bytesMap",
-    ]
+  | readonly [name: string, type: Scalar | "strings" | "textMap" | "bytesMap"]
   | readonly [name: string, type: "message" | "messages", message: Message];
 
 type Message = Readonly<Record<number, Field>>;
@@ -148,7 +146,7 @@ function decodeEntry(bytes: Uint8Array, encoding: "utf8" | "base64"): readonly [
   return [text(fields.get(1) ?? EMPTY), Buffer.from(fields.get(2) ?? EMPTY).toString(encoding)];
 }
 
-function decodeScalar(type: Field[1], raw: RawField): unknown {
+function decodeScalar(type: Scalar, raw: RawField): unknown {
   switch (type) {
     case "bool":
       return raw.int !== 0;
@@ -156,14 +154,10 @@ function decodeScalar(type: Field[1], raw: RawField): unknown {
       return raw.int === 0 ? undefined : raw.int;
     case "string":
       return text(raw.bytes) || undefined;
-    case "bytes":
-      return Buffer.from(raw.bytes).toString("base64");
     case "time":
       return decodeTime(raw.bytes);
     case "intOrString":
       return decodeIntOrString(raw.bytes);
-    default:
-      return undefined;
   }
 }
 
