@@ -7,7 +7,7 @@ export const ALLOCATED_FROM_POOL = "metallb.io/ip-allocated-from-pool";
 /** Asks for a pool. */
 export const ADDRESS_POOL = "metallb.io/address-pool";
 /** Asks for exact addresses, separated by commas. */
-export const LOAD_BALANCER_IPS = "metallb.io/loadBalancerIPs";
+const LOAD_BALANCER_IPS = "metallb.io/loadBalancerIPs";
 /** The sharing key: Services with the same one may hold the same address. */
 export const ALLOW_SHARED_IP = "metallb.io/allow-shared-ip";
 /** Keys with this prefix are ours. */

@@ -49,7 +49,7 @@ export function parseBgpPeer(object: RawObject): ParseResult<Peer> {
  * A v1beta1 object as v1beta2, as MetalLB's conversion webhook makes it. Timers that are absent become an explicit 0:
  * no hold time and no keepalives, not the engine's default. Port 0 becomes absent, which is the default port.
  */
-export function convertBgpPeer(object: RawObject): RawObject {
+function convertBgpPeer(object: RawObject): RawObject {
   if (object.apiVersion !== "metallb.io/v1beta1" || !isFields(object.spec)) return object;
   const { holdTime, keepaliveTime, peerPort, ...rest } = object.spec;
   const spec = { ...rest, holdTime: holdTime ?? "0s", keepaliveTime: keepaliveTime ?? "0s" };

@@ -26,7 +26,7 @@ export interface Manifests extends ConfigObjects {
   readonly invalid: readonly InvalidObject[];
 }
 
-export interface IgnoredObject {
+interface IgnoredObject {
   readonly apiVersion: string;
   readonly kind: string;
   readonly name: string;

@@ -1,7 +1,7 @@
 import type { Secret } from "./core.ts";
 
 /** The only type of Secret that may hold a peer's password. */
-export const PASSWORD_SECRET_TYPE = "kubernetes.io/basic-auth";
+const PASSWORD_SECRET_TYPE = "kubernetes.io/basic-auth";
 
 /** A password, or why there is none. */
 export type PasswordResult =

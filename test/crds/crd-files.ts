@@ -5,7 +5,7 @@ import type { Schema } from "../../src/apiserver/schema/schema.ts";
 import { applyDefaults } from "../../src/apiserver/schema/structure.ts";
 import { compileValidator } from "../../src/apiserver/schema/validation.ts";
 
-export interface Column {
+interface Column {
   readonly name: string;
   readonly type: string;
   readonly jsonPath: string;
