@@ -22,7 +22,7 @@ export interface BgpGroup {
 }
 
 /** The routes of one address of a family, or why no session would take one. */
-export interface FamilyRoutes {
+interface FamilyRoutes {
   readonly templates: readonly RouteTemplate[];
   readonly refused: RefusalCause | undefined;
 }
@@ -128,7 +128,7 @@ function templatesOf(peer: Peer, ads: readonly BgpAdvertisement[], family: Famil
 }
 
 /** A session carries the family of its own addresses, and both when told so or when it has none. */
-export function carriesFamily(peer: Peer, family: Family): boolean {
+function carriesFamily(peer: Peer, family: Family): boolean {
   return peer.dualStack || peer.endpoint.type === "interface" || peer.endpoint.address.family === family;
 }
 

@@ -1,6 +1,7 @@
 import type { NodeName } from "../api/config.ts";
 import type { Service } from "../api/core.ts";
 import type { EndpointSummary } from "../api/endpoints.ts";
+import { compareTexts } from "../api/raw-object.ts";
 import { compareAddresses } from "../net/ip-address.ts";
 import { tooManyCommunities } from "./bgp-decision.ts";
 import { type ClusterContext, type ClusterInput, prepareCluster } from "./cluster-context.ts";
@@ -59,13 +60,13 @@ function planOneNode(cluster: ClusterContext, node: NodeName, surveys: readonly 
   return {
     node,
     bgp: routes,
-    layer2: layer2.sort((a, b) => compareAddresses(a.ip, b.ip) || (a.service < b.service ? -1 : 1)),
+    layer2: layer2.sort((a, b) => compareAddresses(a.ip, b.ip) || compareTexts(a.service, b.service)),
     refusals: problems.length === 0 ? refusals : [...refusals, ...heldBack(decisions, problems)].sort(compareRefusals),
   };
 }
 
 /** The addresses whose every route is held back: they count as refused, not as announced. */
-export function heldBack(decisions: readonly Decision[], problems: readonly RouteProblem[]): readonly Refusal[] {
+function heldBack(decisions: readonly Decision[], problems: readonly RouteProblem[]): readonly Refusal[] {
   const held = new Map(problems.flatMap((problem) => problem.announcements.map((one) => [one, problem.attributes])));
   const announcements = decisions.flatMap((decision) => decision.bgp);
   const carried = new Set(announcements.filter((one) => !held.has(one)).map(subjectOf));
@@ -85,10 +86,8 @@ function subjectOf({ service, ip }: PrefixAnnouncement): string {
 
 function compareRefusals(a: Refusal, b: Refusal): number {
   return (
-    compareTexts(a.service, b.service) || compareTexts(a.ip ?? "", b.ip ?? "") || compareTexts(a.protocol, b.protocol)
+    compareTexts(a.service, b.service) ||
+    compareTexts(String(a.ip), String(b.ip)) ||
+    compareTexts(a.protocol, b.protocol)
   );
-}
-
-function compareTexts(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }

@@ -19,7 +19,8 @@ export class PoolIndex {
         for (const prefix of prefixes) rows[family].push({ range: rangeOfPrefix(prefix), pool });
       }
     }
-    for (const family of FAMILIES) rows[family].sort((a, b) => (a.range.first < b.range.first ? -1 : 1));
+    for (const family of FAMILIES)
+      rows[family].sort((a, b) => Number(a.range.first > b.range.first) - Number(a.range.first < b.range.first));
     this.#rows = rows;
   }
 

@@ -51,7 +51,7 @@ export interface LocalPrefOf {
   readonly localPref: number | undefined;
 }
 
-export type RefusalReason = RefusalCause["reason"];
+type RefusalReason = RefusalCause["reason"];
 
 /** One address that one node does not announce by one protocol. `ip` is undefined when the Service has none. */
 export interface Refusal {

@@ -50,19 +50,23 @@ class Entry {
 
   add(announcement: PrefixAnnouncement): void {
     this.announcements.add(announcement);
-    this.#uses.set(announcement.attributes, (this.#uses.get(announcement.attributes) ?? 0) + 1);
+    this.#count(announcement.attributes, 1);
   }
 
   remove(announcement: PrefixAnnouncement): void {
     this.announcements.delete(announcement);
-    const left = (this.#uses.get(announcement.attributes) ?? 0) - 1;
-    if (left > 0) this.#uses.set(announcement.attributes, left);
-    else this.#uses.delete(announcement.attributes);
+    this.#count(announcement.attributes, -1);
   }
 
   /** All together; undefined when there is nothing. */
   merged(): RouteAttributes | undefined {
     return this.#uses.size === 0 ? undefined : mergeAttributes([...this.#uses.keys()]);
+  }
+
+  #count(attributes: RouteAttributes, change: 1 | -1): void {
+    const uses = (this.#uses.get(attributes) ?? 0) + change;
+    if (uses > 0) this.#uses.set(attributes, uses);
+    else this.#uses.delete(attributes);
   }
 }
 

@@ -13,13 +13,13 @@ import type { RefusalCause } from "./refusal.ts";
 export type Survey = OutOfScope | Gated | Surveyed;
 
 /** Not a LoadBalancer, or of another class: nobody's refusal. */
-export interface OutOfScope {
+interface OutOfScope {
   readonly type: "out-of-scope";
   readonly key: ServiceKey;
 }
 
 /** Refused on every node, by both protocols. */
-export interface Gated {
+interface Gated {
   readonly type: "gated";
   readonly key: ServiceKey;
   readonly ips: readonly (string | undefined)[];
@@ -57,12 +57,13 @@ export function surveyService(cluster: ClusterContext, service: Service, endpoin
   if (!isInScope(service, cluster.loadBalancerClass)) return { type: "out-of-scope", key };
   const ingress = service.status?.loadBalancer?.ingress ?? [];
   if (ingress.length === 0) return gated(key, [{}], { reason: "no-address" });
-  const invalid = ingress.findIndex((entry) => addressOf(entry) === undefined);
-  if (invalid >= 0) return gated(key, ingress, invalidAddress(ingress[invalid] ?? {}, invalid));
+  const invalid = [...ingress.entries()].find(([, entry]) => addressOf(entry) === undefined);
+  if (invalid !== undefined) return gated(key, ingress, invalidAddress(...invalid));
   const addresses = distinctAddresses(ingress);
   const pool = cluster.poolIndex.poolOfAll(addresses.map(({ ip }) => ip));
   const advertisements = pool && cluster.pools.get(pool.name);
-  if (advertisements === undefined) {
+  const [first] = addresses;
+  if (advertisements === undefined || first === undefined) {
     return gated(key, ingress, { reason: "address-not-in-pool", addresses: addresses.map(({ text }) => text) });
   }
   const set = advertisementSet(cluster, advertisements, service.metadata.labels ?? {});
@@ -75,7 +76,7 @@ export function surveyService(cluster: ClusterContext, service: Service, endpoin
     endpoints,
     local,
     sharesAddress: serviceAnnotation(service, ALLOW_SHARED_IP) !== undefined,
-    winner: electWinner(cluster, set, { address: addresses[0]?.text ?? "", endpoints, local }),
+    winner: electWinner(cluster, set, { address: first.text, endpoints, local }),
   };
 }
 
@@ -112,7 +113,7 @@ function gated(key: ServiceKey, ingress: readonly Ingress[], cause: RefusalCause
   return { type: "gated", key, ips: [...new Set(ips)].sort(), cause };
 }
 
-function invalidAddress({ ip, hostname }: Ingress, index: number): RefusalCause {
+function invalidAddress(index: number, { ip, hostname }: Ingress): RefusalCause {
   return { reason: "invalid-address", entry: JSON.stringify(ip ?? hostname ?? ""), index };
 }
 

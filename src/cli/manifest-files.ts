@@ -4,7 +4,7 @@ import { type Document, LineCounter, parseAllDocuments } from "yaml";
 import { SystemError } from "../wire/errors.ts";
 
 /** Something of the input cannot be read; the message has one line for each file and place. */
-export class InputUnreadable extends SystemError {
+class InputUnreadable extends SystemError {
   readonly code = "ERR_CLI_INPUT_UNREADABLE";
 }
 

@@ -51,7 +51,7 @@ export interface NodeRow {
   readonly refusals: readonly RefusalRow[];
 }
 
-export interface RouteRow {
+interface RouteRow {
   readonly peer: string;
   readonly prefix: string;
   readonly localPref: number | null;
@@ -60,7 +60,7 @@ export interface RouteRow {
   readonly services: readonly string[];
 }
 
-export interface Layer2Row {
+interface Layer2Row {
   readonly ip: string;
   readonly interfaces: readonly string[];
   readonly service: string;
@@ -75,7 +75,7 @@ export interface RefusalRow {
   readonly message: string;
 }
 
-export interface InvalidRow {
+interface InvalidRow {
   readonly kind: string;
   readonly name: string;
   readonly message: string;

@@ -90,10 +90,9 @@ export class ElectionDigests {
   }
 
   #compareWhole(a: string, b: string, address: string): number {
-    const left = this.#digest(a, address);
     const right = this.#digest(b, address);
-    const at = left.findIndex((byte, i) => byte !== right[i]);
-    return at < 0 ? 0 : (left[at] ?? 0) - (right[at] ?? 0);
+    const differences = [...this.#digest(a, address)].map((byte, i) => byte - (right[i] ?? 0));
+    return differences.find((difference) => difference !== 0) ?? 0;
   }
 }
 

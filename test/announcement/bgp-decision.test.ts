@@ -422,6 +422,21 @@ describe("4.5 when two localPrefs contradict each other", () => {
     expect(decision.bgp.length > 0).toBe(!contradicts);
   });
 
+  test("a localPref that is not set is named so", () => {
+    const ads = [bgpAd("x"), bgpAd("y", { localPref: 5 }), bgpAd("z")];
+    const says = (...some: typeof ads): (string | undefined)[] =>
+      decide({ config: config(v4, ...peers, ...some) }, web)
+        .refusals.slice(0, 1)
+        .map(formatRefusal);
+    const end = "contradict each other for Service default/web";
+    expect(says(...ads.slice(0, 2))).toEqual([
+      `BGPAdvertisements x (spec.localPref unset) and y (spec.localPref 5) ${end}`,
+    ]);
+    expect(says(...ads.slice(1))).toEqual([
+      `BGPAdvertisements y (spec.localPref 5) and z (spec.localPref unset) ${end}`,
+    ]);
+  });
+
   test("a contradiction names both, and layer 2 goes on", () => {
     const decision = decide({ config: config(main, peer("p"), ...conflict, l2Ad("lan")), nodes: [node("a")] }, web);
     expect(decision.layer2.map((one) => one.ip)).toEqual([ip("10.0.0.1")]);

@@ -74,3 +74,13 @@ describe("3.8 and 4.1 what is not ours is nobody's refusal", () => {
     if (!ours) expect(decision).toMatchObject({ bgp: [], layer2: [], refusals: [] });
   });
 });
+
+test("4.1 an address between two pools, and at the ends of each, in whatever order they are listed", () => {
+  const pools = [pool("c", "10.0.2.0/24"), pool("a", "10.0.0.0/24"), pool("b", "10.0.1.16-10.0.1.31")];
+  const cluster = config(...pools, peer("tor"), bgpAd("x", { pools: ["a", "b", "c"] }));
+  const held = (text: string): boolean => decide({ config: cluster }, service("s", { ips: [text] })).bgp.length > 0;
+  expect(["10.0.0.0", "10.0.0.255", "10.0.1.16", "10.0.1.31", "10.0.2.0", "10.0.2.255"].map(held)).toEqual(
+    Array(6).fill(true),
+  );
+  expect(["9.255.255.255", "10.0.1.0", "10.0.1.15", "10.0.1.32", "10.0.3.0"].map(held)).toEqual(Array(5).fill(false));
+});

@@ -428,6 +428,22 @@ describe("6.4 interfaces", () => {
   });
 });
 
+test("6.4 the reason names the interfaces that are missing", () => {
+  const cluster = config(irises, l2Ad("x", { interfaces: ["eth1", "eth2"] }));
+  const decision = decideAll({ config: cluster, nodes: [node("iris1")], interfaces: ["eth0"] }, at1).get("iris1");
+  expect(decision?.refusals.filter((r) => r.protocol === "layer2").map(formatRefusal)).toEqual([
+    "Node iris1 has none of the interfaces that spec.interfaces of the L2Advertisements name: eth1, eth2",
+  ]);
+});
+
+test("6.1.3 a node without labels is selected where nothing is asked", () => {
+  const bare = { metadata: { name: "iris1" } };
+  expect(outcome({ config: lan, nodes: [bare, node("iris2", EXCLUDE)] }, at1)).toEqual([
+    "iris1 answers",
+    "iris2 node-excluded",
+  ]);
+});
+
 test("6.3 without BGP in sight the addresses of main are layer 2's alone", () => {
   const decision = decideAll({ config: config(main, l2Ad("lan")) }, service("web")).get("iris1");
   expect(decision && refusalsIn(decision, "bgp")).toEqual(["10.0.0.1 no-matching-advertisement"]);

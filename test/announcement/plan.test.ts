@@ -217,6 +217,22 @@ describe("4.4 Services that are fine alone and too many communities together", (
   });
 });
 
+test("an address list is told IPv4 first, whatever order the status has", () => {
+  const what = service("web", { ips: ["2001:db8::1", "10.0.0.1"] });
+  const input = {
+    ...base,
+    config: config(main),
+    nodes: [node("a")],
+    services: [{ service: what, endpoints: on("a") }],
+  };
+  expect(planNode(input, nodeName("a")).refusals.map((r) => r.ip)).toEqual([
+    "10.0.0.1",
+    "10.0.0.1",
+    "2001:db8::1",
+    "2001:db8::1",
+  ]);
+});
+
 test("a node that nobody knows has an empty plan", () => {
   const plan = planNode({ ...base, config: config(main), nodes: [], services: [] }, nodeName("ghost"));
   expect(plan).toEqual({ node: "ghost", bgp: [], layer2: [], refusals: [] });

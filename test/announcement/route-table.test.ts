@@ -129,6 +129,15 @@ describe("4.3 what peers are told when one Service changes", () => {
     expect(changes(table.remove(serviceKey("default", "a")))).toEqual(["- tor 10.0.0.0/24"]);
   });
 
+  test("an aggregate keeps attributes while one of the Services that bring them is left", () => {
+    const table = new RouteTable();
+    const [with1] = [announcement("a", "10.0.0.0/24", { communities: [1] })];
+    for (const name of ["a", "b"]) table.put(decision(name, { ...with1, service: serviceKey("default", name) }));
+    table.put(decision("c", announcement("c", "10.0.0.0/24")));
+    expect(changes(table.remove(serviceKey("default", "a")))).toEqual([]);
+    expect(changes(table.remove(serviceKey("default", "b")))).toEqual(["+ tor 10.0.0.0/24 -  default/c"]);
+  });
+
   test("4.4 more than 63 communities together are a problem by name, and the route comes back when they part", () => {
     const range = (from: number, count: number): number[] => Array.from({ length: count }, (_, i) => from + i);
     const table = new RouteTable();
