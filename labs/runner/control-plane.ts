@@ -64,6 +64,8 @@ export async function startControlPlane(node: LabNode, around: Surroundings): Pr
       return { value: candidate };
     },
   );
+  // In a cluster the controller's namespace is there before the controller is.
+  await api.apply({ apiVersion: "v1", kind: "Namespace", metadata: { name: HERALD_NAMESPACE } });
   processes.start({
     node: node.name,
     name: "controller",
