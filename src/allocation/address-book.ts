@@ -34,6 +34,8 @@ interface Place {
 /** One address in use. */
 interface Use extends House, Place {}
 
+const NO_PORTS: Map<string, ServiceKey> = new Map();
+
 interface Run {
   readonly first: bigint;
   readonly last: bigint;
@@ -85,8 +87,9 @@ export class AddressBook {
 
   /** The one pool that hands out all these addresses. */
   poolOf(ips: readonly IpAddress[]): PoolName | undefined {
-    const pools = new Set(ips.map((ip) => this.#placeOf(ip)?.library.pool.name));
-    return pools.size === 1 ? [...pools][0] : undefined;
+    const [first, ...others] = ips;
+    const pool = first && this.#placeOf(first)?.library.pool.name;
+    return others.every((ip) => this.#placeOf(ip)?.library.pool.name === pool) ? pool : undefined;
   }
 
   /** Of every pool, in the order of `setPools`. */
@@ -152,7 +155,8 @@ export class AddressBook {
     for (const ip of ips) {
       const use = this.#useOf(ip, tenant);
       use.holders.add(key);
-      for (const port of ports) use.ports.set(port, key);
+      // Nobody asks for the ports of an address that is not shared, and most are not.
+      if (sharingKey !== "") for (const port of ports) use.ports.set(port, key);
       use.shelf.shared.update(use.rank, use);
     }
   }
@@ -162,7 +166,13 @@ export class AddressBook {
     if (known !== undefined) return known;
     const place = this.#placeOf(ip);
     if (place === undefined) throw new RangeError(`${ip} is in no pool`);
-    const use = { ...place, sharingKey, backendKey, holders: new Set<ServiceKey>(), ports: new Map() };
+    const use = {
+      ...place,
+      sharingKey,
+      backendKey,
+      holders: new Set<ServiceKey>(),
+      ports: sharingKey === "" ? NO_PORTS : new Map(),
+    };
     this.#uses.set(ip.toString(), use);
     use.shelf.used.add(use.rank);
     return use;

@@ -49,10 +49,11 @@ function allocateRequested(desk: Desk, subject: Subject): Choice {
   if (familySet(ips) !== subject.clusterFamilies) {
     return refusal("request-family-mismatch", `${which} does not match the ipFamily of the service`);
   }
-  const taken = take(desk, subject, ips);
-  if ("refused" in taken || pool === undefined || desk.book.poolOf(ips) === pool) return taken;
-  desk.book.release(subject.key);
-  return refusal("request-pool-mismatch", `${which} is not compatible with requested address pool ${pool}`);
+  const owner = desk.book.poolOf(ips);
+  if (owner !== undefined && pool !== undefined && owner !== pool) {
+    return refusal("request-pool-mismatch", `${which} is not compatible with requested address pool ${pool}`);
+  }
+  return take(desk, subject, ips);
 }
 
 function allocateFromPool(desk: Desk, subject: Subject, pool: PoolName): Choice {

@@ -146,7 +146,15 @@ export class Cluster {
     return this.services.get(key(name))?.metadata.annotations?.[FROM];
   }
 
-  /** Looks at everything once more: nothing may happen. */
+  /** Looks at everything once more: nothing may change, though why somebody waits may have. */
+  expectUnchanged(): void {
+    for (const current of this.services.values()) {
+      const { changed, reprocess } = this.allocator.converge(current);
+      expect([current.metadata.name, changed, reprocess]).toEqual([current.metadata.name, false, []]);
+    }
+  }
+
+  /** Looks at everything once more: nothing may happen, and there is nothing to say. */
   expectSettled(): void {
     for (const current of this.services.values()) {
       const { changed, events, reprocess } = this.allocator.converge(current);

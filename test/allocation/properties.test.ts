@@ -155,6 +155,7 @@ test("looking twice changes nothing and says nothing", () => {
         if (step.type === "delete") cluster.delete(step.name);
         if (step.type === "pools") cluster.setPools(step.pools);
       }
+      cluster.expectUnchanged();
       cluster.expectSettled();
     }),
   );
