@@ -5,7 +5,7 @@ import { asArray, asObject, asString, asStrings, isObject, type JsonObject } fro
 import { compileJsonPath } from "./json-path.ts";
 import { type KubeObject, parseObject } from "./object.ts";
 import type { Column, Convert, ResourceType, ResourceVersion, Strategy } from "./resource.ts";
-import { RuleBook } from "./schema/cel.ts";
+import { brokenRules, RuleBook } from "./schema/cel.ts";
 import { isSchema, type Schema } from "./schema/schema.ts";
 import { compileValidator } from "./schema/validation.ts";
 import { type Cause, invalidField, requiredField } from "./status.ts";
@@ -169,12 +169,18 @@ function check(next: KubeObject): readonly Cause[] {
       invalidField("spec.versions", versions.length, "must have exactly one version marked as storage version"),
     );
   }
-  for (const [i, version] of versions.entries()) {
-    const schema = asObject(version["schema"])["openAPIV3Schema"];
-    if (!isSchema(schema))
-      causes.push(requiredField(`spec.versions[${i}].schema.openAPIV3Schema`, "schemas are required"));
-  }
-  return causes;
+  return [
+    ...causes,
+    ...versions.flatMap((version, i) => checkSchema(version, `spec.versions[${i}].schema.openAPIV3Schema`)),
+  ];
+}
+
+function checkSchema(version: JsonObject, field: string): readonly Cause[] {
+  const schema = asObject(version["schema"])["openAPIV3Schema"];
+  if (!isSchema(schema)) return [requiredField(field, "schemas are required")];
+  return brokenRules(schema).map(({ rule, why }) =>
+    invalidField(`${field}.x-kubernetes-validations.rule`, rule, `compilation failed: ${why}`),
+  );
 }
 
 /** How CustomResourceDefinition objects themselves are written. */

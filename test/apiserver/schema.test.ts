@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { asArray, asObject, at } from "../../src/apiserver/json.ts";
+import { ruleEnvironment } from "../../src/apiserver/schema/cel-library.ts";
 import { Fixture, WIDGET_LIST, WIDGETS, widget } from "./fixture.ts";
 
 let fixture: Fixture;
@@ -190,9 +191,29 @@ describe("CustomResourceDefinitions through the API", () => {
       { spec: { group: "test.io", scope: "Cluster", versions: gadgets.spec.versions } },
       /spec.names.plural: Required value/,
     ],
+    ["a rule that is no CEL", { spec: { ...gadgets.spec, versions: [withRule("self.size >")] } }, /compilation failed/],
   ])("refuses %s", async (_name, change, message) => {
     const refused = await fixture.send("POST", definitions, { body: { ...gadgets, ...change } });
     expect(refused.status).toBe(422);
     expect(refused.body["message"]).toMatch(message);
+  });
+});
+
+function withRule(rule: string): object {
+  const openAPIV3Schema = { type: "object", "x-kubernetes-validations": [{ rule }] };
+  return { name: "v1", served: true, storage: true, schema: { openAPIV3Schema } };
+}
+
+describe("the rule library", () => {
+  const context = { self: "192.0.2.0/24", oldSelf: undefined };
+  test.each([
+    ['isIP("192.0.2.1") && !isIP("192.0.2.0/24")', true],
+    ["isCIDR(self) && !isCIDR('x')", true],
+    ["cidr(self).prefixLength() == 24 && cidr(self).ip().family() == 4", true],
+    ["cidr(self).containsIP('192.0.2.9') && !cidr(self).containsIP('198.51.100.1')", true],
+    ["ip('fe80::1').isLinkLocalUnicast()", true],
+    ["self.replace('192', '10').find('[0-9]+') == '10'", true],
+  ])("%s", (rule, expected) => {
+    expect(ruleEnvironment().parse(rule)(context)).toBe(expected);
   });
 });

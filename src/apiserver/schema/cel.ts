@@ -88,6 +88,27 @@ export class RuleBook {
   }
 }
 
+/** The rules of a schema that are no CEL, with why: a definition that has one is refused. */
+export function brokenRules(schema: Schema): readonly { readonly rule: string; readonly why: string }[] {
+  const env = ruleEnvironment();
+  return allRules(schema).flatMap(({ rule }) => {
+    try {
+      env.parse(rule);
+      return [];
+    } catch (error) {
+      if (!isRuleError(error)) throw error;
+      return [{ rule, why: error.message.split("\n")[0] ?? "" }];
+    }
+  });
+}
+
+function allRules(schema: Schema): readonly Rule[] {
+  const { additionalProperties, items, properties } = schema;
+  const below = [...Object.values(properties ?? {}), ...(items === undefined ? [] : [items])];
+  if (typeof additionalProperties === "object") below.push(additionalProperties);
+  return [...(schema["x-kubernetes-validations"] ?? []), ...below.flatMap(allRules)];
+}
+
 function isRuleError(error: unknown): error is Error {
   return error instanceof EvaluationError || error instanceof ParseError || error instanceof RuleTypeError;
 }
