@@ -1,6 +1,5 @@
 import type { Allocator } from "../allocation/allocator.ts";
 import type { Convergence, ServiceEvent } from "../allocation/convergence.ts";
-
 import { ALLOCATED_FROM_POOL } from "../api/annotations.ts";
 import type { ServiceKey } from "../api/config.ts";
 import type { Service } from "../api/core.ts";
@@ -29,6 +28,8 @@ export class ServiceReconciler {
   readonly #allocator: Allocator;
   /** Events of decisions that could not be written yet: said once the write is through. */
   readonly #unsaid = new Map<ServiceKey, readonly ServiceEvent[]>();
+  /** Services that keep addresses the allocator knows nothing of, because their pool is invalid. */
+  readonly #held = new Set<ServiceKey>();
 
   constructor(ports: ServiceReconcilerPorts, allocator: Allocator) {
     this.#ports = ports;
@@ -40,16 +41,28 @@ export class ServiceReconciler {
     for (const service of services) this.#allocator.reclaim(service);
   }
 
+  /**
+   * The pools are others now. Services whose addresses were nobody's until now claim them before anybody else can be given
+   * them, and are returned to be looked at again.
+   */
+  poolsChanged(): readonly ServiceKey[] {
+    const held = [...this.#held];
+    this.reclaim(held.flatMap((key) => this.#ports.service(key) ?? []));
+    return held;
+  }
+
   /** Decides without waiting, so that the order of calls is the order of decisions; then writes. */
   async reconcile(key: ServiceKey): Promise<WorkResult> {
     const service = this.#ports.service(key);
     if (service === undefined) {
       this.#unsaid.delete(key);
+      this.#held.delete(key);
       this.#ports.requeue(this.#allocator.remove(key));
       this.#ports.usageChanged();
       return "done";
     }
-    if (this.#holdsAddressOfInvalidPool(key, service)) return "done";
+    if (this.#holdsAddressOfInvalidPool(key, service)) return this.#hold(key, service);
+    this.#held.delete(key);
     const decided = this.#allocator.converge(service);
     this.#unsaid.set(key, [...(this.#unsaid.get(key) ?? []), ...decided.events]);
     this.#ports.requeue(decided.reprocess);
@@ -68,10 +81,19 @@ export class ServiceReconciler {
   }
 
   /** A pool with a typo must not cost the addresses that were handed out from it. */
-  #holdsAddressOfInvalidPool(key: ServiceKey, service: Service): boolean {
-    const pool = service.metadata.annotations?.[ALLOCATED_FROM_POOL];
+  #holdsAddressOfInvalidPool(key: ServiceKey, { metadata, spec, status }: Service): boolean {
+    const pool = metadata.annotations?.[ALLOCATED_FROM_POOL];
     if (pool === undefined || !this.#ports.isPoolInvalid(pool)) return false;
+    // A Service that gives its addresses up, or whose addresses another pool has by now, is decided like any other.
+    const holds = spec.type === "LoadBalancer" && (status?.loadBalancer?.ingress ?? []).length > 0;
+    return holds && this.#allocator.allocation(key) === undefined;
+  }
+
+  #hold(key: ServiceKey, service: Service): WorkResult {
+    if (this.#held.has(key)) return "done";
+    this.#held.add(key);
+    const pool = service.metadata.annotations?.[ALLOCATED_FROM_POOL];
     this.#ports.log.warn("service keeps its addresses", { service: key, pool, reason: "pool-invalid" });
-    return true;
+    return "done";
   }
 }

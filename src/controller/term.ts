@@ -131,7 +131,8 @@ export class Term {
     const namespaces = new Map(
       [...this.#caches.namespaces.values()].map((n) => [n.metadata.name, n.metadata.labels ?? {}]),
     );
-    this.#enqueue(this.#allocator.setConfig(reading.config.pools, namespaces));
+    const affected = this.#allocator.setConfig(reading.config.pools, namespaces);
+    this.#enqueue([...this.#reconciler.poolsChanged(), ...affected]);
     this.poolTouched();
   }
 

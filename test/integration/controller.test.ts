@@ -214,7 +214,7 @@ describe("pools that change", () => {
 
   test("an address held from an invalid pool is nobody else's when another pool comes to have it", async () => {
     await site.pool("b", ["203.0.113.0/31"]);
-    await site.service("in-b", { annotations: { "metallb.io/address-pool": "b" } });
+    await site.service("in-b", { annotations: { "metallb.io/loadBalancerIPs": "203.0.113.0" } });
     await gets("in-b", "203.0.113.0");
     await site.pool("b", ["198.51.100.0/24"]);
     await until("the complaint", async () => JSON.stringify(await site.configurationState("controller")).includes("b"));
