@@ -157,9 +157,9 @@ async function* bodyOf(
 ): AsyncGenerator<Uint8Array, void> {
   try {
     for await (const chunk of response) {
-      guard.touch();
+      // Time that the reader takes is not the server's silence.
+      guard.suspend();
       yield chunk;
-      // Time that the reader took is not the server's silence.
       guard.touch();
     }
   } catch (cause) {
@@ -190,6 +190,7 @@ class SilenceGuard {
   readonly #limit: Micros;
   readonly #onSilence: () => void;
   #last: Micros;
+  #suspended = false;
   #timer: Timer | undefined;
   fired = false;
 
@@ -202,7 +203,13 @@ class SilenceGuard {
   }
 
   touch(): void {
+    this.#suspended = false;
     this.#last = this.#clock.now();
+  }
+
+  /** Until the next touch, nothing counts as silence. */
+  suspend(): void {
+    this.#suspended = true;
   }
 
   stop(): void {
@@ -211,7 +218,7 @@ class SilenceGuard {
 
   #arm(delay: Micros): void {
     this.#timer = this.#clock.after(delay, () => {
-      const left = this.#last + this.#limit - this.#clock.now();
+      const left = this.#suspended ? this.#limit : this.#last + this.#limit - this.#clock.now();
       if (left > 0) return this.#arm(micros(left));
       this.fired = true;
       this.#onSilence();

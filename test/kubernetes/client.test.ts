@@ -368,6 +368,39 @@ describe("watch()", () => {
     );
   });
 
+  test.each([
+    ["in the middle of an event", '{"type":"ADDED","object":{}}\n{"type":'],
+    ["after a line that nobody can read", '{"type":"ADDED","object":{}}\n]\n'],
+  ])("a stream that ends %s throws after the events before", async (_, text) => {
+    await withServer(
+      (_request, response) => void response.end(text),
+      async (client) => {
+        const watch = client.watch(SERVICES, { resourceVersion: "5" });
+        expect((await watch.next()).value).toEqual({ type: "ADDED", object: {} });
+        expect(isRetryable(await failure(watch.next()))).toBe(true);
+      },
+    );
+  });
+
+  test("a slow reader is not mistaken for a silent server", async () => {
+    let send: (type: string, object: unknown) => void = () => {};
+    await withServer(
+      (_, response) => {
+        send = watchStream(response);
+        send("ADDED", 1);
+      },
+      async (client) => {
+        const watch = client.watch(SERVICES, { resourceVersion: "5" });
+        await watch.next();
+        await new Promise((resolve) => setTimeout(resolve, 120));
+        send("ADDED", 2);
+        expect((await watch.next()).value).toEqual({ type: "ADDED", object: 2 });
+        expect(await failure(watch.next())).toBeInstanceOf(ApiUnreachable);
+      },
+      { watchIdleTimeout: millis(40) },
+    );
+  });
+
   test("who stops reading closes the connection", async () => {
     let closed = false;
     const handler: Handler = (_, response) => {

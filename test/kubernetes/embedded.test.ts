@@ -42,12 +42,14 @@ describe("against an API server", () => {
   let server: ApiServer | undefined;
   let client: KubernetesClient;
   let namespace = "";
-  let stop: AbortController;
+  const stop = new AbortController();
 
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), "herald-api-"));
     if (external === undefined) {
-      const crds = readdirSync(join(ROOT, "crds")).map((file) => parse(readFileSync(join(ROOT, "crds", file), "utf8")));
+      const files = readdirSync(join(ROOT, "crds")).filter((file) => file.endsWith(".yaml"));
+      expect(files.length).toBeGreaterThanOrEqual(10);
+      const crds = files.map((file) => parse(readFileSync(join(ROOT, "crds", file), "utf8")));
       const tls = {
         key: readFileSync(join(TLS, "key.pem"), "utf8"),
         cert: readFileSync(join(TLS, "cert.pem"), "utf8"),
@@ -58,7 +60,6 @@ describe("against an API server", () => {
       writeFileSync(join(folder, "config"), server.kubeconfig());
     }
     client = new KubernetesClient({ log: silentLog }, clientConfigFromKubeconfig(external ?? join(folder, "config")));
-    stop = new AbortController();
     namespace = `herald-${process.pid}`;
     await client.create(NAMESPACES, { apiVersion: "v1", kind: "Namespace", metadata: { name: namespace } });
   });
