@@ -1,4 +1,4 @@
-import { execFile, type ExecFileException } from "node:child_process";
+import { type ExecFileException, execFile } from "node:child_process";
 import { constants } from "node:fs";
 import { access, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -59,7 +59,10 @@ export class Kubectl {
   }
 
   /** Runs to the end; a watch is stopped by `timeoutMs`. */
-  run(args: readonly string[], also: { readonly env?: Readonly<Record<string, string>>; readonly timeoutMs?: number } = {}): Promise<KubectlResult> {
+  run(
+    args: readonly string[],
+    also: { readonly env?: Readonly<Record<string, string>>; readonly timeoutMs?: number } = {},
+  ): Promise<KubectlResult> {
     const env = { PATH: process.env["PATH"], HOME: this.#home, KUBECONFIG: join(this.#home, "config"), ...also.env };
     return new Promise((done) => {
       execFile(this.#binary, args, { env, timeout: also.timeoutMs ?? 15_000 }, (error, stdout, stderr) =>
