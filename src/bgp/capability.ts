@@ -4,7 +4,7 @@ import { type AfiSafi, formatAfiSafi } from "./family.ts";
 import { CAPABILITY } from "./iana.ts";
 
 /** A capability we do not know: kept, so that it can be shown. */
-export interface UnknownCapability {
+interface UnknownCapability {
   readonly code: number;
   readonly value: readonly number[];
 }

@@ -2,7 +2,7 @@ import { BadMessageLengthError, BadMessageTypeError, ConnectionNotSynchronizedEr
 import { MESSAGE_TYPE } from "./iana.ts";
 import { HEADER_LENGTH, MARKER_LENGTH, MAX_MESSAGE_LENGTH } from "./message/header.ts";
 
-export type MessageKind = keyof typeof MESSAGE_TYPE;
+type MessageKind = keyof typeof MESSAGE_TYPE;
 
 /** One whole message without its header. The body is only valid until the next push. */
 export interface Frame {

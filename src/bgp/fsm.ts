@@ -205,8 +205,12 @@ function onConnectionEvent(draft: Draft, event: ConnectionEvent): void {
     case "fault-found":
       giveUp(draft, event.notification, event.reason);
       return;
-    default:
+    case "open-received":
+    case "keepalive-received":
+    case "update-received":
+    case "route-refresh-received":
       onMessage(draft, event);
+      return;
   }
 }
 

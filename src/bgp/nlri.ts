@@ -5,7 +5,7 @@ import type { Writer } from "../wire/writer.ts";
 import { InvalidNetworkFieldError } from "./error.ts";
 
 /** Octets one prefix takes on the wire. */
-export function nlriLength(prefix: IpPrefix): number {
+function nlriLength(prefix: IpPrefix): number {
   return 1 + Math.ceil(prefix.length / 8);
 }
 

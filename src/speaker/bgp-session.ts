@@ -62,7 +62,7 @@ export interface BgpSessionView {
   readonly counters: BgpCounters;
 }
 
-export interface BgpCounters {
+interface BgpCounters {
   readonly established: number;
   readonly updatesSent: number;
   readonly updatesReceived: number;

@@ -5,6 +5,7 @@ import { Framer } from "../../src/bgp/framer.ts";
 import { encodeControl } from "../../src/bgp/message/message.ts";
 import { decodeNotification, formatNotification } from "../../src/bgp/message/notification.ts";
 import { decodeOpen, formatOpen } from "../../src/bgp/message/open.ts";
+import { decodeRouteRefresh } from "../../src/bgp/message/route-refresh.ts";
 import { decodeUpdate, encodeUpdate, interpretUpdate } from "../../src/bgp/message/update.ts";
 import { hex } from "../support/hex.ts";
 
@@ -37,8 +38,12 @@ function decode(bytes: Uint8Array, name: string): Decoded {
       const { endOfRib } = interpretUpdate({ ...update, reset });
       return { message: { ...update, endOfRib }, again: encodeUpdate(update, cx) };
     }
-    default:
+    case "keepalive":
       return { message: { kind: frame.kind }, again: encodeControl({ type: "keepalive" }) };
+    case "routeRefresh": {
+      const refresh = decodeRouteRefresh(frame.body);
+      return { message: { refresh }, again: encodeControl({ type: "route-refresh", refresh }) };
+    }
   }
 }
 

@@ -172,6 +172,46 @@ describe("packChanges()", () => {
     expect(packed.every(({ bytes }) => (bytes?.length ?? 0) <= 4096)).toBe(true);
   });
 
+  it("fills messages to the brim and never over it, whatever the attributes take", () => {
+    const length = (one: IpPrefix): number => 1 + Math.ceil(one.length / 8);
+    for (let count = 0; count < 40; count++) {
+      const communities = Array.from({ length: count }, (_, i) => `${i}:1`);
+      const v4 = hosts(1800).map(({ prefix: one }) => ({ ...route("0.0.0.0/0", { communities }), prefix: one }));
+      const v6 = Array.from({ length: 520 }, (_, i) =>
+        route(`2001:db8::${i.toString(16)}/${count % 2 === 0 ? 128 : 121 - (i % 3)}`, { communities }),
+      );
+      for (const routes of [v4, v6]) {
+        const packed = [...packChanges(routes, external)];
+        expect(packed.length).toBeGreaterThan(2);
+        packed.forEach(({ bytes }, i) => {
+          const next = packed[i + 1]?.prefixes[0];
+          expect(bytes?.length).toBeLessThanOrEqual(4096);
+          if (next !== undefined) expect((bytes?.length ?? 0) + length(next)).toBeGreaterThan(4095);
+        });
+      }
+    }
+  });
+
+  it.each([
+    ["192.0.2.1/32", 0],
+    ["192.0.2.1/32", 1],
+    ["192.0.2.1/32", 2],
+    ["2001:db8::1/128", 0],
+    ["2001:db8::1/128", 1],
+    ["2001:db8::1/128", 2],
+  ])("never sends more than 4096 octets of %s, up to attributes that leave no room (%i)", (text, extra) => {
+    const outcomes = new Set<string>();
+    const few = route(text, { communities: ["1:1", "1:2"].slice(0, extra) });
+    for (let count = 300; count < 345; count++) {
+      const largeCommunities = Array.from({ length: count }, (_, i) => ({ global: i, local1: 0, local2: 0 }));
+      for (const { bytes, notSent } of packChanges([{ ...few, largeCommunities }], external)) {
+        expect(bytes?.length ?? 0).toBeLessThanOrEqual(4096);
+        outcomes.add(notSent ?? "sent");
+      }
+    }
+    expect([...outcomes].sort()).toEqual(["attributes-too-large", "sent"]);
+  });
+
   it("shares messages between routes that differ in nothing the peer sees", () => {
     const routes = [route("192.0.2.1/32", { localPref: 1 }), route("192.0.2.2/32", { localPref: 2 })];
     expect(octets(announce(...routes), external)).toHaveLength(1);

@@ -6,7 +6,7 @@ import { AS_PATH_SEGMENT, ATTRIBUTE_FLAG, ATTRIBUTE_TYPE } from "../iana.ts";
 import type { AttributeSpec } from "./spec.ts";
 
 /** One segment. The numbers are plain: a peer may send those that no AS may have. */
-export interface AsPathSegment {
+interface AsPathSegment {
   readonly type: keyof typeof AS_PATH_SEGMENT;
   readonly asns: readonly number[];
 }

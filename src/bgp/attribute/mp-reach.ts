@@ -14,14 +14,14 @@ export interface MpNextHop {
 }
 
 /** Routes of a family we know. */
-export interface UnicastReach {
+interface UnicastReach {
   readonly family: Family;
   readonly nextHop: MpNextHop;
   readonly prefixes: readonly IpPrefix[];
 }
 
 /** A family we do not know: kept as it came, never interpreted. */
-export interface OpaqueReach {
+interface OpaqueReach {
   readonly family: undefined;
   readonly afi: number;
   readonly safi: number;

@@ -6,13 +6,13 @@ import { decodeNlri, encodeNlri } from "../nlri.ts";
 import type { AttributeSpec } from "./spec.ts";
 
 /** Withdrawn routes of a family we know; none at all is its End-of-RIB (RFC 4724 section 2). */
-export interface UnicastUnreach {
+interface UnicastUnreach {
   readonly family: Family;
   readonly prefixes: readonly IpPrefix[];
 }
 
 /** A family we do not know: kept as it came. */
-export interface OpaqueUnreach {
+interface OpaqueUnreach {
   readonly family: undefined;
   readonly afi: number;
   readonly safi: number;

@@ -45,7 +45,7 @@ interface KnownAttributes {
 }
 
 /** An attribute we do not understand: kept, so that it can be shown. */
-export interface UnknownAttribute {
+interface UnknownAttribute {
   readonly flags: number;
   readonly type: number;
   readonly value: Uint8Array;

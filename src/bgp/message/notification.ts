@@ -124,7 +124,7 @@ export function formatNotification(notification: Notification): string {
 }
 
 /** RFC 9003 section 2: a length octet and UTF-8; anything that is not exactly that carries no text. */
-export function shutdownCommunication({ code, subcode, data }: Notification): string | undefined {
+function shutdownCommunication({ code, subcode, data }: Notification): string | undefined {
   if (code !== ERROR_CODE.cease) return undefined;
   if (subcode !== CEASE.administrativeShutdown && subcode !== CEASE.administrativeReset) return undefined;
   const [length, ...text] = data;

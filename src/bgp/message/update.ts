@@ -97,7 +97,7 @@ function saysWhichRoutes({ nlri, attributes }: DecodedUpdate): boolean {
 }
 
 /** Routes of one family, with the next hop they share. */
-export interface Reachable {
+interface Reachable {
   readonly family: Family;
   readonly nextHop: IpAddress;
   readonly prefixes: readonly IpPrefix[];
