@@ -1,4 +1,6 @@
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { SharedPlaces } from "../../src/allocation/sharing.ts";
 import { poolName } from "../../src/api/brands.ts";
 import type { ServiceSpec } from "../../src/api/core.ts";
 import { Cluster, IPS, ip, key, PREFER, pool, REQUIRE, SHARE, service } from "./fixtures.ts";
@@ -96,6 +98,50 @@ describe("3.2 a sharing Service lands on whichever comes first", () => {
     );
     expect(cluster.has("b")).toBe("192.0.2.1 fc00::");
   });
+});
+
+test("3.2 the first place to share is the one that asking every place finds", () => {
+  const anyPorts = fc.subarray(["TCP/1", "TCP/2", "TCP/3", "TCP/4"], { minLength: 1 });
+  const keys = { sharingKey: "k", backendKey: "" };
+  fc.assert(
+    fc.property(
+      fc.array(fc.tuple(fc.nat(30), anyPorts, fc.boolean()), { maxLength: 60 }),
+      anyPorts,
+      (changes, wanted) => {
+        const places = new SharedPlaces();
+        const model = new Map<number, readonly string[]>();
+        for (const [place, taken, leaves] of changes) {
+          const holders = leaves ? [] : [key("other")];
+          const ports = new Map(taken.map((port) => [port, key("other")]));
+          places.update(BigInt(place), { ...keys, holders: new Set(holders), ports });
+          if (leaves) model.delete(place);
+          else model.set(place, taken);
+        }
+        const free = [...model]
+          .filter(([, taken]) => !wanted.some((port) => taken.includes(port)))
+          .map(([place]) => place);
+        const want = free.length === 0 ? undefined : BigInt(Math.min(...free));
+        expect(places.first({ ...keys, key: key("web"), ports: wanted })).toBe(want);
+      },
+    ),
+  );
+});
+
+test("3.2 with 20,000 addresses of one key in use on one port, the next Service is not compared with each", () => {
+  const places = new SharedPlaces();
+  let asked = 0;
+  for (let i = 0; i < 20_000; i++) {
+    const ports = new Map([["TCP/80", key(`s${i}`)]]);
+    places.update(BigInt(2 * i), { sharingKey: "k", backendKey: "", holders: new Set(ports.values()), ports });
+  }
+  const ports = Object.assign(["TCP/80"], {
+    some: (asks: (port: string) => boolean) => {
+      asked++;
+      return asks("TCP/80");
+    },
+  });
+  expect(places.first({ key: key("web"), sharingKey: "k", backendKey: "", ports })).toBeUndefined();
+  expect(asked).toBe(1);
 });
 
 describe("3.6 keys that change", () => {

@@ -152,7 +152,7 @@ async function run(note: (text: string) => void): Promise<readonly Table[]> {
     const { allocate, release, churn, converge, linear } = measure(size);
     const cells = [allocate, release, converge, churn, linear].map(rate);
     const memory = `${Math.round(process.memoryUsage.rss() / 2 ** 20)} MiB`;
-    return [size.toLocaleString("en-US"), ...cells, `${rate(churn / linear)} ×`, memory];
+    return [size.toLocaleString("en-US"), ...cells, `${Number((churn / linear).toPrecision(2))} ×`, memory];
   });
   return [
     {
