@@ -58,6 +58,17 @@ describe("a Service is given what it leaves out", () => {
     expect(asArray(at(created.body, "spec", "ports"))[0]).not.toHaveProperty("nodePort");
   });
 
+  test("a node port that it does not itself ask for on another port", async () => {
+    const ports = [
+      { name: "a", port: 1 },
+      { name: "b", port: 2, nodePort: 30000 },
+      { name: "c", port: 3 },
+    ];
+    const created = await create("web", { ports });
+    const nodePorts = asArray(at(created.body, "spec", "ports")).map((port) => asObject(port)["nodePort"]);
+    expect(nodePorts).toEqual([30001, 30000, 30002]);
+  });
+
   test("no two have an address or a node port in common, and freed ones come back", async () => {
     const created = await Promise.all(["a", "b", "c"].map((name) => create(name)));
     const addresses = created.map((reply) => at(reply.body, "spec", "clusterIP"));

@@ -285,6 +285,20 @@ describe("delete", () => {
     expect(names(await fixture.get(WIDGET_LIST))).toEqual([]);
   });
 
+  test("a dependent outlives one of two owners", async () => {
+    const owners: object[] = [];
+    for (const name of ["a", "b"]) {
+      const owner = await fixture.send("POST", WIDGET_LIST, { body: widget(name, { size: 1 }) });
+      owners.push({ apiVersion: "test.io/v1", kind: "Widget", name, uid: at(owner.body, "metadata", "uid") });
+    }
+    const metadata = { name: "child", ownerReferences: owners };
+    await fixture.send("POST", WIDGET_LIST, { body: { ...widget("child", { size: 1 }), metadata } });
+    await fixture.send("DELETE", `${WIDGET_LIST}/a`);
+    expect(names(await fixture.get(WIDGET_LIST))).toEqual(["b", "child"]);
+    await fixture.send("DELETE", `${WIDGET_LIST}/b`);
+    expect(names(await fixture.get(WIDGET_LIST))).toEqual([]);
+  });
+
   test("a collection by its selector", async () => {
     for (const [name, app] of [
       ["a", "x"],

@@ -145,7 +145,9 @@ export class ServiceStrategy implements Strategy {
     const { type } = spec;
     const wants = type === "NodePort" || (type === "LoadBalancer" && spec["allocateLoadBalancerNodePorts"] !== false);
     if (!wants) return type === "ClusterIP" ? withoutNodePorts(spec) : spec;
-    const taken = new Set<number>();
+    // What this Service asks for itself is not in the books yet.
+    const asked = asArray(spec["ports"]).map((port) => Number(asObject(port)["nodePort"] ?? 0) - NODE_PORTS.first);
+    const taken = new Set<number>(asked);
     const ports = asArray(spec["ports"]).map((port) => {
       const given = asObject(port)["nodePort"];
       if (typeof given === "number" && given !== 0) return port;
