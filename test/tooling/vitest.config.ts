@@ -10,7 +10,7 @@ export default defineConfig({
     hookTimeout: 30_000,
     coverage: {
       provider: "v8",
-      include: ["src/**"],
+      include: ["src/**/*.ts"],
       reporter: ["text-summary", "json-summary"],
       reportsDirectory: "dist/coverage",
       thresholds: Object.fromEntries(PURE.map((folder) => [`src/${folder}/**`, { branches: 95 }])),
