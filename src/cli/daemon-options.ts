@@ -35,7 +35,12 @@ export function addDaemonOptions(command: Command, healthAddress: string, ignore
     .addOption(new Option("--namespace <name>", "namespace of the metallb.io objects").env("METALLB_NAMESPACE"))
     .addOption(new Option("--pod-name <name>", "this pod, the owner of what it writes").env("METALLB_POD_NAME"))
     .addOption(new Option("--log-level <level>", "how much to log").choices(LOG_LEVELS).default("info"))
-    .option("--lb-class <class>", "handle only Services of this loadBalancerClass (default: those without one)", "")
+    .addOption(
+      new Option("--lb-class <class>", "handle only Services of this loadBalancerClass").default(
+        "",
+        "those without one",
+      ),
+    )
     .option("--health-probe-port <port>", "port of /healthz and /readyz, 0 for none", parsePort, 17472)
     .option("--health-probe-address <ip>", "address of /healthz and /readyz", healthAddress);
   for (const flags of [...NOT_USED_YET, ...ignored])

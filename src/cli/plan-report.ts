@@ -13,6 +13,7 @@ import { parseConfig } from "../api/parse-config.ts";
 import { compareTexts } from "../api/raw-object.ts";
 import { keyOfService } from "../api/service-addresses.ts";
 import { formatCommunity, formatLargeCommunity } from "../net/community.ts";
+import { withClusterIps } from "./plan-defaults.ts";
 import { onlyNamespace } from "./plan-namespace.ts";
 
 export interface PlanOptions {
@@ -83,7 +84,8 @@ interface InvalidRow {
 
 /** Plans a cluster that is just these documents: what a controller and its speakers would do if they started now. */
 export function planDocuments(documents: readonly unknown[], options: PlanOptions): PlanReport {
-  const { manifests, notes } = onlyNamespace(sortManifests(documents), options.namespace);
+  const { manifests: given, notes } = onlyNamespace(sortManifests(documents), options.namespace);
+  const manifests = { ...given, services: given.services.map(withClusterIps) };
   const { config, invalid } = parseConfig(manifests, { nodes: manifests.nodes });
   const scope = manifests.services.filter((service) => isInScope(service, options.loadBalancerClass));
   const converged = converge(manifests, config, options);
@@ -93,9 +95,17 @@ export function planDocuments(documents: readonly unknown[], options: PlanOption
     invalid: [...manifests.invalid, ...invalid]
       .sort(compareInvalid)
       .map(({ kind, name, message }) => ({ kind, name, message })),
-    notes: [...notes, ...nodeNotes(manifests, options)],
+    notes: [...notes, ...defaultNotes(given, manifests), ...nodeNotes(manifests, options)],
     messages: new Map([...converged].map(([key, { message }]) => [key, message])),
   };
+}
+
+function defaultNotes(given: Manifests, used: Manifests): readonly string[] {
+  const count = used.services.filter((service, i) => service !== given.services[i]).length;
+  if (count === 0) return [];
+  return [
+    `${count} Service(s) without spec.clusterIPs are taken as the API server would make them, by spec.ipFamilies and spec.ipFamilyPolicy`,
+  ];
 }
 
 function converge(manifests: Manifests, { pools }: Config, options: PlanOptions): ReadonlyMap<ServiceKey, Convergence> {

@@ -9,7 +9,7 @@ interface PlanFlags {
   readonly output: PlanFormat;
   readonly namespace?: string;
   readonly lbClass: string;
-  readonly ignoreExcludeLb: boolean;
+  readonly ignoreExcludeLb?: true;
   readonly node: readonly string[];
 }
 
@@ -21,7 +21,8 @@ Examples:
   kubectl get svc,endpointslices,nodes,ns -A -o yaml > now.yaml
   herald plan -f now.yaml -f new-pool.yaml   what a change would do to a cluster as it is
 
-Services keep the addresses their status names as far as the configuration allows.
+Services keep the addresses their status names as far as the configuration allows. A Service written by hand, without
+spec.clusterIPs, is taken as the API server would make it.
 Exit code: 0 valid, 2 some objects are invalid and left out, 1 the input cannot be read.
 `;
 
@@ -45,9 +46,16 @@ export function registerPlan(
     )
     .addOption(new Option("-o, --output <format>", "output format").choices(PLAN_FORMATS).default("table"))
     .option("--namespace <name>", "namespace of the metallb.io objects; others are ignored (default: all)")
-    .option("--lb-class <class>", "handle only Services of this loadBalancerClass (default: those without one)", "")
-    .option("--ignore-exclude-lb", "announce from nodes that carry the exclude label too", false)
-    .option("--node <name>", "show only this node; may be given again", repeatable, [])
+    .addOption(
+      new Option("--lb-class <class>", "handle only Services of this loadBalancerClass").default(
+        "",
+        "those without one",
+      ),
+    )
+    .option("--ignore-exclude-lb", "announce from nodes that carry the exclude label too")
+    .addOption(
+      new Option("--node <name>", "show only this node; may be given again").argParser(repeatable).default([], "all"),
+    )
     .addHelpText("after", EXAMPLES)
     .action((flags: PlanFlags) => done(runPlan(flags, ports)));
 }
@@ -57,7 +65,7 @@ function runPlan(flags: PlanFlags, { stdout, stderr }: Pick<CliPorts, "stdout" |
   const report = planDocuments(readManifestFiles(flags.filename), {
     namespace: flags.namespace,
     loadBalancerClass: flags.lbClass === "" ? undefined : flags.lbClass,
-    ignoreExcludeLb: flags.ignoreExcludeLb,
+    ignoreExcludeLb: flags.ignoreExcludeLb === true,
     nodes: flags.node,
   });
   for (const note of report.notes) stderr(`note: ${note}\n`);

@@ -1,4 +1,4 @@
-import { pino } from "pino";
+import { type Logger, pino } from "pino";
 import type { Log, LogFields } from "./log.ts";
 
 export const LOG_LEVELS = ["all", "debug", "info", "warn", "error", "none"] as const;
@@ -20,32 +20,24 @@ export function pinoLog(level: LogLevel, fields: LogFields = {}, fd = 1): Log {
   const logger = pino(
     {
       level: PINO_LEVEL[level],
-      base: fields,
+      base: null,
       messageKey: "msg",
       timestamp: () => `,"ts":"${new Date().toISOString()}"`,
       formatters: { level: (label) => ({ level: label }) },
     },
     pino.destination({ dest: fd, sync: true }),
   );
-  return wrap(logger);
+  return wrap(logger, fields);
 }
 
-interface PinoLike {
-  trace(fields: object, msg: string): void;
-  debug(fields: object, msg: string): void;
-  info(fields: object, msg: string): void;
-  warn(fields: object, msg: string): void;
-  error(fields: object, msg: string): void;
-  child(fields: object): PinoLike;
-}
-
-function wrap(logger: PinoLike): Log {
+/** Not pino's own children: they would write a field that parent and child both set twice into one line. */
+function wrap(logger: Logger, base: LogFields): Log {
   return {
-    trace: (msg, fields = {}) => logger.trace(fields, msg),
-    debug: (msg, fields = {}) => logger.debug(fields, msg),
-    info: (msg, fields = {}) => logger.info(fields, msg),
-    warn: (msg, fields = {}) => logger.warn(fields, msg),
-    error: (msg, fields = {}) => logger.error(fields, msg),
-    child: (fields) => wrap(logger.child(fields)),
+    trace: (msg, fields) => logger.trace({ ...base, ...fields }, msg),
+    debug: (msg, fields) => logger.debug({ ...base, ...fields }, msg),
+    info: (msg, fields) => logger.info({ ...base, ...fields }, msg),
+    warn: (msg, fields) => logger.warn({ ...base, ...fields }, msg),
+    error: (msg, fields) => logger.error({ ...base, ...fields }, msg),
+    child: (fields) => wrap(logger, { ...base, ...fields }),
   };
 }
