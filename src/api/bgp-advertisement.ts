@@ -8,7 +8,9 @@ import type { RawObject } from "./object.ts";
 import { specReader } from "./raw-object.ts";
 import type { FieldReader, Item, ParseResult, Problems } from "./read-object.ts";
 
-const MAX_LOCAL_PREF = 0xffffffff;
+const UINT32 = { min: 0, max: 0xffffffff };
+/** A longer path is more than any network has, and routers may refuse it. */
+const MAX_PREPEND = 16;
 
 /** A BGPAdvertisement whose pools and community aliases are still names. */
 export interface BgpAdvertisementSpec extends Omit<BgpAdvertisement, "pools" | "communities" | "largeCommunities"> {
@@ -32,7 +34,10 @@ export function parseBgpAdvertisement(object: RawObject): ParseResult<BgpAdverti
   return problems.resultOf({
     name: object.metadata.name,
     aggregationLength,
-    localPref: spec.integer("localPref", { min: 0, max: MAX_LOCAL_PREF }),
+    localPref: spec.integer("localPref", UINT32),
+    med: spec.integer("med", UINT32),
+    asPathPrepend: spec.integer("asPathPrepend", { min: 0, max: MAX_PREPEND }),
+    linkBandwidth: spec.oneOf("linkBandwidth", ["Endpoints"]) === undefined ? undefined : "endpoints",
     communityTexts: readCommunityTexts(spec),
     poolSelection: readPoolSelection(spec),
     nodeSelectors: readLabelSelectors(spec, "nodeSelectors"),

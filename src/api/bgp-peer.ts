@@ -1,5 +1,6 @@
 import { type Asn, asnFromNumber } from "../net/asn.ts";
 import { type IpAddress, parseIpAddress } from "../net/ip-address.ts";
+import { readPeerPolicy } from "./bgp-peer-policy.ts";
 import { readConnectTime, readTimers } from "./bgp-peer-timers.ts";
 import { peerName } from "./brands.ts";
 import type { Peer, PeerEndpoint, RemoteAsn } from "./config.ts";
@@ -38,6 +39,7 @@ export function parseBgpPeer(object: RawObject): ParseResult<Peer> {
     gracefulRestart: spec.boolean("enableGracefulRestart") ?? false,
     ebgpMultiHop,
     vrf: nonEmpty(spec.string("vrf")),
+    ...readPeerPolicy(spec),
     dualStack: (spec.boolean("dualStackAddressFamily") ?? false) || endpoint?.type === "interface",
   };
   spec.boolean("disableMP");

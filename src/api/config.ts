@@ -55,6 +55,22 @@ export type PeerEndpoint =
   | { readonly type: "address"; readonly address: IpAddress }
   | { readonly type: "interface"; readonly name: string };
 
+/** Who may use a link bandwidth: whoever the route reaches, our neighbour's AS alone, or one community for each. */
+export type LinkBandwidthTransitivity = "transitive" | "non-transitive" | "both";
+
+/** A limit on what a peer may announce to us, and what happens when it says more. */
+export interface MaxPrefixes {
+  readonly limit: number;
+  readonly action: "warn" | "reset";
+}
+
+/** What we are to the peer (RFC 9234 section 4.1). */
+export interface BgpRole {
+  readonly name: "customer" | "provider" | "peer" | "route-server" | "route-server-client";
+  /** Refuses a peer that does not say its own role. */
+  readonly strict: boolean;
+}
+
 /** A BGPPeer (storage version v1beta2). Times are whole seconds; undefined means the engine's default. */
 export interface Peer {
   readonly name: PeerName;
@@ -81,12 +97,26 @@ export interface Peer {
   readonly vrf: string | undefined;
   /** Both families on the session, whatever the transport. Unnumbered peers always carry both. */
   readonly dualStack: boolean;
+  /** Undefined: transitive to other ASes, non-transitive within our own. */
+  readonly linkBandwidthTransitivity: LinkBandwidthTransitivity | undefined;
+  /** How many hops away the peer may be (RFC 5082, where 1 is a neighbour); undefined does not look at the TTL. */
+  readonly ttlSecurityHops: number | undefined;
+  readonly maxPrefixes: MaxPrefixes | undefined;
+  /** Seconds that routers keep routes beyond graceful restart (RFC 9494). */
+  readonly longLivedStaleTime: number | undefined;
+  readonly role: BgpRole | undefined;
 }
 
 export interface BgpAdvertisement {
   readonly name: string;
   readonly aggregationLength: Readonly<Record<Family, number>>;
   readonly localPref: number | undefined;
+  /** MULTI_EXIT_DISC; undefined says nothing about it. */
+  readonly med: number | undefined;
+  /** How often our AS is put before the path once more; undefined says nothing about it. */
+  readonly asPathPrepend: number | undefined;
+  /** `endpoints`: the routes say how many usable endpoints are behind them. */
+  readonly linkBandwidth: "endpoints" | undefined;
   /** Ascending, without duplicates. */
   readonly communities: readonly Community[];
   readonly largeCommunities: readonly LargeCommunity[];

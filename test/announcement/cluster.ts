@@ -62,6 +62,11 @@ export function peer(name: string, fields: Partial<Peer> & { address?: string } 
     ebgpMultiHop: false,
     vrf: undefined,
     dualStack: false,
+    linkBandwidthTransitivity: undefined,
+    ttlSecurityHops: undefined,
+    maxPrefixes: undefined,
+    longLivedStaleTime: undefined,
+    role: undefined,
     ...rest,
   };
 }
@@ -72,6 +77,9 @@ interface BgpFields {
   readonly communities?: readonly string[];
   readonly lengths?: readonly [number, number];
   readonly localPref?: number;
+  readonly med?: number;
+  readonly asPathPrepend?: number;
+  readonly linkBandwidth?: "endpoints";
   readonly nodeSelectors?: readonly LabelSelector[];
   readonly serviceSelectors?: readonly LabelSelector[];
 }
@@ -83,6 +91,9 @@ export function bgpAd(name: string, fields: BgpFields = {}): BgpAdvertisement {
     name,
     aggregationLength: { 4: v4, 6: v6 },
     localPref: fields.localPref,
+    med: fields.med,
+    asPathPrepend: fields.asPathPrepend,
+    linkBandwidth: fields.linkBandwidth,
     communities: communities.filter((text) => !text.startsWith("large:")).map((text) => known(parseCommunity(text))),
     largeCommunities: large.map((text) => known(parseLargeCommunity(text))),
     pools: new Set(pools.map(poolName)),

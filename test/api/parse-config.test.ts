@@ -304,6 +304,10 @@ describe("9.2 peers", () => {
       enableGracefulRestart: true,
       ebgpMultiHop: true,
       vrf: "red",
+      linkBandwidthTransitivity: "NonTransitive",
+      maxPrefixes: { limit: 5, action: "Reset" },
+      longLivedGracefulRestart: { staleTime: "1h" },
+      role: { name: "RouteServer", strict: true },
     };
     const [parsed] = parse({ peers: [raw("BGPPeer", "p", spec)] }).config.peers.values();
     expect(JSON.parse(JSON.stringify(parsed))).toEqual({
@@ -322,7 +326,29 @@ describe("9.2 peers", () => {
       ebgpMultiHop: true,
       vrf: "red",
       dualStack: true,
+      linkBandwidthTransitivity: "non-transitive",
+      maxPrefixes: { limit: 5, action: "reset" },
+      longLivedStaleTime: 3600,
+      role: { name: "route-server", strict: true },
     });
+  });
+
+  test.each([
+    ["ttlSecurity alone means a neighbour", { ttlSecurity: {} }, { ttlSecurityHops: 1 }],
+    ["ttlSecurity over hops", { ttlSecurity: { hops: 3 } }, { ttlSecurityHops: 3 }],
+    [
+      "maxPrefixes warns unless told more",
+      { maxPrefixes: { limit: 9 } },
+      { maxPrefixes: { limit: 9, action: "warn" } },
+    ],
+    ["a role is not strict unless told", { role: { name: "Peer" } }, { role: { name: "peer", strict: false } }],
+    [
+      "none of our fields leaves MetalLB's meaning",
+      {},
+      { linkBandwidthTransitivity: undefined, ttlSecurityHops: undefined, maxPrefixes: undefined, role: undefined },
+    ],
+  ])("%s", (_, changes, want) => {
+    expect([...parse({ peers: [peer("p", changes)] }).config.peers.values()]).toMatchObject([want]);
   });
 });
 
