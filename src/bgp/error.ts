@@ -1,5 +1,5 @@
 import { CodedError, PeerError } from "../wire/errors.ts";
-import { ERROR_CODE, HEADER_ERROR, OPEN_ERROR, UPDATE_ERROR } from "./iana.ts";
+import { ERROR_CODE, HEADER_ERROR, OPEN_ERROR, ROUTE_REFRESH_ERROR, UPDATE_ERROR } from "./iana.ts";
 
 /** The value of a NOTIFICATION message (RFC 4271 section 4.5). `data` is a plain array so that it survives JSON. */
 export interface Notification {
@@ -106,6 +106,14 @@ export class UnsupportedCapabilityError extends NotificationError {
   }
 }
 
+/** RFC 9234 section 4.2: two ends that do not fit together, or one that says two things of itself. */
+export class RoleMismatchError extends NotificationError {
+  readonly code = "ERR_BGP_ROLE_MISMATCH";
+  constructor(message: string) {
+    super(message, open(OPEN_ERROR.roleMismatch));
+  }
+}
+
 const update = (subcode: number, data: readonly number[] = []): Notification => ({
   code: ERROR_CODE.updateMessage,
   subcode,
@@ -127,11 +135,11 @@ export class UnrecognizedWellKnownAttributeError extends NotificationError {
   }
 }
 
-/** A multiprotocol attribute we cannot trust: nobody can say which routes it meant. */
+/** A multiprotocol attribute we cannot trust: nobody can say which routes it meant. The data is the attribute. */
 export class OptionalAttributeError extends NotificationError {
   readonly code = "ERR_BGP_OPTIONAL_ATTRIBUTE";
-  constructor(message: string, options?: ErrorOptions) {
-    super(message, update(UPDATE_ERROR.optionalAttribute), options);
+  constructor(message: string, attribute: readonly number[], options?: ErrorOptions) {
+    super(message, update(UPDATE_ERROR.optionalAttribute, attribute), options);
   }
 }
 
@@ -141,6 +149,23 @@ export class InvalidNetworkFieldError extends NotificationError {
   constructor(message: string, options?: ErrorOptions) {
     super(message, update(UPDATE_ERROR.invalidNetworkField), options);
   }
+}
+
+/** RFC 7313 section 5: the data is the whole message. */
+export class BadRouteRefreshLengthError extends NotificationError {
+  readonly code = "ERR_BGP_BAD_ROUTE_REFRESH_LENGTH";
+  constructor(message: readonly number[]) {
+    super(`a ROUTE-REFRESH of ${message.length} octets`, {
+      code: ERROR_CODE.routeRefresh,
+      subcode: ROUTE_REFRESH_ERROR.invalidMessageLength,
+      data: message,
+    });
+  }
+}
+
+/** Thrown by a capability's decoder for a value it must not have; the OPEN is refused, or the capability kept unread. */
+export class MalformedCapabilityError extends PeerError {
+  readonly code = "ERR_BGP_CAPABILITY_MALFORMED";
 }
 
 /** Thrown by an attribute's decoder for a value it must not have; the registry's loop turns it into that row's verdict. */

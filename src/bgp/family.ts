@@ -29,3 +29,8 @@ export function formatAfiSafi(wire: AfiSafi): string {
   const family = familyOf(wire);
   return family === undefined ? `afi ${wire.afi} safi ${wire.safi}` : NAMES[family];
 }
+
+/** The family of a next hop alone, as RFC 8950 has it. */
+export function formatNextHopAfi(afi: number): string {
+  return afi === AFI.ipv4 ? "ipv4" : afi === AFI.ipv6 ? "ipv6" : `afi ${afi}`;
+}

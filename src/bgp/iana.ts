@@ -21,8 +21,12 @@ export const OPEN_ERROR = {
   badPeerAs: 2,
   badIdentifier: 3,
   unsupportedParameter: 4,
+  /** Deprecated by RFC 4271; old routers say it. */
+  authenticationFailure: 5,
   unacceptableHoldTime: 6,
   unsupportedCapability: 7,
+  /** RFC 9234. */
+  roleMismatch: 11,
 } as const;
 
 export const UPDATE_ERROR = {
@@ -32,6 +36,8 @@ export const UPDATE_ERROR = {
   attributeFlags: 4,
   attributeLength: 5,
   invalidOrigin: 6,
+  /** Deprecated by RFC 4271; old routers say it. */
+  asRoutingLoop: 7,
   invalidNextHop: 8,
   optionalAttribute: 9,
   invalidNetworkField: 10,
@@ -55,6 +61,12 @@ export const CEASE = {
   bfdDown: 10,
 } as const;
 
+/** RFC 7313. */
+export const ROUTE_REFRESH_ERROR = { invalidMessageLength: 1 } as const;
+
+/** What a ROUTE-REFRESH is where RFC 7313 is negotiated. */
+export const REFRESH_SUBTYPE = { request: 0, begin: 1, end: 2 } as const;
+
 export const ATTRIBUTE_TYPE = {
   origin: 1,
   asPath: 2,
@@ -71,7 +83,11 @@ export const ATTRIBUTE_TYPE = {
   extendedCommunities: 16,
   as4Path: 17,
   as4Aggregator: 18,
+  ipv6ExtendedCommunities: 25,
+  aigp: 26,
   largeCommunities: 32,
+  onlyToCustomer: 35,
+  prefixSid: 40,
 } as const;
 
 export const ATTRIBUTE_FLAG = { optional: 0x80, transitive: 0x40, partial: 0x20, extendedLength: 0x10 } as const;
@@ -80,7 +96,25 @@ export const AS_PATH_SEGMENT = { set: 1, sequence: 2, confedSequence: 3, confedS
 
 export const OPEN_PARAMETER = { capabilities: 2, extendedLength: 255 } as const;
 
-export const CAPABILITY = { multiprotocol: 1, routeRefresh: 2, fourOctetAsn: 65 } as const;
+export const CAPABILITY = {
+  multiprotocol: 1,
+  routeRefresh: 2,
+  outboundRouteFilter: 3,
+  extendedNextHop: 5,
+  extendedMessage: 6,
+  role: 9,
+  gracefulRestart: 64,
+  fourOctetAsn: 65,
+  addPath: 69,
+  enhancedRouteRefresh: 70,
+  longLivedGracefulRestart: 71,
+  hostName: 73,
+  softwareVersion: 75,
+  linkLocalNextHop: 77,
+} as const;
+
+/** RFC 9234 section 4.1: what the sender of the capability is to its peer. */
+export const ROLE = { provider: 0, routeServer: 1, routeServerClient: 2, customer: 3, peer: 4 } as const;
 
 export const AFI = { ipv4: 1, ipv6: 2 } as const;
 

@@ -5,6 +5,7 @@ import { Reader } from "../../wire/reader.ts";
 import { Writer } from "../../wire/writer.ts";
 import type { CodecContext } from "../codec-context.ts";
 import {
+  MalformedAttributeError,
   MalformedAttributeListError,
   type NotificationError,
   OptionalAttributeError,
@@ -157,9 +158,7 @@ function keepUnknown(found: Findings, unknown: UnknownAttribute[], head: Head): 
   if ((head.flags & ATTRIBUTE_FLAG.optional) !== 0) {
     unknown.push({ flags: head.flags & ~ATTRIBUTE_FLAG.extendedLength, type: head.type, value: head.value.slice() });
   } else {
-    const w = new Writer();
-    writeAttribute(w, head);
-    found.fail(new UnrecognizedWellKnownAttributeError(head.type, [...w.finish()]));
+    found.fail(new UnrecognizedWellKnownAttributeError(head.type, attributeOctets(head)));
   }
 }
 
@@ -180,23 +179,24 @@ function decodeKnown(
   try {
     const r = new Reader(head.value);
     const value = spec.decode(r, cx);
-    if (r.remaining === 0) found.attributes[key] = value;
-    else reportMalformed(found, key, spec.onMalformed, { message: `${r.remaining} octet(s) left over` });
+    if (r.remaining > 0) throw new MalformedAttributeError(`${r.remaining} octet(s) left over`);
+    found.attributes[key] = value;
   } catch (error) {
     if (!(error instanceof CodedError)) throw error;
-    reportMalformed(found, key, spec.onMalformed, { message: error.message, cause: error });
+    const message = `${key}: ${error.message}`;
+    if (spec.onMalformed !== "reset-session") found.report(spec.onMalformed, message);
+    else found.fail(new OptionalAttributeError(message, attributeOctets(head), { cause: error }));
   }
 }
 
-function reportMalformed(
-  found: Findings,
-  key: string,
-  verdict: Verdict,
-  problem: { readonly message: string; readonly cause?: Error },
-): void {
-  const message = `${key}: ${problem.message}`;
-  if (verdict !== "reset-session") found.report(verdict, message);
-  else found.fail(new OptionalAttributeError(message, problem.cause === undefined ? {} : { cause: problem.cause }));
+/** Room for the header of the message and the two octets of its code, in the shortest of longest messages. */
+const MOST_DATA = 4096 - 21;
+
+/** RFC 4271 section 6.3: type, length and value of what was wrong, as far as a NOTIFICATION can take it. */
+function attributeOctets(head: Head): readonly number[] {
+  const w = new Writer();
+  writeAttribute(w, head);
+  return [...w.finish().subarray(0, MOST_DATA)];
 }
 
 function readHead(r: Reader): Head | undefined {

@@ -1,6 +1,15 @@
 import { Reader } from "../../wire/reader.ts";
 import type { Notification } from "../error.ts";
-import { CEASE, ERROR_CODE, FSM_ERROR, HEADER_ERROR, MESSAGE_TYPE, OPEN_ERROR, UPDATE_ERROR } from "../iana.ts";
+import {
+  CEASE,
+  ERROR_CODE,
+  FSM_ERROR,
+  HEADER_ERROR,
+  MESSAGE_TYPE,
+  OPEN_ERROR,
+  ROUTE_REFRESH_ERROR,
+  UPDATE_ERROR,
+} from "../iana.ts";
 import { encodeMessage } from "./header.ts";
 
 /*
@@ -64,8 +73,10 @@ const OPEN_WORDS: SubcodeWords<typeof OPEN_ERROR> = {
   badPeerAs: "Bad Peer AS",
   badIdentifier: "Bad BGP Identifier",
   unsupportedParameter: "Unsupported Optional Parameter",
+  authenticationFailure: "Authentication Failure",
   unacceptableHoldTime: "Unacceptable Hold Time",
   unsupportedCapability: "Unsupported Capability",
+  roleMismatch: "Role Mismatch",
 };
 const UPDATE_WORDS: SubcodeWords<typeof UPDATE_ERROR> = {
   malformedAttributeList: "Malformed Attribute List",
@@ -74,6 +85,7 @@ const UPDATE_WORDS: SubcodeWords<typeof UPDATE_ERROR> = {
   attributeFlags: "Attribute Flags Error",
   attributeLength: "Attribute Length Error",
   invalidOrigin: "Invalid ORIGIN Attribute",
+  asRoutingLoop: "AS Routing Loop",
   invalidNextHop: "Invalid NEXT_HOP Attribute",
   optionalAttribute: "Optional Attribute Error",
   invalidNetworkField: "Invalid Network Field",
@@ -97,6 +109,7 @@ const CEASE_WORDS: SubcodeWords<typeof CEASE> = {
   hardReset: "Hard Reset",
   bfdDown: "BFD Down",
 };
+const REFRESH_WORDS: SubcodeWords<typeof ROUTE_REFRESH_ERROR> = { invalidMessageLength: "Invalid Message Length" };
 
 const byNumber = <K extends string>(numbers: Record<K, number>, words: Record<K, string>): Map<number, string> => {
   const named = new Map<number, string>();
@@ -111,20 +124,35 @@ const SUBCODES = new Map<number, Map<number, string>>([
   [ERROR_CODE.updateMessage, byNumber(UPDATE_ERROR, UPDATE_WORDS)],
   [ERROR_CODE.fsm, byNumber(FSM_ERROR, FSM_WORDS)],
   [ERROR_CODE.cease, byNumber(CEASE, CEASE_WORDS)],
+  [ERROR_CODE.routeRefresh, byNumber(ROUTE_REFRESH_ERROR, REFRESH_WORDS)],
 ]);
 
 /** `Cease/Administrative Shutdown (6/2): "maintenance"`: the registry's words, the numbers, and the peer's own text. */
 export function formatNotification(notification: Notification): string {
+  const inner = insideHardReset(notification);
+  // What is inside a Hard Reset is not looked into again: a peer could nest them a thousand deep.
+  return inner === undefined ? formatPlain(notification) : `${formatPlain(notification)}: ${formatPlain(inner)}`;
+}
+
+function formatPlain(notification: Notification): string {
   const { code, subcode } = notification;
   const name = CODES.get(code) ?? "Unknown Error";
   const detail = SUBCODES.get(code)?.get(subcode);
-  const text = shutdownCommunication(notification);
   const words = detail === undefined ? name : `${name}/${detail}`;
+  const text = shutdownCommunication(notification);
   return `${words} (${code}/${subcode})${text === undefined ? "" : `: ${JSON.stringify(text)}`}`;
 }
 
-/** RFC 9003 section 2: a length octet and UTF-8; anything that is not exactly that carries no text. */
-function shutdownCommunication({ code, subcode, data }: Notification): string | undefined {
+/** RFC 8538 section 3.1: the true code, subcode and data of a Hard Reset; undefined where it carries none. */
+export function insideHardReset({ code, subcode, data }: Notification): Notification | undefined {
+  const [innerCode, innerSubcode, ...innerData] = data;
+  if (code !== ERROR_CODE.cease || subcode !== CEASE.hardReset) return undefined;
+  if (innerCode === undefined || innerSubcode === undefined) return undefined;
+  return { code: innerCode, subcode: innerSubcode, data: innerData };
+}
+
+/** The peer's own words (RFC 9003 section 2): a length octet and UTF-8; anything that is not exactly that carries no text. */
+export function shutdownCommunication({ code, subcode, data }: Notification): string | undefined {
   if (code !== ERROR_CODE.cease) return undefined;
   if (subcode !== CEASE.administrativeShutdown && subcode !== CEASE.administrativeReset) return undefined;
   const [length, ...text] = data;
