@@ -1,5 +1,5 @@
-// Bundles the program into one file that needs no node_modules beside it: dist/herald.js.
-import { readFileSync } from "node:fs";
+// Bundles the program into one file that needs no node_modules beside it: dist/herald.js, with the native sockets next to it.
+import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync } from "node:fs";
 import { build } from "esbuild";
 
 const { version } = JSON.parse(readFileSync("package.json", "utf8"));
@@ -18,3 +18,11 @@ await build({
     js: `#!/usr/bin/env node\nimport { createRequire as __createRequire } from "node:module";\nconst require = __createRequire(import.meta.url);`,
   },
 });
+
+const ADDON = "src/system/native/netraw.node";
+if (existsSync(ADDON)) {
+  // Renamed into place: a program that runs keeps the file it has mapped.
+  mkdirSync("dist", { recursive: true });
+  copyFileSync(ADDON, `dist/netraw.${process.pid}.tmp`);
+  renameSync(`dist/netraw.${process.pid}.tmp`, "dist/netraw.node");
+}
