@@ -3,8 +3,10 @@ import { localPrefsConflict } from "../api/local-pref-conflict.ts";
 import type { Family } from "../net/ip-address.ts";
 import type { AdvertisementSet, NodeFacts } from "./cluster-context.ts";
 import { selectsNode } from "./cluster-context.ts";
+import type { Drain } from "./drain.ts";
 import type { LocalPrefOf, RefusalCause } from "./refusal.ts";
 import {
+  asLastResort,
   attributesOfAdvertisement,
   communitiesFit,
   communityCount,
@@ -34,14 +36,17 @@ interface RouteTemplate {
   readonly attributes: RouteAttributes;
 }
 
+/** The node as it stands. */
+interface Place {
+  readonly name: NodeName;
+  readonly peers: readonly Peer[];
+  readonly drain: Drain | undefined;
+}
+
 /** Decides what does not depend on the single Service. `peers` are those that run on this node, in name order. */
-export function prepareBgpGroup(
-  set: AdvertisementSet,
-  node: NodeFacts | undefined,
-  at: { name: NodeName; peers: readonly Peer[] },
-): BgpGroup {
+export function prepareBgpGroup(set: AdvertisementSet, node: NodeFacts | undefined, at: Place): BgpGroup {
   const covering = node === undefined ? [] : set.bgp.filter((ad) => selectsNode(ad, node));
-  const refused = refusalBeforeEndpoints(set, covering, node, at.name);
+  const refused = refusalBeforeEndpoints(set, covering, node, at.name) ?? drainRefusal(node, at);
   const routes = (family: Family): FamilyRoutes => familyRoutes(covering, family, at);
   return { refused, families: { 4: routes(4), 6: routes(6) } };
 }
@@ -64,7 +69,13 @@ export function decideBgp(
     peer,
     prefix: maskedPrefix(address, length),
     attributes,
+    weight: weightOn(survey, node),
   }));
+}
+
+/** With traffic policy Cluster every node passes traffic on to all endpoints alike, so that each counts the same. */
+function weightOn({ local, endpoints }: Surveyed, node: NodeName): number {
+  return local ? (endpoints.nodes.get(node) ?? 0) : 1;
 }
 
 function refusalBeforeEndpoints(
@@ -83,6 +94,13 @@ function refusalBeforeEndpoints(
   return localPrefConflict(covering, of.pool) ?? node.ineligible;
 }
 
+/** A drain that is under way keeps its routes until others have taken over. */
+function drainRefusal(node: NodeFacts | undefined, { name, drain }: Place): RefusalCause | undefined {
+  if (drain === undefined) return node?.drained;
+  const leaves = drain.phase === "withdrawn" || drain.phase === "closed";
+  return leaves ? { reason: "node-drained", node: name, why: drain.why } : undefined;
+}
+
 /** Rule 4.5 on one node: node sets intersect because every advertisement given covers it. */
 function localPrefConflict(ads: readonly BgpAdvertisement[], pool: Pool): RefusalCause | undefined {
   for (const [i, a] of ads.entries()) {
@@ -95,11 +113,7 @@ function localPrefConflict(ads: readonly BgpAdvertisement[], pool: Pool): Refusa
 }
 
 /** The filters after the rules: who runs here and is named, who of them carries the family, what fits on a route. */
-function familyRoutes(
-  ads: readonly BgpAdvertisement[],
-  family: Family,
-  { name, peers }: { name: NodeName; peers: readonly Peer[] },
-): FamilyRoutes {
+function familyRoutes(ads: readonly BgpAdvertisement[], family: Family, { name, peers, drain }: Place): FamilyRoutes {
   const named = peers.filter((peer) => ads.some((ad) => isSentTo(ad, peer)));
   if (named.length === 0)
     return refuse({ reason: "no-matching-peer", node: name, advertisements: ads.map((ad) => ad.name) });
@@ -110,9 +124,12 @@ function familyRoutes(
   const all = carrying.flatMap((peer) => templatesOf(peer, ads, family));
   const templates = all.filter(({ attributes }) => communitiesFit(attributes));
   const [first] = all;
-  return templates.length === 0 && first !== undefined
-    ? refuse(tooManyCommunities(first.attributes))
-    : { templates, refused: undefined };
+  if (templates.length === 0 && first !== undefined) return refuse(tooManyCommunities(first.attributes));
+  return { templates: drain?.phase === "draining" ? templates.map(lastResort) : templates, refused: undefined };
+}
+
+function lastResort(template: RouteTemplate): RouteTemplate {
+  return { ...template, attributes: asLastResort(template.attributes) };
 }
 
 /** One route per aggregation length: advertisements of one length are one route (rule 4.4). */

@@ -2,6 +2,7 @@ import { nodeName } from "../api/brands.ts";
 import type { BgpAdvertisement, Config, L2Advertisement, NodeName, Pool, PoolName } from "../api/config.ts";
 import type { Node } from "../api/core.ts";
 import { anySelectorMatches, type LabelSelector, selectorMatches } from "../api/label-selector.ts";
+import { drainRequest } from "../api/node-drain.ts";
 import { type Candidate, ElectionDigests } from "../layer2/election.ts";
 import { PoolIndex } from "./pool-index.ts";
 import { EXCLUDE_LABEL, type RefusalCause } from "./refusal.ts";
@@ -35,6 +36,8 @@ export interface NodeFacts {
   readonly labels: Readonly<Record<string, string>>;
   /** Why the node announces nothing at all, if so. */
   readonly ineligible: RefusalCause | undefined;
+  /** Set while the node is asked to hand its traffic to the others. */
+  readonly drained: RefusalCause | undefined;
 }
 
 /** The advertisements of one pool, and the subsets of them that Services match. */
@@ -101,8 +104,10 @@ function factsOf(node: Node, ignoreExcludeLb: boolean): NodeFacts {
   const conditions = node.status?.conditions ?? [];
   const unavailable = conditions.some(({ type, status }) => type === "NetworkUnavailable" && status === "True");
   const excluded = !ignoreExcludeLb && Object.hasOwn(labels, EXCLUDE_LABEL);
-  if (unavailable) return { name, labels, ineligible: { reason: "network-unavailable", node: name } };
-  return { name, labels, ineligible: excluded ? { reason: "node-excluded", node: name } : undefined };
+  const request = drainRequest(node);
+  const drained: RefusalCause | undefined = request && { reason: "node-drained", node: name, why: request.why };
+  if (unavailable) return { name, labels, drained, ineligible: { reason: "network-unavailable", node: name } };
+  return { name, labels, drained, ineligible: excluded ? { reason: "node-excluded", node: name } : undefined };
 }
 
 function advertisementsOf(pool: Pool, config: Config): PoolAdvertisements {
@@ -121,7 +126,8 @@ function advertisementsOf(pool: Pool, config: Config): PoolAdvertisements {
 function candidateScores(cluster: ClusterContext, ads: readonly L2Advertisement[]): ReadonlyMap<NodeName, number> {
   const scores = new Map<NodeName, number>();
   for (const node of cluster.nodes.values()) {
-    if (node.ineligible !== undefined || cluster.members?.has(node.name) === false) continue;
+    if (node.ineligible !== undefined || node.drained !== undefined || cluster.members?.has(node.name) === false)
+      continue;
     const covering = ads.filter((ad) => selectsNode(ad, node));
     if (covering.length > 0) scores.set(node.name, preferenceScore(covering, node));
   }

@@ -4,6 +4,7 @@ import type { EndpointSummary } from "../api/endpoints.ts";
 import { anySelectorMatches } from "../api/label-selector.ts";
 import { type BgpGroup, decideBgp, prepareBgpGroup } from "./bgp-decision.ts";
 import { type AdvertisementSet, type ClusterContext, type ClusterInput, prepareCluster } from "./cluster-context.ts";
+import type { Drain } from "./drain.ts";
 import { type Layer2Announcement, type Layer2Group, layer2Refusal, prepareLayer2Group } from "./layer2-decision.ts";
 import type { Protocol, Refusal, RefusalCause } from "./refusal.ts";
 import type { PrefixAnnouncement } from "./route.ts";
@@ -14,6 +15,8 @@ export interface NodeInput extends ClusterInput {
   readonly nodeName: NodeName;
   /** This node's layer-2 interfaces; undefined does not judge them. */
   readonly interfaces?: ReadonlySet<string> | undefined;
+  /** How far this node's own drain is, for who runs it; without, a node that is asked to drain has done so. */
+  readonly drain?: Drain | undefined;
 }
 
 /** Everything about one node that no Service changes. Make a new one when config, nodes, members or interfaces change. */
@@ -23,6 +26,7 @@ export interface NodeContext {
   readonly interfaces: ReadonlySet<string> | undefined;
   /** The sessions of this node (rule 4.6), in name order. */
   readonly peers: readonly Peer[];
+  readonly drain: Drain | undefined;
   /** Memo: Services with the same advertisements are decided alike but for their endpoints. */
   readonly groups: Map<AdvertisementSet, NodeGroup>;
 }
@@ -42,18 +46,19 @@ export interface Decision {
 
 /** Works out everything that no Service changes. */
 export function prepareNode(input: NodeInput): NodeContext {
-  return nodeContext(prepareCluster(input), input.nodeName, input.interfaces);
+  return nodeContext(prepareCluster(input), input.nodeName, input);
 }
 
 /** One node's view of a cluster that several share. */
 export function nodeContext(
   cluster: ClusterContext,
   name: NodeName,
-  interfaces?: ReadonlySet<string> | undefined,
+  own: Pick<NodeInput, "interfaces" | "drain"> = {},
 ): NodeContext {
   const labels = cluster.nodes.get(name)?.labels;
   const runs = (peer: Peer): boolean => labels !== undefined && anySelectorMatches(peer.nodeSelectors, labels);
-  return { cluster, name, interfaces, peers: [...cluster.config.peers.values()].filter(runs), groups: new Map() };
+  const peers = [...cluster.config.peers.values()].filter(runs);
+  return { cluster, name, interfaces: own.interfaces, peers, drain: own.drain, groups: new Map() };
 }
 
 /** Decides one Service on this node; microseconds, so that an endpoint change is one UPDATE at once. */

@@ -59,8 +59,9 @@ export function layer2Refusal(group: Layer2Group, survey: Surveyed, place: Layer
 
 /** MetalLB says notOwner to all of these; what keeps this very node out says more than who won. */
 function notElectedCause(survey: Surveyed, { cluster, node }: Layer2Place): RefusalCause {
-  const ineligible = cluster.nodes.get(node)?.ineligible;
-  if (ineligible !== undefined) return ineligible;
+  const facts = cluster.nodes.get(node);
+  const keptOut = facts?.ineligible ?? facts?.drained;
+  if (keptOut !== undefined) return keptOut;
   if (survey.local && !survey.endpoints.nodes.has(node)) return { reason: "no-local-endpoint", node };
   if (survey.winner === undefined) return { reason: "no-candidate-node", node };
   const { scores } = survey.advertisements;

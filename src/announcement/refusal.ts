@@ -25,6 +25,7 @@ export type RefusalCause =
   | { readonly reason: "conflicting-local-pref"; readonly advertisements: readonly [LocalPrefOf, LocalPrefOf] }
   | { readonly reason: "network-unavailable"; readonly node: NodeName }
   | { readonly reason: "node-excluded"; readonly node: NodeName }
+  | { readonly reason: "node-drained"; readonly node: NodeName; readonly why: string }
   | { readonly reason: "no-local-endpoint"; readonly node: NodeName }
   | { readonly reason: "no-endpoint" }
   | { readonly reason: "no-matching-peer"; readonly node: NodeName; readonly advertisements: readonly string[] }
@@ -85,6 +86,7 @@ const MESSAGES: { readonly [Reason in RefusalReason]: (cause: CauseOf<Reason>, a
     `BGPAdvertisements ${a.name} (spec.localPref ${a.localPref ?? "unset"}) and ${b.name} (spec.localPref ${b.localPref ?? "unset"}) contradict each other for Service ${service}`,
   "network-unavailable": ({ node }) => `Node ${node} has status.conditions NetworkUnavailable=True`,
   "node-excluded": ({ node }) => `Node ${node} has the label ${EXCLUDE_LABEL}`,
+  "node-drained": ({ node, why }) => `Node ${node} is drained${why === "" ? "" : `: ${why}`}`,
   "no-local-endpoint": ({ node }, { service }) =>
     `Service ${service} has spec.externalTrafficPolicy Local and no usable endpoint on Node ${node}`,
   "no-endpoint": (_, { service }) => `no EndpointSlice of Service ${service} has a usable endpoint`,

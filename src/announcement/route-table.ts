@@ -2,13 +2,23 @@ import type { PeerName, ServiceKey } from "../api/config.ts";
 import type { Community, LargeCommunity } from "../net/community.ts";
 import { comparePrefixes, type IpPrefix } from "../net/ip-prefix.ts";
 import type { Decision } from "./decision.ts";
-import { communitiesFit, mergeAttributes, type PrefixAnnouncement, type RouteAttributes } from "./route.ts";
+import {
+  communitiesFit,
+  linkBandwidthOf,
+  mergeAttributes,
+  type PrefixAnnouncement,
+  type RouteAttributes,
+} from "./route.ts";
 
 /** One prefix that one peer is to have from this node, whoever wants it. */
 export interface AnnouncedRoute {
   readonly peer: PeerName;
   readonly prefix: IpPrefix;
   readonly localPref: number | undefined;
+  readonly med: number | undefined;
+  readonly asPathPrepend: number | undefined;
+  /** Bytes per second: only the proportion between nodes means something. */
+  readonly linkBandwidth: number | undefined;
   readonly communities: readonly Community[];
   readonly largeCommunities: readonly LargeCommunity[];
   /** In name order. */
@@ -40,6 +50,10 @@ class Entry {
   readonly announcements = new Set<PrefixAnnouncement>();
   /** What the peer was told last. */
   attributes: RouteAttributes | undefined;
+  linkBandwidth: number | undefined;
+  /** The endpoints behind the route, by Service: one with two addresses on it counts once. */
+  readonly #weights = new Map<ServiceKey, number>();
+  #weight = 0;
   /** How many announcements bring these very attributes: an aggregate over 10,000 Services merges a handful. */
   readonly #uses = new Map<RouteAttributes, number>();
 
@@ -51,11 +65,23 @@ class Entry {
   add(announcement: PrefixAnnouncement): void {
     this.announcements.add(announcement);
     this.#count(announcement.attributes, 1);
+    this.#weigh(announcement.service, announcement.weight);
   }
 
   remove(announcement: PrefixAnnouncement): void {
     this.announcements.delete(announcement);
     this.#count(announcement.attributes, -1);
+    this.#weigh(announcement.service, 0);
+  }
+
+  get weight(): number {
+    return this.#weight;
+  }
+
+  #weigh(service: ServiceKey, weight: number): void {
+    this.#weight += weight - (this.#weights.get(service) ?? 0);
+    if (weight === 0) this.#weights.delete(service);
+    else this.#weights.set(service, weight);
   }
 
   /** All together; undefined when there is nothing. */
@@ -136,10 +162,11 @@ export class RouteTable {
     const changes: RouteChange[] = [];
     for (const entry of touched) {
       const merged = entry.merged();
-      const before = entry.attributes;
+      const { attributes, linkBandwidth } = entry;
       entry.attributes = merged !== undefined && communitiesFit(merged) ? merged : undefined;
+      entry.linkBandwidth = entry.attributes && bandwidthFor(entry.attributes, entry.weight);
       if (entry.announcements.size === 0) this.#entries.delete(`${entry.peer} ${entry.prefix}`);
-      if (sameOnTheWire(before, entry.attributes)) continue;
+      if (linkBandwidth === entry.linkBandwidth && sameOnTheWire(attributes, entry.attributes)) continue;
       changes.push({ peer: entry.peer, prefix: entry.prefix, route: routeOf(entry) });
     }
     return changes.sort(compareRoutes);
@@ -168,23 +195,36 @@ export function combineRoutes(decisions: Iterable<Decision>): CombinedRoutes {
   const problems: RouteProblem[] = [];
   for (const group of groups.values()) {
     const attributes = mergeAttributes(distinctAttributes(group.announcements));
-    if (communitiesFit(attributes)) routes.push(routeFor(group, attributes, group.announcements));
-    else problems.push({ reason: "too-many-communities", ...group, attributes });
+    if (communitiesFit(attributes)) {
+      const place = { ...group, weight: weightOf(group.announcements) };
+      routes.push(routeFor(place, attributes, group.announcements));
+    } else problems.push({ reason: "too-many-communities", ...group, attributes });
   }
   return { routes: routes.sort(compareRoutes), problems: problems.sort(compareRoutes) };
 }
 
-function routeOf({ peer, prefix, attributes, announcements }: Entry): AnnouncedRoute | undefined {
-  return attributes && routeFor({ peer, prefix }, attributes, [...announcements]);
+function routeOf({ peer, prefix, attributes, announcements, weight }: Entry): AnnouncedRoute | undefined {
+  return attributes && routeFor({ peer, prefix, weight }, attributes, [...announcements]);
 }
 
 function routeFor(
-  { peer, prefix }: Place,
-  { localPref, communities, largeCommunities, advertisements }: RouteAttributes,
+  { peer, prefix, weight }: Place & { readonly weight: number },
+  attributes: RouteAttributes,
   announcements: readonly PrefixAnnouncement[],
 ): AnnouncedRoute {
-  const services = servicesOf(announcements);
-  return { peer, prefix, localPref, communities, largeCommunities, advertisements, services };
+  const linkBandwidth = bandwidthFor(attributes, weight);
+  return { ...attributes, peer, prefix, linkBandwidth, services: servicesOf(announcements) };
+}
+
+/** Where one Service asks for it, the route says what it carries for all of them. */
+function bandwidthFor({ linkBandwidth }: RouteAttributes, weight: number): number | undefined {
+  return linkBandwidth === undefined ? undefined : linkBandwidthOf(weight);
+}
+
+function weightOf(announcements: readonly PrefixAnnouncement[]): number {
+  let sum = 0;
+  for (const weight of new Map(announcements.map((one) => [one.service, one.weight])).values()) sum += weight;
+  return sum;
 }
 
 /** Mostly a prefix is one Service's, which is worth no set and no sorting. */
@@ -211,8 +251,8 @@ function sameOnTheWire(a: RouteAttributes | undefined, b: RouteAttributes | unde
   return wireText(a) === wireText(b);
 }
 
-function wireText({ localPref, communities, largeCommunities }: RouteAttributes): string {
-  return JSON.stringify([localPref, communities, largeCommunities]);
+function wireText({ localPref, med, asPathPrepend, communities, largeCommunities }: RouteAttributes): string {
+  return JSON.stringify([localPref, med ?? null, asPathPrepend ?? null, communities, largeCommunities]);
 }
 
 type Place = { readonly peer: PeerName; readonly prefix: IpPrefix };

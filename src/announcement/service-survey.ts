@@ -88,7 +88,7 @@ function electWinner(
 ): NodeName | undefined {
   if (!local) return elect(set.favourites, address, digests);
   const candidates: Candidate<NodeName>[] = [];
-  for (const node of endpoints.nodes) {
+  for (const node of endpoints.nodes.keys()) {
     const score = set.scores.get(node);
     if (score !== undefined) candidates.push({ node, score });
   }

@@ -12,6 +12,7 @@ import type {
   ServicePort,
   ServiceSpec,
 } from "./core.ts";
+import { NODE_ANNOTATIONS } from "./node-drain.ts";
 import type { ObjectMeta, RawObject } from "./object.ts";
 import { FieldReader, Problems } from "./read-object.ts";
 import { encodeBase64Text } from "./secret-password.ts";
@@ -28,7 +29,7 @@ export const stripService: Strip<Service> = (raw, problems = new Problems()) =>
     const balancer = object.object("status")?.object("loadBalancer");
     const ingress = balancer?.has("ingress") === true ? balancer.objects("ingress").map(readIngress) : undefined;
     return {
-      metadata: { ...metadata, ...defined({ annotations: ownAnnotations(object) }) },
+      metadata: { ...metadata, ...defined({ annotations: annotationsWhere(object, isForServices) }) },
       spec: readServiceSpec(FieldReader.of(object.raw("spec"), "spec", problems)),
       ...(ingress === undefined ? {} : { status: { loadBalancer: { ingress } } }),
     };
@@ -42,11 +43,15 @@ export const stripEndpointSlice: Strip<EndpointSlice> = (raw, problems = new Pro
     endpoints: object.objects("endpoints").map(readEndpoint),
   }));
 
-/** A Node with its labels and conditions. */
+/** A Node with its labels, conditions, and those annotations that mean something. */
 export const stripNode: Strip<Node> = (raw, problems = new Problems()) =>
   withMeta(raw, problems, (object, metadata) => {
     const conditions = object.object("status")?.objects("conditions") ?? [];
-    return { metadata, status: { conditions: conditions.flatMap(readCondition) } };
+    const annotations = annotationsWhere(object, (key) => NODE_ANNOTATIONS.includes(key));
+    return {
+      metadata: { ...metadata, ...defined({ annotations }) },
+      status: { conditions: conditions.flatMap(readCondition) },
+    };
   });
 
 /** A Namespace with its labels. */
@@ -103,11 +108,17 @@ function readMeta(object: FieldReader): ObjectMeta | undefined {
   };
 }
 
-function ownAnnotations(object: FieldReader): Readonly<Record<string, string>> | undefined {
-  const own = Object.entries(object.object("metadata")?.stringMap("annotations") ?? {}).filter(
-    ([key]) => key.startsWith(PREFERRED_PREFIX) || key.startsWith(DEPRECATED_PREFIX),
-  );
-  return own.length === 0 ? undefined : Object.fromEntries(own);
+function annotationsWhere(
+  object: FieldReader,
+  isWanted: (key: string) => boolean,
+): Readonly<Record<string, string>> | undefined {
+  const all = Object.entries(object.object("metadata")?.stringMap("annotations") ?? {});
+  const wanted = all.filter(([key]) => isWanted(key));
+  return wanted.length === 0 ? undefined : Object.fromEntries(wanted);
+}
+
+function isForServices(key: string): boolean {
+  return key.startsWith(PREFERRED_PREFIX) || key.startsWith(DEPRECATED_PREFIX);
 }
 
 function readServiceSpec(spec: FieldReader): ServiceSpec {

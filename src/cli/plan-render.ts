@@ -55,16 +55,28 @@ function serviceCells({ namespace, name, ips, pool, reason }: ServiceRow, messag
   return [key, ips.join(",") || "<pending>", pool ?? "", message === "" ? reason : `${reason}: ${message}`];
 }
 
+/** Shown where a route has them. */
+const EXTRA_COLUMNS: readonly (readonly [title: string, read: (row: NodeRow["bgp"][number]) => number | undefined])[] =
+  [
+    ["MED", (row) => row.med],
+    ["PREPEND", (row) => row.asPathPrepend],
+    ["BANDWIDTH", (row) => row.linkBandwidth],
+  ];
+
 function renderNode({ name, bgp, layer2, refusals }: NodeRow): string {
-  const routes = bgp.map(({ peer, prefix, localPref, communities, largeCommunities, services }) => {
+  const extras = EXTRA_COLUMNS.filter(([, read]) => bgp.some((row) => read(row) !== undefined));
+  const routes = bgp.map((row) => {
+    const { peer, prefix, localPref, communities, largeCommunities, services } = row;
     const all = [...communities, ...largeCommunities];
-    return [peer, prefix, localPref?.toString() ?? "", all.join(","), services.join(",")];
+    const more = extras.map(([, read]) => read(row)?.toString() ?? "");
+    return [peer, prefix, localPref?.toString() ?? "", ...more, all.join(","), services.join(",")];
   });
+  const columns = ["PEER", "PREFIX", "LOCALPREF", ...extras.map(([title]) => title), "COMMUNITIES", "SERVICES"];
   const answers = layer2.map(({ ip, interfaces, service }) => [ip, interfaces.join(",") || "all", service]);
   const refused = groupRefusals(refusals);
   return [
     `\nNODE ${name}\n`,
-    ...section("BGP", ["PEER", "PREFIX", "LOCALPREF", "COMMUNITIES", "SERVICES"], routes),
+    ...section("BGP", columns, routes),
     ...section("LAYER 2", ["IP", "INTERFACES", "SERVICE"], answers),
     ...section("NOT ANNOUNCED", ["SERVICE", "IPS", "PROTOCOLS", "REASON", "MESSAGE"], refused),
     bgp.length + layer2.length + refusals.length === 0 ? "  nothing\n" : "",

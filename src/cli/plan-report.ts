@@ -59,6 +59,11 @@ interface RouteRow {
   readonly communities: readonly string[];
   readonly largeCommunities: readonly string[];
   readonly services: readonly string[];
+  /** These three are there only when they are set. */
+  readonly med?: number;
+  readonly asPathPrepend?: number;
+  /** Bytes per second. */
+  readonly linkBandwidth?: number;
 }
 
 interface Layer2Row {
@@ -166,7 +171,9 @@ function nodeRow({ node, bgp, layer2, refusals }: NodePlan): NodeRow {
   };
 }
 
-function routeRow({ peer, prefix, localPref, communities, largeCommunities, services }: AnnouncedRoute): RouteRow {
+function routeRow(route: AnnouncedRoute): RouteRow {
+  const { peer, prefix, localPref, communities, largeCommunities, services } = route;
+  const { med, asPathPrepend, linkBandwidth } = route;
   return {
     peer,
     prefix: prefix.toString(),
@@ -174,6 +181,9 @@ function routeRow({ peer, prefix, localPref, communities, largeCommunities, serv
     communities: communities.map(formatCommunity),
     largeCommunities: largeCommunities.map(formatLargeCommunity),
     services,
+    ...(med === undefined ? {} : { med }),
+    ...(asPathPrepend === undefined ? {} : { asPathPrepend }),
+    ...(linkBandwidth === undefined ? {} : { linkBandwidth }),
   };
 }
 

@@ -92,5 +92,5 @@ function textOf({ kind, name, message }: InvalidObject): string {
 }
 
 function nodeText({ metadata, status }: Node): string {
-  return JSON.stringify([metadata.labels, status]);
+  return JSON.stringify([metadata.labels, metadata.annotations, status]);
 }

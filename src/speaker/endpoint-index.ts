@@ -40,10 +40,10 @@ export class EndpointIndex {
     }
     const after = summarizeEndpoints(group.values());
     this.#summaries.set(key, after);
-    return before.any !== after.any || !sameSet(before.nodes, after.nodes);
+    return before.any !== after.any || !sameCounts(before.nodes, after.nodes);
   }
 }
 
-function sameSet<T>(a: ReadonlySet<T>, b: ReadonlySet<T>): boolean {
-  return a.size === b.size && [...a].every((item) => b.has(item));
+function sameCounts<T>(a: ReadonlyMap<T, number>, b: ReadonlyMap<T, number>): boolean {
+  return a.size === b.size && [...a].every(([node, count]) => b.get(node) === count);
 }

@@ -1,10 +1,12 @@
 import { describe, expect, test } from "vitest";
+import { type Drain, type DrainPhase, NO_DRAIN } from "../../src/announcement/drain.ts";
 import { formatRefusal } from "../../src/announcement/refusal.ts";
+import { combineRoutes } from "../../src/announcement/route-table.ts";
 import { nodeName } from "../../src/api/brands.ts";
-import type { Config } from "../../src/api/config.ts";
+import type { BgpAdvertisement, Config } from "../../src/api/config.ts";
 import type { Node, Service } from "../../src/api/core.ts";
 import type { EndpointSummary } from "../../src/api/endpoints.ts";
-import { formatLargeCommunity } from "../../src/net/community.ts";
+import { formatCommunity, formatLargeCommunity } from "../../src/net/community.ts";
 import {
   bgpAd,
   config,
@@ -168,7 +170,7 @@ describe("4.2 the first reason that fails, in order", () => {
     ["Cluster with endpoints elsewhere only", { config: config(main, peer("tor"), bgpAd("x")), endpoints: on("b") }],
     [
       "Cluster with endpoints of no known node",
-      { config: config(main, peer("tor"), bgpAd("x")), endpoints: { any: true, nodes: new Set() } },
+      { config: config(main, peer("tor"), bgpAd("x")), endpoints: { any: true, nodes: new Map() } },
     ],
     [
       "serviceSelectors are alternatives",
@@ -443,5 +445,87 @@ describe("4.5 when two localPrefs contradict each other", () => {
     expect(decision.refusals.map(formatRefusal)).toEqual([
       "BGPAdvertisements one (spec.localPref 100) and two (spec.localPref 200) contradict each other for Service default/web",
     ]);
+  });
+});
+
+describe("what an advertisement of ours adds", () => {
+  const attributesOf = (ads: readonly BgpAdvertisement[], spec: Service["spec"], endpoints: EndpointSummary) =>
+    decide({ config: config(main, peer("tor"), ...ads) }, service("web", { spec }), endpoints).bgp;
+
+  test("med and prepend are said as they are written, and not at all otherwise", () => {
+    const [route] = attributesOf([bgpAd("x", { med: 0, asPathPrepend: 3 })], {}, on("a"));
+    expect(route?.attributes).toMatchObject({ med: 0, asPathPrepend: 3 });
+    const [plain] = attributesOf([bgpAd("x")], {}, on("a"));
+    expect(plain?.attributes).toMatchObject({ med: undefined, asPathPrepend: undefined, linkBandwidth: undefined });
+  });
+
+  test.each<[string, Service["spec"], EndpointSummary, number]>([
+    ["Local: the endpoints on this node", local, on("a", "a", "a", "b"), 3],
+    ["Cluster: every node the same, for each passes traffic on to all", {}, on("a", "a", "b"), 1],
+    ["Cluster, and no endpoint here", {}, on("b", "b"), 1],
+  ])("the weight with traffic policy %s", (_, spec, endpoints, want) => {
+    const [route] = attributesOf([bgpAd("x", { linkBandwidth: "endpoints" })], spec, endpoints);
+    expect(route?.weight).toBe(want);
+  });
+});
+
+describe("a node that is asked to drain", () => {
+  const drained: Node = {
+    ...node("a"),
+    metadata: { ...node("a").metadata, annotations: { "herald.io/drain": "disk" } },
+  };
+  const cluster = {
+    config: config(main, peer("tor"), bgpAd("x", { communities: ["64512:1"], localPref: 300 }), l2Ad("lan")),
+    nodes: [drained, node("b")],
+  };
+  const phase = (name: DrainPhase): Drain => ({ ...NO_DRAIN, phase: name, why: "reboot" });
+
+  test("announces nothing by either protocol, and says why", () => {
+    const { bgp, layer2, refusals } = decide(cluster, web);
+    expect([bgp, layer2]).toEqual([[], []]);
+    expect(refusals.map(formatRefusal)).toEqual(["Node a is drained: disk", "Node a is drained: disk"]);
+    expect(refusals.map(({ cause }) => cause.reason)).toEqual(["node-drained", "node-drained"]);
+  });
+
+  test("without a reason the sentence ends there", () => {
+    const nodes = [{ ...drained, metadata: { ...drained.metadata, annotations: { "herald.io/drain": "" } } }];
+    expect(decide({ ...cluster, nodes }, web).refusals.map(formatRefusal)[0]).toBe("Node a is drained");
+  });
+
+  test("hands its layer-2 addresses to the others", () => {
+    expect(decide({ ...cluster, nodeName: nodeName("b") }, web).layer2).toHaveLength(1);
+  });
+
+  test.each<[DrainPhase, readonly string[], number | undefined]>([
+    ["announcing", ["64512:1"], 300],
+    ["draining", ["64512:1", "65535:0"], 0],
+  ])("RFC 8326: while it is %s its routes stay", (name, communities, localPref) => {
+    const [route] = decide({ ...cluster, drain: phase(name) }, web).bgp;
+    expect(route?.attributes.communities.map(formatCommunity)).toEqual(communities);
+    expect(route?.attributes.localPref).toBe(localPref);
+  });
+
+  test.each<[DrainPhase]>([["withdrawn"], ["closed"]])("when it is %s they are gone, in its own words", (name) => {
+    const { bgp, refusals } = decide({ ...cluster, nodes: [node("a"), node("b")], drain: phase(name) }, web);
+    expect(bgp).toEqual([]);
+    expect(refusals.map(formatRefusal)[0]).toBe("Node a is drained: reboot");
+  });
+
+  test("another reason comes first", () => {
+    const nodes = [{ ...drained, metadata: { ...drained.metadata, labels: excluded.metadata.labels ?? {} } }];
+    expect(refusalsIn(decide({ ...cluster, nodes }, web), "bgp")).toEqual(["10.0.0.1 node-excluded"]);
+  });
+
+  test("the community of the drain fits beside 63 of the user's", () => {
+    const many = Array.from({ length: 63 }, (_, i) => `64512:${i}`);
+    const full = { config: config(main, peer("tor"), bgpAd("x", { communities: many })), drain: phase("draining") };
+    const { bgp } = decide(full, web);
+    expect(bgp[0]?.attributes.communities).toHaveLength(64);
+    expect(combineRoutes([decide(full, web)]).routes).toHaveLength(1);
+  });
+
+  test("no signal but the annotation drains a node: not that it is cordoned", () => {
+    const cordoned = { ...node("a"), spec: { unschedulable: true } };
+    expect(decide({ ...cluster, nodes: [cordoned, node("b")] }, web).bgp).toHaveLength(1);
   });
 });

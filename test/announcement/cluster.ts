@@ -160,10 +160,10 @@ export function service(name: string, fields: ServiceFields = {}): Service {
 
 export const local: Service["spec"] = { externalTrafficPolicy: "Local" };
 
-/** Usable endpoints on these nodes. */
+/** Usable endpoints on these nodes, one for each time a node is named. */
 export const on = (...nodes: string[]): EndpointSummary => ({
   any: nodes.length > 0,
-  nodes: new Set(nodes.map(nodeName)),
+  nodes: new Map([...new Set(nodes)].map((name) => [nodeName(name), nodes.filter((n) => n === name).length])),
 });
 
 export const main = pool("main", "10.0.0.0/24", "2001:db8::/64");

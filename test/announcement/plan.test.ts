@@ -5,6 +5,7 @@ import { type NodePlan, type PlanInput, planNode, planNodes } from "../../src/an
 import { formatRefusal, REFUSAL_REASONS, type Refusal } from "../../src/announcement/refusal.ts";
 import { combineRoutes } from "../../src/announcement/route-table.ts";
 import { nodeName } from "../../src/api/brands.ts";
+import type { Node } from "../../src/api/core.ts";
 import type { EndpointSummary } from "../../src/api/endpoints.ts";
 import { base, bgpAd, config, l2Ad, labels, local, main, node, on, onNodes, peer, pool, service } from "./cluster.ts";
 
@@ -29,6 +30,9 @@ const bgpAds = named(
       peers: fc.subarray(["peer0", "peer1", "gone"]),
       localPref: fc.constantFrom(100, 100, 200),
       lengths: fc.constantFrom<readonly [number, number]>([32, 128], [24, 64]),
+      med: fc.constantFrom(1, 2),
+      asPathPrepend: fc.constantFrom(0, 1),
+      linkBandwidth: fc.constant("endpoints" as const),
       communities: fc.constantFrom(
         [],
         ["1:1"],
@@ -56,12 +60,17 @@ const peers = named(
     .record({ nodeSelectors, address: fc.constantFrom("192.0.2.1", "2001:db8:1::1"), dualStack: fc.boolean() })
     .map((fields) => (name: string) => peer(name, fields)),
 );
+const drained = (name: string): Node => ({
+  metadata: { ...node(name).metadata, annotations: { "herald.io/drain": "" } },
+});
 const nodes = fc.tuple(
-  ...NODES.map((name) => fc.constantFrom(node(name), node(name), node(name, EXCLUDE), node(name, {}, "True"))),
+  ...NODES.map((name) =>
+    fc.constantFrom(node(name), node(name), node(name, EXCLUDE), node(name, {}, "True"), drained(name)),
+  ),
 );
 const endpoints: fc.Arbitrary<EndpointSummary> = fc.oneof(
   someNodes.map((names) => on(...names)),
-  fc.constant({ any: true, nodes: new Set<never>() }),
+  fc.constant({ any: true, nodes: new Map<never, never>() }),
 );
 const services = fc
   .array(
@@ -236,4 +245,23 @@ test("an address list is told IPv4 first, whatever order the status has", () => 
 test("a node that nobody knows has an empty plan", () => {
   const plan = planNode({ ...base, config: config(main), nodes: [], services: [] }, nodeName("ghost"));
   expect(plan).toEqual({ node: "ghost", bgp: [], layer2: [], refusals: [] });
+});
+
+test("4.4 no route without its attributes: each that an advertisement on it says is there, and no other", () => {
+  fc.assert(
+    fc.property(inputs, (input) => {
+      const ads = new Map(input.config.bgpAdvertisements.map((ad) => [ad.name, ad]));
+      for (const { bgp } of planNodes(input)) {
+        for (const route of bgp) {
+          const said = route.advertisements.map((name) => known(ads.get(name)));
+          expect(route.localPref).toBe(Math.max(...said.map((ad) => ad.localPref ?? 0)));
+          expect(route.med).toBe(Math.min(...said.map((ad) => ad.med ?? Number.POSITIVE_INFINITY)));
+          expect(route.asPathPrepend).toBe(Math.min(...said.map((ad) => ad.asPathPrepend ?? Number.POSITIVE_INFINITY)));
+          expect(new Set(route.communities)).toEqual(new Set(said.flatMap((ad) => ad.communities)));
+          expect(route.linkBandwidth).toBeGreaterThanOrEqual(1_000_000);
+          expect(route.linkBandwidth).toBeLessThan(4_000_000_000);
+        }
+      }
+    }),
+  );
 });

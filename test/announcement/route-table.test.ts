@@ -11,12 +11,19 @@ import { bgpAd, config, decide, ip, known, main, peer, pool, service } from "./c
 interface Said {
   readonly communities?: readonly number[];
   readonly localPref?: number;
+  readonly med?: number;
+  readonly prepend?: number;
+  readonly bandwidth?: "endpoints";
+  readonly weight?: number;
   readonly peer?: string;
 }
 
 function announcement(name: string, prefix: string, said: Said = {}): PrefixAnnouncement {
   const attributes: RouteAttributes = {
     localPref: said.localPref,
+    med: said.med,
+    asPathPrepend: said.prepend,
+    linkBandwidth: said.bandwidth,
     communities: (said.communities ?? []).map((n) => known(communityFromNumber(n))),
     largeCommunities: [],
     advertisements: ["ad"],
@@ -28,6 +35,7 @@ function announcement(name: string, prefix: string, said: Said = {}): PrefixAnno
     peer: peerName(said.peer ?? "tor"),
     prefix: parsed,
     attributes,
+    weight: said.weight ?? 1,
   };
 }
 
@@ -35,8 +43,17 @@ function decision(name: string, ...bgp: readonly PrefixAnnouncement[]): Decision
   return { key: serviceKey("default", name), bgp, layer2: [], refusals: [] };
 }
 
-const show = ({ peer: to, prefix, localPref, communities, services }: AnnouncedRoute): string =>
-  [to, prefix, localPref ?? "-", communities.map(formatCommunity).join(","), services.join(",")].join(" ");
+const show = ({ peer: to, prefix, localPref, communities, services, ...more }: AnnouncedRoute): string =>
+  [
+    to,
+    prefix,
+    localPref ?? "-",
+    communities.map(formatCommunity).join(","),
+    services.join(","),
+    ...(more.med === undefined ? [] : [`med ${more.med}`]),
+    ...(more.asPathPrepend === undefined ? [] : [`prepend ${more.asPathPrepend}`]),
+    ...(more.linkBandwidth === undefined ? [] : [`bandwidth ${more.linkBandwidth}`]),
+  ].join(" ");
 const changes = (list: ReturnType<RouteTable["put"]>): string[] =>
   list.map(({ peer: to, prefix, route }) => (route === undefined ? `- ${to} ${prefix}` : `+ ${show(route)}`));
 
@@ -56,6 +73,24 @@ describe("4.4 routes of several Services", () => {
       { communities: [3, 1] },
       { communities: [2, 1] },
       "tor 10.0.0.0/24 - 0:1,0:2,0:3 default/a,default/b",
+    ],
+    ["the lowest med wins", { med: 10 }, { med: 20 }, "tor 10.0.0.0/24 -  default/a,default/b med 10"],
+    ["a med beats none", {}, { med: 20 }, "tor 10.0.0.0/24 -  default/a,default/b med 20"],
+    ["a med of 0 is said", { med: 0 }, { med: 20 }, "tor 10.0.0.0/24 -  default/a,default/b med 0"],
+    ["the shortest path wins", { prepend: 3 }, { prepend: 1 }, "tor 10.0.0.0/24 -  default/a,default/b prepend 1"],
+    ["a prepend beats none", {}, { prepend: 2 }, "tor 10.0.0.0/24 -  default/a,default/b prepend 2"],
+    ["a prepend of 0 is said", { prepend: 0 }, { prepend: 2 }, "tor 10.0.0.0/24 -  default/a,default/b prepend 0"],
+    [
+      "weights add up, also of one that does not ask",
+      { bandwidth: "endpoints", weight: 2 },
+      { weight: 3 },
+      "tor 10.0.0.0/24 -  default/a,default/b bandwidth 5000000",
+    ],
+    [
+      "a router that counts in 32 bits can count it",
+      { bandwidth: "endpoints", weight: 5000 },
+      { bandwidth: "endpoints", weight: 5000 },
+      "tor 10.0.0.0/24 -  default/a,default/b bandwidth 3999000000",
     ],
     ["the highest localPref wins", { localPref: 10 }, { localPref: 20 }, "tor 10.0.0.0/24 20  default/a,default/b"],
     ["whoever says it", { localPref: 20 }, { localPref: 10 }, "tor 10.0.0.0/24 20  default/a,default/b"],
@@ -108,6 +143,28 @@ describe("4.3 what peers are told when one Service changes", () => {
     expect(changes(table.remove(serviceKey("default", "b")))).toEqual(["- tor 10.0.0.0/24"]);
   });
 
+  test("one endpoint more is told where the route says how many there are, and nowhere else", () => {
+    const table = new RouteTable();
+    const of = (weight: number) =>
+      decision(
+        "a",
+        announcement("a", "10.0.0.1/32", { bandwidth: "endpoints", weight }),
+        announcement("a", "10.0.0.2/32", { weight }),
+      );
+    table.put(of(1));
+    expect(changes(table.put(of(2)))).toEqual(["+ tor 10.0.0.1/32 -  default/a bandwidth 2000000"]);
+    expect(changes(table.put(of(2)))).toEqual([]);
+  });
+
+  test("a Service with two addresses on an aggregate brings its endpoints once", () => {
+    const table = new RouteTable();
+    const one = announcement("a", "10.0.0.0/24", { bandwidth: "endpoints", weight: 3 });
+    const both = decision("a", one, { ...one, ip: ip("10.0.0.2") });
+    table.put(both);
+    expect(table.routes().map((route) => route.linkBandwidth)).toEqual([3_000_000]);
+    expect(combineRoutes([both]).routes.map((route) => route.linkBandwidth)).toEqual([3_000_000]);
+  });
+
   test("a Service that moves is a withdrawal and an announcement", () => {
     const table = new RouteTable();
     table.put(decision("a", announcement("a", "10.0.0.1/32"), announcement("a", "10.0.0.1/32", { peer: "b" })));
@@ -156,12 +213,16 @@ describe("4.3 what peers are told when one Service changes", () => {
 const said = fc.record({
   communities: fc.array(fc.integer({ min: 0, max: 80 }), { maxLength: 50 }),
   localPref: fc.option(fc.integer({ min: 0, max: 2 }), { nil: undefined }),
+  med: fc.integer({ min: 0, max: 2 }),
+  prepend: fc.integer({ min: 0, max: 2 }),
+  asks: fc.boolean(),
   peer: fc.constantFrom("p1", "p2"),
 });
 const steps = fc.array(
   fc.record({
     name: fc.constantFrom("a", "b", "c", "d"),
     removed: fc.boolean(),
+    weight: fc.integer({ min: 1, max: 3 }),
     said: fc.array(fc.tuple(fc.constantFrom("10.0.0.0/24", "10.0.0.1/32", "2001:db8::/64"), said), { maxLength: 3 }),
   }),
   { maxLength: 20 },
@@ -176,7 +237,14 @@ test("4.4 kept up step by step, the table equals one made at once, and the chang
       for (const step of list) {
         const next = decision(
           step.name,
-          ...step.said.map(([prefix, s]) => announcement(step.name, prefix, { ...s, localPref: s.localPref ?? 0 })),
+          ...step.said.map(([prefix, s]) =>
+            announcement(step.name, prefix, {
+              ...s,
+              localPref: s.localPref ?? 0,
+              weight: step.weight,
+              ...(s.asks ? { bandwidth: "endpoints" } : {}),
+            }),
+          ),
         );
         const news = step.removed ? table.remove(next.key) : table.put(next);
         if (step.removed) now.delete(step.name);
@@ -196,7 +264,8 @@ test("4.4 kept up step by step, the table equals one made at once, and the chang
   );
 });
 
-const wire = ({ localPref, communities }: AnnouncedRoute): string => JSON.stringify([localPref, communities]);
+const wire = ({ localPref, med, asPathPrepend, linkBandwidth, communities }: AnnouncedRoute): string =>
+  JSON.stringify([localPref, med, asPathPrepend, linkBandwidth ?? null, communities]);
 
 test("4.3 shared addresses and aggregates, from Services to routes", () => {
   const cluster = config(

@@ -135,9 +135,34 @@ describe("4.2 usable endpoints", () => {
       slice("a", [{ addresses }, { addresses, nodeName: "n1" }]),
       slice("a", undefined),
     ];
-    expect(summarizeEndpoints(slices)).toEqual({ any: true, nodes: new Set(["n1"]) });
-    expect(summarizeEndpoints([slice("a", [{ addresses }])])).toEqual({ any: true, nodes: new Set() });
-    expect(summarizeEndpoints([])).toEqual({ any: false, nodes: new Set() });
+    expect(summarizeEndpoints(slices)).toEqual({ any: true, nodes: new Map([["n1", 1]]) });
+    expect(summarizeEndpoints([slice("a", [{ addresses }])])).toEqual({ any: true, nodes: new Map() });
+    expect(summarizeEndpoints([])).toEqual({ any: false, nodes: new Map() });
+  });
+
+  const at = (address: string, conditions?: object) => ({
+    addresses: [address],
+    nodeName: "n1",
+    ...(conditions === undefined ? {} : { conditions }),
+  });
+  const going = { ready: false, serving: true, terminating: true };
+  const typed = (addressType: string, ...endpoints: NonNullable<EndpointSlice["endpoints"]>): EndpointSlice => ({
+    ...slice("a", endpoints),
+    addressType,
+  });
+  test.each<[string, readonly EndpointSlice[], number]>([
+    ["each counts", [typed("IPv4", at("10.0.0.1"), at("10.0.0.2")), typed("IPv4", at("10.0.0.3"))], 3],
+    ["one in two slices of a type counts once", [typed("IPv4", at("10.0.0.1")), typed("IPv4", at("10.0.0.1"))], 1],
+    ["a dual-stack pod counts once", [typed("IPv4", at("10.0.0.1")), typed("IPv6", at("fd00::1"))], 1],
+    [
+      "while one type lags behind the fuller one counts",
+      [typed("IPv4", at("10.0.0.1"), at("10.0.0.2")), typed("IPv6", at("fd00::1"))],
+      2,
+    ],
+    ["one that is about to go does not count beside others", [typed("IPv4", at("10.0.0.1"), at("10.0.0.2", going))], 1],
+    ["where all are about to go, they count", [typed("IPv4", at("10.0.0.1", going), at("10.0.0.2", going))], 2],
+  ])("how many share the traffic on a node: %s", (_, slices, want) => {
+    expect(summarizeEndpoints(slices).nodes.get(nodeName("n1"))).toBe(want);
   });
 
   test("slices are grouped by Service and namespace; strangers are passed over", () => {
