@@ -1,42 +1,68 @@
 import { AS_TRANS, type Asn } from "../net/asn.ts";
 import { type Community, compareCommunities, compareLargeCommunities, type LargeCommunity } from "../net/community.ts";
-import type { Family, IpAddress } from "../net/ip-address.ts";
-import type { IpPrefix } from "../net/ip-prefix.ts";
-import type { MpNextHop } from "./attribute/mp-reach.ts";
-import type { Attributes } from "./attribute/registry.ts";
+import { linkBandwidth } from "../net/extended-community.ts";
+import type { Family } from "../net/ip-address.ts";
+import { Writer } from "../wire/writer.ts";
+import { type MpNextHop, mpReach } from "./attribute/mp-reach.ts";
+import { mpUnreach } from "./attribute/mp-unreach.ts";
+import { type Attributes, encodeAttributes } from "./attribute/registry.ts";
 import type { CodecContext } from "./codec-context.ts";
-import { MAX_MESSAGE_LENGTH } from "./message/header.ts";
-import { encodeUpdate, type UpdateMessage } from "./message/update.ts";
-import { nlriBatches } from "./nlri.ts";
-import { attributeKey, isWithdrawal, type PendingChange } from "./rib.ts";
+import { ATTRIBUTE_FLAG, MESSAGE_TYPE } from "./iana.ts";
+import { encodeMessage, HEADER_LENGTH, MARKER_LENGTH } from "./message/header.ts";
+import { encodeUpdate } from "./message/update.ts";
 import type { Route } from "./route.ts";
 
-/** What this end puts into every route it sends over one session. */
+/** What this end puts into every route it sends over one session. Sessions with equal values send equal octets. */
 export interface Origination extends CodecContext {
   readonly localAsn: Asn;
   readonly nextHops: Readonly<Record<Family, MpNextHop | undefined>>;
+  /** Which link bandwidth communities the peer gets; undefined is transitive to other ASes, non-transitive within ours. */
+  readonly linkBandwidth?: "transitive" | "non-transitive" | "both" | undefined;
 }
 
+/** Why a route cannot be sent over a session. */
+export type NotSent = "no-next-hop" | "attributes-too-large";
+
 const DEFAULT_LOCAL_PREF = 100;
+/** RFC 4271 section 4.3: a segment's length is one octet. */
+const MAX_SEGMENT = 255;
 
 /** The attributes of a route without its next hop: all that routes of one UPDATE share. */
 export function originate(route: Route, origination: Origination): Attributes {
-  const { communities, largeCommunities } = route;
+  const { communities, largeCommunities, med } = route;
   return {
     origin: "igp",
-    ...ourPath(origination),
+    ...ourPath(origination, route.asPathPrepend ?? 0),
+    ...(med === undefined ? {} : { med }),
     ...(origination.internal ? { localPref: route.localPref ?? DEFAULT_LOCAL_PREF } : {}),
     ...(communities.length > 0 ? { communities: sortedCommunities(communities) } : {}),
+    ...bandwidthOf(route, origination),
     ...(largeCommunities.length > 0 ? { largeCommunities: sortedLargeCommunities(largeCommunities) } : {}),
   };
 }
 
 /** RFC 4271 section 5.1.2; RFC 6793 section 4.2.2 for a peer that cannot read four octets. */
-function ourPath({ internal, localAsn, fourOctetAsn }: Origination): Pick<Attributes, "asPath" | "as4Path"> {
+function ourPath(
+  { internal, localAsn, fourOctetAsn }: Origination,
+  prepended: number,
+): Pick<Attributes, "asPath" | "as4Path"> {
   if (internal) return { asPath: [] };
-  const ours = [{ type: "sequence", asns: [localAsn] }] as const;
-  if (fourOctetAsn || localAsn <= 0xffff) return { asPath: ours };
-  return { asPath: [{ type: "sequence", asns: [AS_TRANS] }], as4Path: ours };
+  const path = (asn: number) =>
+    [{ type: "sequence", asns: Array.from({ length: Math.min(prepended + 1, MAX_SEGMENT) }, () => asn) }] as const;
+  if (fourOctetAsn || localAsn <= 0xffff) return { asPath: path(localAsn) };
+  return { asPath: path(AS_TRANS), as4Path: path(localAsn) };
+}
+
+/** RFC 10005: the transitive form, the non-transitive one, or both, of one and the same value. */
+function bandwidthOf(route: Route, origination: Origination): Pick<Attributes, "extendedCommunities"> {
+  const { linkBandwidth: bytesPerSecond } = route;
+  if (bytesPerSecond === undefined) return {};
+  const form = origination.linkBandwidth ?? (origination.internal ? "non-transitive" : "transitive");
+  const forms = form === "both" ? [true, false] : [form === "transitive"];
+  const extendedCommunities = forms.flatMap(
+    (transitive) => linkBandwidth({ asn: origination.localAsn, bytesPerSecond, transitive }) ?? [],
+  );
+  return extendedCommunities.length > 0 ? { extendedCommunities } : {};
 }
 
 function sortedCommunities(values: readonly Community[]): readonly Community[] {
@@ -51,124 +77,104 @@ function sortedLargeCommunities(values: readonly LargeCommunity[]): readonly Lar
   });
 }
 
-/** Why a route cannot be sent over this session. */
-export type NotSent = "no-next-hop" | "attributes-too-large";
-
-/** One UPDATE and the routes it settles, or the routes that no UPDATE can carry and why. */
-export type PackedUpdate =
-  | { readonly prefixes: readonly IpPrefix[]; readonly bytes: Uint8Array; readonly notSent?: never }
-  | { readonly prefixes: readonly IpPrefix[]; readonly notSent: NotSent; readonly bytes?: never };
-
-/**
- * The UPDATEs for a set of changes, withdrawals first. Routes with the same attributes share messages, as many to each as its
- * 4096 octets hold.
- */
-export function* packChanges(changes: Iterable<PendingChange>, origination: Origination): Generator<PackedUpdate> {
-  const { withdrawn, groups } = sortOut(changes, origination);
-  for (const family of [4, 6] as const) yield* packWithdrawals(family, withdrawn[family], origination);
-  for (const { route, prefixes } of groups) yield* packGroup(route, prefixes, origination);
+/** A length that counts the prefixes, and what it is without any. */
+interface LengthField {
+  readonly at: number;
+  readonly octets: 1 | 2;
+  readonly base: number;
 }
 
-interface Group {
-  readonly route: Route;
-  readonly prefixes: IpPrefix[];
+/** An UPDATE around a gap where the prefixes go: encoded once, filled many times. */
+export interface Mould {
+  readonly before: Uint8Array;
+  readonly after: Uint8Array;
+  readonly lengths: readonly LengthField[];
 }
 
-function sortOut(
-  changes: Iterable<PendingChange>,
-  { internal }: Origination,
-): { readonly withdrawn: Record<Family, IpPrefix[]>; readonly groups: Iterable<Group> } {
-  const withdrawn: Record<Family, IpPrefix[]> = { 4: [], 6: [] };
-  const groups = new Map<string, Group>();
-  let last: Group | undefined;
-  for (const change of changes) {
-    if (isWithdrawal(change)) {
-      withdrawn[change.family].push(change);
-      continue;
-    }
-    // Neighbours in a table mostly share the very same lists: no key has to be made to see that.
-    if (last === undefined || !evidentlyAlike(last.route, change)) last = groupOf(groups, change, internal);
-    last.prefixes.push(change.prefix);
+/** A whole message with room for `length` octets of prefixes behind `mould.before`. */
+export function pour({ before, after, lengths }: Mould, length: number): Uint8Array {
+  const bytes = new Uint8Array(before.length + length + after.length);
+  bytes.set(before);
+  bytes.set(after, before.length + length);
+  for (const { at, octets, base } of lengths) {
+    const value = base + length;
+    if (octets === 2) bytes[at] = value >>> 8;
+    bytes[at + octets - 1] = value;
   }
-  return { withdrawn, groups: groups.values() };
+  return bytes;
 }
 
-function groupOf(groups: Map<string, Group>, route: Route, internal: boolean): Group {
-  const key = `${route.prefix.family}|${attributeKey(route, internal)}`;
-  const known = groups.get(key);
-  if (known !== undefined) return known;
-  const group: Group = { route, prefixes: [] };
-  groups.set(key, group);
-  return group;
+/** The longest value of an attribute whose length is one octet. */
+const SHORT_VALUE = 255;
+
+/** The moulds for few and for many prefixes: a multiprotocol attribute's length takes one octet or two. */
+export interface MouldPair {
+  readonly short: Mould;
+  readonly long: Mould;
+  /** Octets of prefixes that the short one takes. */
+  readonly shortLimit: number;
 }
 
-function evidentlyAlike(a: Route, b: Route): boolean {
-  return (
-    a.prefix.family === b.prefix.family &&
-    a.localPref === b.localPref &&
-    sameList(a.communities, b.communities) &&
-    sameList(a.largeCommunities, b.largeCommunities)
-  );
+function onlyOne(mould: Mould): MouldPair {
+  return { short: mould, long: mould, shortLimit: 0 };
 }
 
-function sameList(a: readonly unknown[], b: readonly unknown[]): boolean {
-  return a === b || (a.length === 0 && b.length === 0);
-}
-
-function* packGroup(route: Route, prefixes: readonly IpPrefix[], origination: Origination): Generator<PackedUpdate> {
-  const { family } = route.prefix;
-  const nextHop = origination.nextHops[family];
-  if (nextHop === undefined) {
-    yield { prefixes, notSent: "no-next-hop" };
-    return;
-  }
-  const attributes = originate(route, origination);
-  const build =
-    family === 4 && nextHop.address.family === 4
-      ? (nlri: readonly IpPrefix[]) => classic(nlri, attributes, nextHop.address)
-      : (nlri: readonly IpPrefix[]) => multiprotocol(nlri, attributes, { family, nextHop });
-  yield* pack(prefixes, build, origination);
-}
-
-function* packWithdrawals(family: Family, prefixes: readonly IpPrefix[], cx: CodecContext): Generator<PackedUpdate> {
-  const build =
-    family === 4
-      ? (withdrawn: readonly IpPrefix[]): UpdateMessage => ({ withdrawn, attributes: {}, nlri: [] })
-      : (withdrawn: readonly IpPrefix[]): UpdateMessage => ({
-          withdrawn: [],
-          attributes: { mpUnreach: { family, prefixes: withdrawn } },
-          nlri: [],
-        });
-  yield* pack(prefixes, build, cx);
-}
-
-/** The extended length of a multiprotocol attribute needs one octet more than the empty one that was measured. */
-const LENGTH_OCTET = 1;
-/** A /128: its length and its 16 octets. */
-const LONGEST_NLRI = 17;
-
-function* pack(
-  prefixes: readonly IpPrefix[],
-  build: (prefixes: readonly IpPrefix[]) => UpdateMessage,
-  cx: CodecContext,
-): Generator<PackedUpdate> {
-  if (prefixes.length === 0) return;
-  const room = MAX_MESSAGE_LENGTH - encodeUpdate(build([]), cx).length - LENGTH_OCTET;
-  if (room < LONGEST_NLRI) yield { prefixes, notSent: "attributes-too-large" };
-  else
-    for (const batch of nlriBatches(prefixes, room)) yield { bytes: encodeUpdate(build(batch), cx), prefixes: batch };
-}
-
-function classic(nlri: readonly IpPrefix[], attributes: Attributes, nextHop: IpAddress): UpdateMessage {
-  return { withdrawn: [], attributes: { ...attributes, nextHop }, nlri };
-}
-
-function multiprotocol(
-  prefixes: readonly IpPrefix[],
+/** Announcements of one family with these attributes. */
+export function announcing(
   attributes: Attributes,
   { family, nextHop }: { readonly family: Family; readonly nextHop: MpNextHop },
-): UpdateMessage {
-  return { withdrawn: [], attributes: { ...attributes, mpReach: { family, nextHop, prefixes } }, nlri: [] };
+  cx: CodecContext,
+): MouldPair {
+  if (family === 4 && nextHop.address.family === 4) {
+    const before = encodeUpdate(
+      { withdrawn: [], attributes: { ...attributes, nextHop: nextHop.address }, nlri: [] },
+      cx,
+    );
+    return onlyOne({ before, after: new Uint8Array(), lengths: [messageLength(before.length)] });
+  }
+  const value = new Writer();
+  mpReach.encode(value, { family, nextHop, prefixes: [] }, cx);
+  const rest = new Writer();
+  encodeAttributes(rest, attributes, cx);
+  return multiprotocol(mpReach.type, value.finish(), rest.finish());
+}
+
+/** Withdrawals of one family. */
+export function withdrawing(family: Family, cx: CodecContext): MouldPair {
+  if (family === 4) {
+    const whole = encodeUpdate({ withdrawn: [], attributes: {}, nlri: [] }, cx);
+    const gap = HEADER_LENGTH + 2;
+    const lengths = [messageLength(whole.length), { at: HEADER_LENGTH, octets: 2, base: 0 } as const];
+    return onlyOne({ before: whole.subarray(0, gap), after: whole.subarray(gap), lengths });
+  }
+  const value = new Writer();
+  mpUnreach.encode(value, { family, prefixes: [] }, cx);
+  return multiprotocol(mpUnreach.type, value.finish(), new Uint8Array());
+}
+
+/** RFC 7606 section 5.1: the multiprotocol attribute first, the others behind it. */
+function multiprotocol(type: number, value: Uint8Array, rest: Uint8Array): MouldPair {
+  const mould = (octets: 1 | 2): Mould => {
+    const flags = ATTRIBUTE_FLAG.optional | (octets === 2 ? ATTRIBUTE_FLAG.extendedLength : 0);
+    const before = encodeMessage(MESSAGE_TYPE.update, (w) => {
+      w.u16(0).u16(0).u8(flags).u8(type);
+      if (octets === 2) w.u16(0);
+      else w.u8(0);
+      w.bytes(value);
+    });
+    const attributes = HEADER_LENGTH + 2;
+    const lengths: readonly LengthField[] = [
+      messageLength(before.length + rest.length),
+      { at: attributes, octets: 2, base: before.length + rest.length - attributes - 2 },
+      { at: attributes + 4, octets, base: value.length },
+    ];
+    return { before, after: rest, lengths };
+  };
+  return { short: mould(1), long: mould(2), shortLimit: SHORT_VALUE - value.length };
+}
+
+function messageLength(base: number): LengthField {
+  return { at: MARKER_LENGTH, octets: 2, base };
 }
 
 /** RFC 4724 section 2: "you have everything of this family now". */

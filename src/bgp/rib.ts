@@ -1,58 +1,8 @@
-import type { Family, IpAddress } from "../net/ip-address.ts";
-import { IpPrefix } from "../net/ip-prefix.ts";
+import type { IpAddress } from "../net/ip-address.ts";
+import type { IpPrefix } from "../net/ip-prefix.ts";
 import type { Attributes } from "./attribute/registry.ts";
 import type { RouteChange } from "./message/update.ts";
-import { type PrefixKey, prefixKey } from "./nlri.ts";
-import type { Route } from "./route.ts";
-
-/** Routes by prefix: the last of two for one prefix counts. */
-export type RouteTable = Map<PrefixKey, Route>;
-
-export function routeTable(routes: Iterable<Route>): RouteTable {
-  const table: RouteTable = new Map();
-  for (const route of routes) table.set(prefixKey(route.prefix), route);
-  return table;
-}
-
-/** What one prefix needs: its new route, or the prefix alone to withdraw it. No wrapper: tables have many of them. */
-export type PendingChange = Route | IpPrefix;
-
-export function isWithdrawal(change: PendingChange): change is IpPrefix {
-  return change instanceof IpPrefix;
-}
-
-/** The fewest changes that turn what the peer has into what it should have of these families. */
-export function diff(
-  desired: ReadonlyMap<PrefixKey, Route>,
-  sent: ReadonlyMap<PrefixKey, Route>,
-  families: readonly Family[],
-): Map<PrefixKey, PendingChange> {
-  const pending = new Map<PrefixKey, PendingChange>();
-  for (const [key, route] of sent) if (!desired.has(key)) pending.set(key, route.prefix);
-  for (const [key, route] of desired) {
-    const change = families.includes(route.prefix.family) ? diffOne(route, sent.get(key)) : undefined;
-    if (change !== undefined) pending.set(key, change);
-  }
-  return pending;
-}
-
-/** What one prefix needs, or undefined when the peer has just that. */
-export function diffOne(desired: Route | undefined, sent: Route | undefined): PendingChange | undefined {
-  if (desired === undefined) return sent?.prefix;
-  return sent !== undefined && sameRoute(sent, desired) ? undefined : desired;
-}
-
-function sameRoute(a: Route, b: Route): boolean {
-  return a === b || attributeKey(a, true) === attributeKey(b, true);
-}
-
-/** Equal for routes that may share an UPDATE. The order in which communities are given does not matter. */
-export function attributeKey({ localPref, communities, largeCommunities }: Route, withLocalPref: boolean): string {
-  const preference = withLocalPref && localPref !== undefined ? String(localPref) : "";
-  if (communities.length === 0 && largeCommunities.length === 0) return preference;
-  const large = largeCommunities.map((c) => `${c.global}:${c.local1}:${c.local2}`);
-  return `${preference}|${[...new Set(communities)].sort().join()}|${[...new Set(large)].sort().join()}`;
-}
+import { PrefixTable } from "./rib-prefixes.ts";
 
 /** One route a peer told us of. */
 export interface LearnedRoute {
@@ -61,9 +11,25 @@ export interface LearnedRoute {
   readonly attributes: Attributes;
 }
 
-/** What one peer announced, for people to look at: never installed, never passed on, and never more than `limit`. */
+/** What routes of one or several UPDATEs share. */
+interface Path {
+  readonly key: string;
+  readonly nextHop: IpAddress;
+  readonly attributes: Attributes;
+  routes: number;
+}
+
+/**
+ * What one peer announced, for people to look at: never installed, never passed on, and never more than `limit`, which may be
+ * infinite. A route takes some thirty octets, whatever its attributes are: those are kept once for all that share them.
+ */
 export class AdjRibIn {
-  readonly #routes = new Map<PrefixKey, LearnedRoute>();
+  readonly #prefixes = new PrefixTable();
+  /** By row. */
+  #pathOf = new Int32Array(16);
+  readonly #paths: (Path | undefined)[] = [];
+  readonly #byKey = new Map<string, number>();
+  readonly #free: number[] = [];
   readonly #limit: number;
   #ignored = 0;
 
@@ -71,21 +37,36 @@ export class AdjRibIn {
     this.#limit = limit;
   }
 
-  /** A prefix that is both withdrawn and announced by one UPDATE counts as announced (RFC 4271 section 4.3). */
-  apply(change: RouteChange): void {
-    for (const prefix of change.withdrawn) this.#routes.delete(prefixKey(prefix));
-    for (const { prefixes, nextHop } of change.announced) {
-      for (const prefix of prefixes) this.#put({ prefix, nextHop, attributes: change.attributes });
+  /**
+   * Takes one UPDATE in. False when the table was full and routes were left out.
+   * A prefix that is both withdrawn and announced by one UPDATE counts as announced (RFC 4271 section 4.3).
+   */
+  apply(change: RouteChange): boolean {
+    const ignored = this.#ignored;
+    for (const prefix of change.withdrawn) {
+      const row = this.#prefixes.rowOf(prefix);
+      if (row >= 0) this.#remove(row);
     }
+    for (const { prefixes, nextHop } of change.announced) {
+      // Held while the routes are put in, lest the last of its old ones takes it along.
+      const path = this.#pathFor(nextHop, change.attributes);
+      for (const prefix of prefixes) this.#put(prefix, path);
+      this.#leavePath(path);
+    }
+    return this.#ignored === ignored;
   }
 
   clear(): void {
-    this.#routes.clear();
+    this.#prefixes.clear();
+    this.#pathOf = new Int32Array(16);
+    this.#paths.length = 0;
+    this.#free.length = 0;
+    this.#byKey.clear();
     this.#ignored = 0;
   }
 
   get size(): number {
-    return this.#routes.size;
+    return this.#prefixes.size;
   }
 
   /** Announcements that found the table full. */
@@ -94,12 +75,66 @@ export class AdjRibIn {
   }
 
   get routes(): Iterable<LearnedRoute> {
-    return this.#routes.values();
+    return this.#each();
   }
 
-  #put(route: LearnedRoute): void {
-    const key = prefixKey(route.prefix);
-    if (this.#routes.size >= this.#limit && !this.#routes.has(key)) this.#ignored++;
-    else this.#routes.set(key, route);
+  *#each(): Generator<LearnedRoute> {
+    for (let row = 0; row < this.#prefixes.end; row++) {
+      const path = this.#prefixes.has(row) ? this.#paths[this.#pathOf[row] ?? 0] : undefined;
+      if (path === undefined) continue;
+      const { nextHop, attributes } = path;
+      yield { prefix: this.#prefixes.prefixAt(row), nextHop, attributes };
+    }
   }
+
+  #put(prefix: IpPrefix, path: number): void {
+    const { size } = this.#prefixes;
+    if (size >= this.#limit && this.#prefixes.rowOf(prefix) < 0) {
+      this.#ignored++;
+      return;
+    }
+    const row = this.#prefixes.add(prefix);
+    if (row >= this.#pathOf.length) this.#grow(row);
+    if (this.#prefixes.size === size) this.#leavePath(this.#pathOf[row] ?? 0);
+    this.#pathOf[row] = path;
+    const joined = this.#paths[path];
+    if (joined !== undefined) joined.routes++;
+  }
+
+  #remove(row: number): void {
+    this.#prefixes.remove(row);
+    this.#leavePath(this.#pathOf[row] ?? 0);
+  }
+
+  #pathFor(nextHop: IpAddress, attributes: Attributes): number {
+    const key = `${nextHop} ${JSON.stringify(attributes, plain)}`;
+    const known = this.#byKey.get(key);
+    const path = known === undefined ? undefined : this.#paths[known];
+    if (known !== undefined && path !== undefined) {
+      path.routes++;
+      return known;
+    }
+    const number = this.#free.pop() ?? this.#paths.length;
+    this.#paths[number] = { key, nextHop, attributes, routes: 1 };
+    this.#byKey.set(key, number);
+    return number;
+  }
+
+  #leavePath(number: number): void {
+    const path = this.#paths[number];
+    if (path === undefined || --path.routes > 0) return;
+    this.#byKey.delete(path.key);
+    this.#paths[number] = undefined;
+    this.#free.push(number);
+  }
+
+  #grow(row: number): void {
+    const wider = new Int32Array(Math.max(row + 1, this.#pathOf.length * 2));
+    wider.set(this.#pathOf);
+    this.#pathOf = wider;
+  }
+}
+
+function plain(_key: string, value: unknown): unknown {
+  return typeof value === "bigint" ? `${value}n` : value;
 }

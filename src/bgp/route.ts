@@ -8,4 +8,10 @@ export interface Route {
   readonly localPref: number | undefined;
   readonly communities: readonly Community[];
   readonly largeCommunities: readonly LargeCommunity[];
+  /** MULTI_EXIT_DISC; undefined sends none. */
+  readonly med?: number | undefined;
+  /** How often our AS stands in front of the path once more; to other ASes only. */
+  readonly asPathPrepend?: number | undefined;
+  /** Bytes per second, for the link bandwidth community (RFC 10005); undefined sends none. */
+  readonly linkBandwidth?: number | undefined;
 }

@@ -1,0 +1,180 @@
+import type { Family } from "../net/ip-address.ts";
+import type { PrefixTable } from "./rib-prefixes.ts";
+import { WITHDRAWN, type WireId } from "./update-group.ts";
+
+/** Rows sorted at a time: enough to pack well, few enough to be sorted in a few milliseconds. */
+const SLICE = 200_000;
+
+/** Rows in the order they came. */
+export class RowQueue {
+  #rows = new Int32Array(64);
+  #start = 0;
+  #end = 0;
+
+  get length(): number {
+    return this.#end - this.#start;
+  }
+
+  push(row: number): void {
+    if (this.#end === this.#rows.length) this.#makeRoom();
+    this.#rows[this.#end++] = row;
+  }
+
+  /** The first ones, as many as are sorted at a time. */
+  take(): Int32Array {
+    const rows = this.#rows.slice(this.#start, Math.min(this.#end, this.#start + SLICE));
+    this.#start += rows.length;
+    if (this.#start === this.#end) this.clear();
+    return rows;
+  }
+
+  clear(): void {
+    this.#start = 0;
+    this.#end = 0;
+    if (this.#rows.length > SLICE) this.#rows = new Int32Array(64);
+  }
+
+  #makeRoom(): void {
+    const { length } = this;
+    const rows = length * 2 > this.#rows.length ? new Int32Array(this.#rows.length * 2) : this.#rows;
+    rows.set(this.#rows.subarray(this.#start, this.#end));
+    this.#rows = rows;
+    this.#start = 0;
+    this.#end = length;
+  }
+}
+
+/** What a plan asks about a row at the moment. */
+export interface RowState {
+  wireOf(row: number): WireId;
+  /** Whether the peer has to be told that the row is this now. */
+  needs(row: number, wire: WireId): boolean;
+}
+
+/** What messages hold. */
+export interface MessageSpace {
+  /** Octets of prefixes in one message. */
+  room(wire: WireId, family: Family): number;
+  /** Octets in front of each prefix. */
+  pathIdLength(family: Family): number;
+}
+
+/** Rows for one UPDATE, and the octets their prefixes take. `rows` is valid until the next call. */
+export interface Batch {
+  readonly wire: WireId;
+  readonly rows: Int32Array;
+  readonly length: number;
+}
+
+interface Bucket {
+  readonly wire: WireId;
+  readonly family: Family;
+  at: number;
+  end: number;
+}
+
+/** Rows by what they are on the wire, withdrawals first. Those that changed in the meantime are left to a later plan. */
+export class UpdatePlan {
+  readonly #rows: Int32Array;
+  readonly #buckets: readonly Bucket[];
+  readonly #prefixes: PrefixTable;
+  readonly #state: RowState;
+  #bucket = 0;
+  #batch = new Int32Array(1024);
+
+  constructor(rows: Int32Array, prefixes: PrefixTable, state: RowState) {
+    this.#prefixes = prefixes;
+    this.#state = state;
+    const { sorted, buckets } = this.#sort(rows);
+    this.#rows = sorted;
+    this.#buckets = buckets;
+  }
+
+  /** The next UPDATE's rows, undefined when all are done. */
+  next(space: MessageSpace): Batch | undefined {
+    for (let bucket = this.#buckets[this.#bucket]; bucket !== undefined; bucket = this.#buckets[++this.#bucket]) {
+      const batch = this.#gather(bucket, space);
+      if (batch !== undefined) return batch;
+    }
+    return undefined;
+  }
+
+  #gather(bucket: Bucket, space: MessageSpace): Batch | undefined {
+    const { wire, family } = bucket;
+    const room = space.room(wire, family);
+    const pathId = space.pathIdLength(family);
+    let count = 0;
+    let length = 0;
+    for (; bucket.at < bucket.end; bucket.at++) {
+      const row = this.#rows[bucket.at] ?? 0;
+      if (this.#state.wireOf(row) !== wire || !this.#state.needs(row, wire)) continue;
+      const octets = this.#prefixes.nlriLength(row) + pathId;
+      if (length + octets > room) break;
+      if (count === this.#batch.length) this.#widen();
+      this.#batch[count++] = row;
+      length += octets;
+    }
+    return count === 0 ? undefined : { wire, rows: this.#batch.subarray(0, count), length };
+  }
+
+  #widen(): void {
+    const wider = new Int32Array(this.#batch.length * 2);
+    wider.set(this.#batch);
+    this.#batch = wider;
+  }
+
+  /** Stable, by counting: as many passes over a slice as it takes to see what is there, and one to lay it out. */
+  #sort(rows: Int32Array): { readonly sorted: Int32Array; readonly buckets: readonly Bucket[] } {
+    const bucketOf = new Int32Array(rows.length);
+    const buckets: Bucket[] = [newBucket(WITHDRAWN, 4), newBucket(WITHDRAWN, 6)];
+    const numbers = new Map<number, number>(buckets.map(({ wire, family }, i) => [keyOf(wire, family), i]));
+    let lastKey = -1;
+    let last = 0;
+    for (let i = 0; i < rows.length; i++) {
+      const row = rows[i] ?? 0;
+      bucketOf[i] = -1;
+      const wire = this.#state.wireOf(row);
+      if (!this.#state.needs(row, wire)) continue;
+      const family = this.#prefixes.familyAt(row);
+      const key = keyOf(wire, family);
+      if (key !== lastKey) {
+        last = numbers.get(key) ?? buckets.push(newBucket(wire, family)) - 1;
+        numbers.set(key, last);
+        lastKey = key;
+      }
+      bucketOf[i] = last;
+      const bucket = buckets[last];
+      if (bucket !== undefined) bucket.end++;
+    }
+    return { sorted: layOut(rows, bucketOf, buckets), buckets };
+  }
+}
+
+/** Turns the buckets' counts into ranges of the list it returns. */
+function layOut(rows: Int32Array, bucketOf: Int32Array, buckets: readonly Bucket[]): Int32Array {
+  const next = new Int32Array(buckets.length);
+  let total = 0;
+  buckets.forEach((bucket, i) => {
+    next[i] = total;
+    bucket.at = total;
+    total += bucket.end;
+    bucket.end = total;
+  });
+  const sorted = new Int32Array(total);
+  for (let i = 0; i < rows.length; i++) {
+    const bucket = bucketOf[i] ?? -1;
+    if (bucket < 0) continue;
+    const at = next[bucket] ?? 0;
+    sorted[at] = rows[i] ?? 0;
+    next[bucket] = at + 1;
+  }
+  return sorted;
+}
+
+function newBucket(wire: WireId, family: Family): Bucket {
+  return { wire, family, at: 0, end: 0 };
+}
+
+function keyOf(wire: WireId, family: Family): number {
+  return wire * 8 + family;
+}

@@ -1,0 +1,197 @@
+import { type Family, IpAddress } from "../net/ip-address.ts";
+import { IpPrefix } from "../net/ip-prefix.ts";
+
+/** The words of the longest address. IPv4 uses the first one. */
+const WORDS = 4;
+const FIRST_CAPACITY = 16;
+/** What no prefix is: the kind of a row that is not in use. */
+const FREE = 0;
+
+/**
+ * Prefixes as numbered rows, some twenty octets each however many there are. A row keeps its number until it is removed; then the
+ * number goes to a prefix that comes later.
+ */
+export class PrefixTable {
+  #words = new Uint32Array(FIRST_CAPACITY * WORDS);
+  /** Family and length of each row. */
+  #kinds = new Uint16Array(FIRST_CAPACITY);
+  /** An open-addressing hash: row + 1, or 0 for none. Twice as many as rows, so that runs stay short. */
+  #slots = new Int32Array(FIRST_CAPACITY * 2);
+  readonly #key = new Uint32Array(WORDS);
+  #kind = FREE;
+  readonly #free: number[] = [];
+  #top = 0;
+  #generation = 0;
+
+  get size(): number {
+    return this.#top - this.#free.length;
+  }
+
+  /** Rows that are or were in use: every row is below. */
+  get end(): number {
+    return this.#top;
+  }
+
+  /** Changes whenever a row is removed: what is remembered about row numbers is void then. */
+  get generation(): number {
+    return this.#generation;
+  }
+
+  /** The row of a prefix, or -1. */
+  rowOf(prefix: IpPrefix): number {
+    this.#load(prefix);
+    return (this.#slots[this.#find()] ?? 0) - 1;
+  }
+
+  /** The row of a prefix, a new one when it has none. */
+  add(prefix: IpPrefix): number {
+    this.#load(prefix);
+    const slot = this.#find();
+    const known = this.#slots[slot] ?? 0;
+    if (known !== 0) return known - 1;
+    const row = this.#free.pop() ?? this.#top++;
+    if (row >= this.#kinds.length) return this.#grow(row);
+    this.#put(row, slot);
+    return row;
+  }
+
+  remove(row: number): void {
+    this.#loadRow(row);
+    this.#close(this.#find());
+    this.#kinds[row] = FREE;
+    this.#free.push(row);
+    this.#generation++;
+  }
+
+  clear(): void {
+    this.#words = new Uint32Array(FIRST_CAPACITY * WORDS);
+    this.#kinds = new Uint16Array(FIRST_CAPACITY);
+    this.#slots = new Int32Array(FIRST_CAPACITY * 2);
+    this.#free.length = 0;
+    this.#top = 0;
+    this.#generation++;
+  }
+
+  has(row: number): boolean {
+    return (this.#kinds[row] ?? FREE) !== FREE;
+  }
+
+  familyAt(row: number): Family {
+    return (this.#kinds[row] ?? 0) >>> 8 === 6 ? 6 : 4;
+  }
+
+  prefixAt(row: number): IpPrefix {
+    const family = this.familyAt(row);
+    const at = row * WORDS;
+    let value = 0n;
+    for (let i = 0; i < (family === 4 ? 1 : WORDS); i++) value = (value << 32n) | BigInt(this.#words[at + i] ?? 0);
+    return IpPrefix.containing(new IpAddress(family, value), (this.#kinds[row] ?? 0) & 0xff);
+  }
+
+  /** Octets the prefix takes on the wire. */
+  nlriLength(row: number): number {
+    return 1 + ((((this.#kinds[row] ?? 0) & 0xff) + 7) >>> 3);
+  }
+
+  /** Writes the prefix as it is on the wire (RFC 4271 section 4.3) and returns where the next one goes. */
+  writeNlri(bytes: Uint8Array, at: number, row: number): number {
+    const length = (this.#kinds[row] ?? 0) & 0xff;
+    const end = at + 1 + ((length + 7) >>> 3);
+    bytes[at] = length;
+    let word = row * WORDS;
+    for (let to = at + 1; to < end; word++) {
+      const value = this.#words[word] ?? 0;
+      for (let shift = 24; shift >= 0 && to < end; shift -= 8) bytes[to++] = value >>> shift;
+    }
+    return end;
+  }
+
+  #load({ address: { family, value }, length }: IpPrefix): void {
+    const key = this.#key;
+    this.#kind = (family << 8) | length;
+    if (family === 4) {
+      key[0] = Number(value);
+      key[1] = key[2] = key[3] = 0;
+      return;
+    }
+    const high = value >> 64n;
+    key[0] = Number(high >> 32n);
+    key[1] = Number(high & 0xffffffffn);
+    key[2] = Number((value >> 32n) & 0xffffffffn);
+    key[3] = Number(value & 0xffffffffn);
+  }
+
+  #loadRow(row: number): void {
+    this.#kind = this.#kinds[row] ?? FREE;
+    for (let i = 0; i < WORDS; i++) this.#key[i] = this.#words[row * WORDS + i] ?? 0;
+  }
+
+  /** Where the loaded prefix is, or would go. */
+  #find(): number {
+    const slots = this.#slots;
+    const mask = slots.length - 1;
+    let slot = this.#hash() & mask;
+    for (let row = (slots[slot] ?? 0) - 1; row >= 0 && !this.#isAt(row); row = (slots[slot] ?? 0) - 1) {
+      slot = (slot + 1) & mask;
+    }
+    return slot;
+  }
+
+  #isAt(row: number): boolean {
+    const at = row * WORDS;
+    const words = this.#words;
+    const key = this.#key;
+    return (
+      this.#kinds[row] === this.#kind &&
+      words[at] === key[0] &&
+      (this.#kind < 0x600 || (words[at + 1] === key[1] && words[at + 2] === key[2] && words[at + 3] === key[3]))
+    );
+  }
+
+  #hash(): number {
+    let hash = Math.imul(this.#kind, 0x9e3779b1);
+    for (let i = 0; i < (this.#kind < 0x600 ? 1 : WORDS); i++) {
+      hash = Math.imul(hash ^ (this.#key[i] ?? 0), 0x85ebca6b);
+      hash ^= hash >>> 15;
+    }
+    return hash;
+  }
+
+  #put(row: number, slot: number): void {
+    this.#words.set(this.#key, row * WORDS);
+    this.#kinds[row] = this.#kind;
+    this.#slots[slot] = row + 1;
+  }
+
+  #grow(row: number): number {
+    const capacity = this.#kinds.length * 2;
+    const words = new Uint32Array(capacity * WORDS);
+    words.set(this.#words);
+    const kinds = new Uint16Array(capacity);
+    kinds.set(this.#kinds);
+    words.set(this.#key, row * WORDS);
+    kinds[row] = this.#kind;
+    this.#words = words;
+    this.#kinds = kinds;
+    this.#slots = new Int32Array(capacity * 2);
+    for (let each = 0; each <= row; each++) this.#enter(each);
+    return row;
+  }
+
+  #enter(row: number): void {
+    if (!this.has(row)) return;
+    this.#loadRow(row);
+    this.#slots[this.#find()] = row + 1;
+  }
+
+  /** Empties a slot and moves up those behind it that would not be found any more. */
+  #close(slot: number): void {
+    const mask = this.#slots.length - 1;
+    this.#slots[slot] = 0;
+    for (let next = (slot + 1) & mask; (this.#slots[next] ?? 0) !== 0; next = (next + 1) & mask) {
+      const row = (this.#slots[next] ?? 0) - 1;
+      this.#slots[next] = 0;
+      this.#enter(row);
+    }
+  }
+}
