@@ -22,7 +22,7 @@ export function inNamespace(namespace: string, argv: readonly string[]): readonl
   return ["nsenter", `--net=${NAMESPACE_FOLDER}/${namespace}`, "--", ...argv];
 }
 
-/** The network namespaces of one run of a topology. `sweep.sh` removes them. */
+/** The network namespaces of one run of a topology, the management bridge only when a node wants it. `sweep.sh` removes them. */
 export class Namespaces {
   readonly run: string;
   readonly #topology: Topology;
@@ -35,13 +35,14 @@ export class Namespaces {
   /** Makes namespaces, links and bridges, then runs every node's `exec` lines, in order within a node. */
   async up(): Promise<void> {
     const { nodes } = this.#topology;
-    const management = managementNamespaceOf(this.run);
-    await run(["ip", "-batch", "-"], {
-      input: batch([...nodes.map((n) => this.of(n.name)), management].map((n) => `netns add ${n}`)),
-    });
+    const management = nodes.some((n) => n.management !== undefined) ? managementNamespaceOf(this.run) : undefined;
+    const namespaces = nodes.map((n) => this.of(n.name));
+    if (management !== undefined) namespaces.push(management);
+    await run(["ip", "-batch", "-"], { input: batch(namespaces.map((name) => `netns add ${name}`)) });
     await allDone(nodes.map((node) => this.#setSysctls(node)));
     await run(["ip", "-batch", "-"], { input: batch(this.#links(management)) });
-    await allDone([...nodes.map((node) => this.#configure(node)), this.#upManagement(management)]);
+    const configured = nodes.map((node) => this.#configure(node));
+    await allDone(management === undefined ? configured : [...configured, this.#upManagement(management)]);
   }
 
   /** The namespace of a node. */
@@ -61,11 +62,12 @@ export class Namespaces {
     await run(["ip", "-n", namespace, "-batch", "-"], { input: batch(lines) });
   }
 
-  #links(management: string): readonly string[] {
+  #links(management: string | undefined): readonly string[] {
     const { links, nodes } = this.#topology;
     const veth = (a: readonly [string, string], b: readonly [string, string]): string =>
       `link add ${a[0]} netns ${a[1]} type veth peer name ${b[0]} netns ${b[1]}`;
     const data = links.map(([a, b]) => veth([a.port, this.of(a.node)], [b.port, this.of(b.node)]));
+    if (management === undefined) return data;
     const managed = nodes.filter((node) => node.management !== undefined);
     return [...data, ...managed.map((node, i) => veth(["eth0", this.of(node.name)], [`port${i}`, management]))];
   }

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { LabCheckError } from "./errors.ts";
 
 export interface ProcessSpec {
@@ -9,6 +10,8 @@ export interface ProcessSpec {
   /** The whole command line, namespace included. */
   readonly argv: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** Takes what it prints line by line, instead of the log; its input is then open for {@link LabProcess.write}. */
+  readonly onLine?: (line: string) => void;
 }
 
 /** One long-running program of a lab. It can be started again after it ended; its log file goes on. */
@@ -40,12 +43,16 @@ export class LabProcess {
     const [program = "", ...args] = this.spec.argv;
     const log = openSync(this.logFile, "a");
     // Its own process group: Ctrl-C in the terminal goes to the runner alone, which then ends everything in order.
+    const { onLine } = this.spec;
     const child = spawn(program, args, {
       detached: true,
-      stdio: ["ignore", log, log],
+      stdio: onLine === undefined ? ["ignore", log, log] : ["pipe", "pipe", log],
       env: { ...process.env, ...this.spec.env },
     });
     closeSync(log);
+    if (onLine !== undefined && child.stdout !== null) createInterface({ input: child.stdout }).on("line", onLine);
+    // A program that ended does not read: its exit is what counts.
+    child.stdin?.on("error", () => {});
     this.#child = child;
     this.#expected = false;
     this.#exited = new Promise((resolve) => {
@@ -57,6 +64,11 @@ export class LabProcess {
       child.once("exit", (code, signal) => ended(signal ?? `exit ${code}`));
       child.once("error", (error) => ended(error.message));
     });
+  }
+
+  /** One line into its input; nothing when it does not run or takes none. */
+  write(line: string): void {
+    this.#child?.stdin?.write(`${line}\n`);
   }
 
   /** Sends a signal that does not end it (SIGSTOP, SIGCONT). */

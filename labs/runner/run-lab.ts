@@ -1,5 +1,3 @@
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { randomBytes } from "node:crypto";
 import {
   accessSync,
   chmodSync,
@@ -21,10 +19,11 @@ import { kubeconfigOf } from "./control-plane.ts";
 import { InterruptedError, LabCheckError, LabConfigError } from "./errors.ts";
 import { at, isObject } from "./json.ts";
 import { Lab } from "./lab.ts";
-import { namespaceOf, runName } from "./names.ts";
-import { listNamespaces, Namespaces } from "./namespaces.ts";
+import { namespaceOf } from "./names.ts";
+import { Namespaces } from "./namespaces.ts";
 import { Processes } from "./processes.ts";
 import { messageOf, Report, seconds } from "./report.ts";
+import { RunGuard, unusedRunName } from "./run-guard.ts";
 
 const LABS = dirname(import.meta.dirname);
 const ROOT = dirname(LABS);
@@ -97,9 +96,7 @@ class LabRun {
   readonly #namespaces: Namespaces;
   readonly #processes: Processes;
   readonly #report = new Report((line) => process.stderr.write(`${line}\n`));
-  readonly #interrupt = new AbortController();
-  readonly #watchdog: ChildProcess;
-  #clean = false;
+  readonly #guard: RunGuard;
 
   constructor(topology: Topology, options: RunOptions) {
     this.#options = options;
@@ -112,12 +109,12 @@ class LabRun {
     mkdirSync(this.#logs, { recursive: true });
     this.#namespaces = new Namespaces(this.#run, topology);
     this.#processes = new Processes(this.#logs);
-    this.#watchdog = this.#startWatchdog();
+    this.#guard = new RunGuard(this.#run, [this.#state, noteFile(FOLDERS.runs, this.#run)]);
   }
 
   async toTheEnd(): Promise<number> {
     const start = performance.now();
-    const forget = this.#catchSignals();
+    const forget = this.#guard.catchSignals();
     this.#report.line(`lab ${this.#topology.name}, run ${this.#run}, logs in ${this.#logs}`);
     this.#writeNote();
     const lab = this.#makeLab();
@@ -132,7 +129,7 @@ class LabRun {
       if (this.#options.keep && !(failure instanceof InterruptedError)) await this.#wait();
       await lab.down();
     } finally {
-      this.#cleanUp();
+      this.#guard.cleanUp();
       forget();
     }
     this.#conclude(failure, performance.now() - start);
@@ -162,7 +159,7 @@ class LabRun {
       report: this.#report,
       namespaces: this.#namespaces,
       processes: this.#processes,
-      signal: this.#interrupt.signal,
+      signal: this.#guard.signal,
     };
     return new Lab(this.#topology, paths, ports);
   }
@@ -176,45 +173,6 @@ class LabRun {
     await check(lab);
     const [death] = this.#processes.deaths;
     if (death !== undefined) throw new LabCheckError(death);
-  }
-
-  /** Ctrl-C ends the lab in order; so does a second one, only sooner. */
-  #catchSignals(): () => void {
-    const onSignal = (): void => {
-      if (this.#interrupt.signal.aborted) process.exit(1);
-      this.#interrupt.abort();
-    };
-    const onCrash = (error: unknown): void => {
-      process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
-      process.exit(1);
-    };
-    const onExit = (): void => this.#cleanUp();
-    const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
-    for (const signal of signals) process.on(signal, onSignal);
-    process.on("uncaughtException", onCrash).on("unhandledRejection", onCrash).on("exit", onExit);
-    return () => {
-      for (const signal of signals) process.off(signal, onSignal);
-      process.off("uncaughtException", onCrash).off("unhandledRejection", onCrash).off("exit", onExit);
-    };
-  }
-
-  /** Synchronous: the last thing that runs, also when the process is on its way out. All programs are in the namespaces. */
-  #cleanUp(): void {
-    if (this.#clean) return;
-    this.#clean = true;
-    spawnSync("sh", this.#sweepCommand(), { stdio: "ignore" });
-    this.#watchdog.stdin?.end();
-  }
-
-  /** For the one end that nobody can catch, SIGKILL: a shell that cleans up when our end of its input closes. */
-  #startWatchdog(): ChildProcess {
-    const child = spawn("sh", this.#sweepCommand(), { detached: true, stdio: ["pipe", "ignore", "ignore"] });
-    child.unref();
-    return child;
-  }
-
-  #sweepCommand(): string[] {
-    return [join(import.meta.dirname, "sweep.sh"), this.#run, this.#state, noteFile(FOLDERS.runs, this.#run)];
   }
 
   #writeNote(): void {
@@ -231,7 +189,7 @@ class LabRun {
   npm run lab -- ${name} --shell ${first?.name ?? "NODE"}        a shell on a node
   ip netns exec ${namespaceOf(this.#run, first?.name ?? "NODE")} ip route
   KUBECONFIG=${kubeconfigOf(this.#state)} works on nodes with a management address`);
-    const { signal } = this.#interrupt;
+    const { signal } = this.#guard;
     if (signal.aborted) return;
     // The programs of the lab keep this process alive meanwhile.
     await new Promise<void>((wake) => signal.addEventListener("abort", () => wake(), { once: true }));
@@ -248,12 +206,5 @@ class LabRun {
       this.#report.line(`--- ${process.title}, last lines of ${process.logFile}`);
       for (const line of process.tail(TAIL_LINES)) this.#report.line(`    ${line.slice(0, 400)}`);
     }
-  }
-}
-
-function unusedRunName(): string {
-  for (;;) {
-    const candidate = runName(randomBytes(2));
-    if (!listNamespaces().some((name) => name.startsWith(`${candidate}-`))) return candidate;
   }
 }

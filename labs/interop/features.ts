@@ -1,0 +1,44 @@
+import { originate } from "../../src/bgp/packing.ts";
+import type { Route } from "../../src/bgp/route.ts";
+import { AS_TRANS } from "../../src/net/asn.ts";
+import { parsePrefix } from "../../src/net/ip-prefix.ts";
+import { InteropError } from "./errors.ts";
+
+/** What a case may need that not every build has. */
+export type Feature =
+  | "med"
+  | "prepend"
+  | "link bandwidth"
+  | "md5"
+  | "gtsm"
+  | "bfd"
+  | "graceful restart"
+  | "unnumbered"
+  | "roles";
+
+/** Asks the engine this file is bundled with: what is not there is "not yet", and never skipped in silence. */
+export function engineFeatures(): readonly Feature[] {
+  const all = Object.entries(PROBES) as readonly (readonly [Feature, () => boolean])[];
+  return all.flatMap(([feature, has]) => (has() ? [feature] : []));
+}
+
+const PROBES: Readonly<Record<Feature, () => boolean>> = {
+  med: () => sends({ med: 50 }).med === 50,
+  prepend: () => JSON.stringify(sends({ asPathPrepend: 2 }).asPath).split(String(AS_TRANS)).length > 3,
+  "link bandwidth": () => sends({ linkBandwidth: 1e6 }).extendedCommunities !== undefined,
+  md5: () => false,
+  gtsm: () => false,
+  bfd: () => false,
+  "graceful restart": () => false,
+  unnumbered: () => false,
+  roles: () => false,
+};
+
+/** The attributes that the engine makes of a route with one more field. */
+function sends(extra: Readonly<Record<string, number>>): Readonly<Record<string, unknown>> {
+  const prefix = parsePrefix("203.0.113.0/24");
+  if (prefix === undefined) throw new InteropError("no prefix");
+  const route: Route = { prefix, localPref: undefined, communities: [], largeCommunities: [], ...extra };
+  const origination = { internal: false, fourOctetAsn: true, localAsn: AS_TRANS, nextHops: { 4: undefined, 6: undefined } };
+  return { ...originate(route, origination) };
+}

@@ -1,0 +1,169 @@
+import { join } from "node:path";
+import { run } from "../../runner/command.ts";
+import { FrrRouter } from "../../runner/frr.ts";
+import { at, isObject, type JsonObject, listOf, objectOf, textOf } from "../../runner/json.ts";
+import { PORT, ROUTER, ROUTERS_OWN } from "../addresses.ts";
+import type { Transport } from "../protocol.ts";
+import { type Router, type RouterKind, type RouterRoute, type RouterSession, type RouterSetup, versionIn } from "../router.ts";
+import type { Stage } from "../stage.ts";
+import { numberOf } from "../reading.ts";
+
+/** FRR: bgpd with zebra, and bfdd when it is wanted. */
+export const frr: RouterKind = {
+  name: "frr",
+  title: "FRR",
+  programs: ["vtysh"],
+  debian: "frr",
+  version: () => versionIn(["/usr/lib/frr/bgpd", "--version"]),
+  cannot: {},
+  make: (stage, setup) => new Frr(stage, setup),
+};
+
+class Frr implements Router {
+  readonly #stage: Stage;
+  readonly #setup: RouterSetup;
+  #starts = 0;
+  #vty: FrrRouter | undefined;
+
+  constructor(stage: Stage, setup: RouterSetup) {
+    this.#stage = stage;
+    this.#setup = setup;
+  }
+
+  async start(): Promise<void> {
+    const vty = new FrrRouter({
+      node: "router",
+      namespace: this.#stage.namespaceOf("router"),
+      folder: join(this.#stage.state, `frr${this.#starts++}`),
+      config: this.#stage.file("frr.conf", frrConfig(this.#setup)),
+      daemons: `bgpd=yes\nbfdd=${this.#setup.bfd === true ? "yes" : "no"}\n`,
+    });
+    await vty.start(this.#stage.processes, this.#stage.signal);
+    await this.#stage.listening("router");
+    this.#vty = vty;
+  }
+
+  async session(peer: string): Promise<RouterSession> {
+    const neighbour = await this.#neighbour(peer);
+    const state = textOf(neighbour["bgpState"]);
+    const why = ["lastResetDueTo", "lastNotificationReason", "lastShutdownDescription", "lastErrorCodeSubcode"];
+    return { up: state === "Established", state, why: why.map((key) => textOf(neighbour[key])).join("; ") };
+  }
+
+  async routes(family: Transport): Promise<readonly RouterRoute[]> {
+    const table = await this.#json(`show bgp ipv${family} unicast json detail`);
+    return Object.entries(objectOf(at(table, "routes"))).flatMap(([prefix, entry]) => {
+      const paths = listOf(Array.isArray(entry) ? entry : at(entry, "paths"));
+      return paths.filter(isObject).map((path) => routeOf(prefix, path));
+    });
+  }
+
+  async refresh(peer: string): Promise<void> {
+    await this.#text(`clear bgp ${peer} in`);
+  }
+
+  async updates(peer: string): Promise<number> {
+    return numberOf(at(await this.#neighbour(peer), "messageStats", "updatesRecv")) ?? 0;
+  }
+
+  async shutdown(peer: string, words: string): Promise<void> {
+    const lines = ["configure", `router bgp ${this.#setup.asn}`, `neighbor ${peer} shutdown message ${words}`];
+    await run(["vtysh", ...this.#options(), ...lines.flatMap((line) => ["-c", line])]);
+  }
+
+  async bfd(peer: string): Promise<string> {
+    return textOf(at(await this.#json(`show bfd peer ${peer} json`), "status"));
+  }
+
+  async #neighbour(peer: string): Promise<JsonObject> {
+    return objectOf(at(await this.#json(`show bgp neighbors ${peer} json`), peer));
+  }
+
+  async #json(command: string): Promise<unknown> {
+    return JSON.parse(await this.#text(command));
+  }
+
+  async #text(command: string): Promise<string> {
+    return (await this.#vty?.text(command)) ?? "";
+  }
+
+  #options(): readonly string[] {
+    return (this.#vty?.shellCommand ?? "").split(" ").slice(1);
+  }
+}
+
+function routeOf(prefix: string, path: JsonObject): RouterRoute {
+  const [hop] = listOf(path["nexthops"]);
+  const communities = textOf(at(path["community"], "string"));
+  const large = textOf(at(path["largeCommunity"], "string"));
+  const bandwidth = /LB:\d+:(\d+)/.exec(textOf(at(path["extendedCommunity"], "string")))?.[1];
+  return {
+    prefix,
+    peer: textOf(at(path["peer"], "peerId")),
+    nextHop: textOf(at(hop, "ip")),
+    origin: textOf(path["origin"]).toLowerCase(),
+    asPath: textOf(at(path["aspath"], "string")).replace("Local", ""),
+    med: numberOf(path["metric"]),
+    localPref: numberOf(path["locPrf"]),
+    communities: words(communities),
+    large: words(large),
+    bandwidth: bandwidth === undefined ? undefined : Number(bandwidth),
+    stale: path["stale"] === true,
+  };
+}
+
+function words(text: string): readonly string[] {
+  return text.split(" ").filter((word) => word !== "");
+}
+
+function frrConfig(setup: RouterSetup): string {
+  const peers = setup.peers.length > 0 ? setup.peers : [PORT];
+  const lines = [
+    "frr defaults traditional",
+    "hostname router",
+    "log timestamp precision 3",
+    "bfd",
+    " profile fast",
+    "  transmit-interval 100",
+    "  receive-interval 100",
+    "  detect-multiplier 3",
+    " exit",
+    "exit",
+    `router bgp ${setup.asn}`,
+    ` bgp router-id ${ROUTER[4]}`,
+    " no bgp default ipv4-unicast",
+    " no bgp ebgp-requires-policy",
+    " no bgp network import-check",
+    " bgp bestpath as-path multipath-relax",
+    " bgp graceful-restart stalepath-time 60",
+    ...peers.flatMap((peer) => neighbour(peer, setup)),
+    ...setup.families.flatMap((family) => addressFamily(family, peers, setup)),
+    "exit",
+  ];
+  return `${lines.join("\n")}\n`;
+}
+
+function neighbour(peer: string, setup: RouterSetup): readonly string[] {
+  const onLink = peer === PORT;
+  const lines = [
+    onLink ? `neighbor ${peer} interface remote-as external` : `neighbor ${peer} remote-as ${setup.heraldAsn}`,
+    `neighbor ${peer} timers ${Math.max(1, Math.floor(setup.holdTime / 3))} ${setup.holdTime}`,
+    `neighbor ${peer} timers connect 1`,
+  ];
+  if (setup.passive && !onLink) lines.push(`neighbor ${peer} passive`);
+  if (setup.password !== undefined) lines.push(`neighbor ${peer} password ${setup.password}`);
+  if (setup.gtsm === true) lines.push(`neighbor ${peer} ttl-security hops 1`);
+  if (setup.bfd === true) lines.push(`neighbor ${peer} bfd`, `neighbor ${peer} bfd profile fast`);
+  if (setup.twoOctet === true) lines.push(`neighbor ${peer} dont-capability-negotiate`);
+  if (setup.role !== undefined) lines.push(`neighbor ${peer} local-role ${setup.role} strict-mode`);
+  return lines.map((line) => ` ${line}`);
+}
+
+function addressFamily(family: Transport, peers: readonly string[], setup: RouterSetup): readonly string[] {
+  const lines = peers.flatMap((peer) => [
+    `  neighbor ${peer} activate`,
+    ...(setup.maxPrefixes === undefined ? [] : [`  neighbor ${peer} maximum-prefix ${setup.maxPrefixes}`]),
+  ]);
+  if (setup.announces === true) lines.push(`  network ${ROUTERS_OWN[family]}`);
+  return [` address-family ipv${family} unicast`, ...lines, "  maximum-paths 8", " exit-address-family"];
+}
