@@ -251,7 +251,14 @@ function sameOnTheWire(a: RouteAttributes | undefined, b: RouteAttributes | unde
   return wireText(a) === wireText(b);
 }
 
-function wireText({ localPref, med, asPathPrepend, communities, largeCommunities }: RouteAttributes): string {
+/** Whether a peer that has one would be told the other. */
+export function sameRouteOnTheWire(a: AnnouncedRoute, b: AnnouncedRoute): boolean {
+  return a.linkBandwidth === b.linkBandwidth && wireText(a) === wireText(b);
+}
+
+type OnTheWire = Omit<RouteAttributes, "linkBandwidth" | "advertisements">;
+
+function wireText({ localPref, med, asPathPrepend, communities, largeCommunities }: OnTheWire): string {
   return JSON.stringify([localPref, med ?? null, asPathPrepend ?? null, communities, largeCommunities]);
 }
 
