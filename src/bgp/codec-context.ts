@@ -1,4 +1,5 @@
 import type { Family } from "../net/ip-address.ts";
+import { type AfiSafi, familyOf } from "./family.ts";
 
 /** What a session has negotiated: codecs take it as a value and never reach for a session. */
 export interface CodecContext {
@@ -18,4 +19,19 @@ export interface CodecContext {
   readonly extendedNextHop?: boolean;
   /** Both sides offered RFC 7313: the subtype of a ROUTE-REFRESH means something. */
   readonly enhancedRouteRefresh?: boolean;
+}
+
+/** Our own name of a wire family whose routes this session carries; undefined for those that are kept unread. */
+export function carriedFamily(wire: AfiSafi, { families }: Pick<CodecContext, "families">): Family | undefined {
+  const family = familyOf(wire);
+  return family !== undefined && (families === undefined || families.includes(family)) ? family : undefined;
+}
+
+/** The identifiers that go before the prefixes of a field, undefined where the peer wants none. */
+export function pathIdsToSend(
+  pathIds: readonly number[] | undefined,
+  family: Family,
+  { addPathSend }: Pick<CodecContext, "addPathSend">,
+): readonly number[] | undefined {
+  return addPathSend?.includes(family) === true ? (pathIds ?? []) : undefined;
 }

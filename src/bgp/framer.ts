@@ -1,6 +1,6 @@
 import { BadMessageLengthError, BadMessageTypeError, ConnectionNotSynchronizedError } from "./error.ts";
 import { MESSAGE_TYPE } from "./iana.ts";
-import { HEADER_LENGTH, MARKER_LENGTH, MAX_MESSAGE_LENGTH } from "./message/header.ts";
+import { EXTENDED_MESSAGE_LENGTH, HEADER_LENGTH, MARKER_LENGTH, MAX_MESSAGE_LENGTH } from "./message/header.ts";
 
 type MessageKind = keyof typeof MESSAGE_TYPE;
 
@@ -18,19 +18,34 @@ const KINDS = new Map<number, MessageKind>([
   [MESSAGE_TYPE.routeRefresh, "routeRefresh"],
 ]);
 
-/** RFC 4271 section 6.1 and RFC 2918 section 3: the shortest and longest message of each type. */
-const LIMITS: Record<MessageKind, readonly [number, number]> = {
-  open: [29, MAX_MESSAGE_LENGTH],
-  update: [23, MAX_MESSAGE_LENGTH],
-  notification: [21, MAX_MESSAGE_LENGTH],
-  keepalive: [HEADER_LENGTH, HEADER_LENGTH],
-  routeRefresh: [23, MAX_MESSAGE_LENGTH],
+/** RFC 4271 section 6.1 and RFC 2918 section 3: the shortest message of each type. */
+const SHORTEST: Record<MessageKind, number> = {
+  open: 29,
+  update: 23,
+  notification: 21,
+  keepalive: HEADER_LENGTH,
+  routeRefresh: 23,
+};
+
+/** The longest one: RFC 8654 section 3 leaves OPEN and KEEPALIVE as they were. */
+const LONGEST: Record<MessageKind, number> = {
+  open: MAX_MESSAGE_LENGTH,
+  update: EXTENDED_MESSAGE_LENGTH,
+  notification: EXTENDED_MESSAGE_LENGTH,
+  keepalive: HEADER_LENGTH,
+  routeRefresh: EXTENDED_MESSAGE_LENGTH,
 };
 
 /** Cuts a stream into messages. It never holds more than one, and refuses a bad header before the rest of it has come. */
 export class Framer {
-  readonly #held = new Uint8Array(MAX_MESSAGE_LENGTH);
+  readonly #limit: number;
+  #held = new Uint8Array(MAX_MESSAGE_LENGTH);
   #length = 0;
+
+  /** `extendedMessages`: we offered RFC 8654, so the peer may send up to 65,535 octets, whatever it offered itself. */
+  constructor({ extendedMessages = false }: { readonly extendedMessages?: boolean } = {}) {
+    this.#limit = extendedMessages ? EXTENDED_MESSAGE_LENGTH : MAX_MESSAGE_LENGTH;
+  }
 
   /** @throws NotificationError; after that the stream has no more messages in it. */
   *push(chunk: Uint8Array): Generator<Frame> {
@@ -38,12 +53,12 @@ export class Framer {
     while (rest.length > 0) {
       if (this.#length > 0) {
         rest = this.#complete(rest);
-        const frame = readFrame(this.#held.subarray(0, this.#length));
+        const frame = readFrame(this.#held.subarray(0, this.#length), this.#limit);
         if (frame === undefined) continue;
         this.#length = 0;
         yield frame;
       } else {
-        const frame = readFrame(rest);
+        const frame = readFrame(rest, this.#limit);
         if (frame === undefined) {
           this.#hold(rest);
           return;
@@ -63,24 +78,31 @@ export class Framer {
   }
 
   #hold(bytes: Uint8Array): void {
+    if (this.#length + bytes.length > this.#held.length) this.#makeRoom();
     this.#held.set(bytes, this.#length);
     this.#length += bytes.length;
+  }
+
+  /** Most sessions never see a long message: its room is only taken by those that do. */
+  #makeRoom(): void {
+    const held = new Uint8Array(EXTENDED_MESSAGE_LENGTH);
+    held.set(this.#held);
+    this.#held = held;
   }
 }
 
 /** The first message of `bytes`, undefined while it is incomplete. */
-function readFrame(bytes: Uint8Array): Frame | undefined {
+function readFrame(bytes: Uint8Array, limit: number): Frame | undefined {
   const marker = Math.min(MARKER_LENGTH, bytes.length);
   for (let i = 0; i < marker; i++) if (bytes[i] !== 0xff) throw new ConnectionNotSynchronizedError();
   if (bytes.length < MARKER_LENGTH + 2) return undefined;
   const length = declaredLength(bytes);
-  if (length < HEADER_LENGTH || length > MAX_MESSAGE_LENGTH) throw new BadMessageLengthError(length);
+  if (length < HEADER_LENGTH || length > limit) throw new BadMessageLengthError(length);
   const type = bytes[HEADER_LENGTH - 1];
   if (type === undefined) return undefined;
   const kind = KINDS.get(type);
   if (kind === undefined) throw new BadMessageTypeError(type);
-  const [shortest, longest] = LIMITS[kind];
-  if (length < shortest || length > longest) throw new BadMessageLengthError(length);
+  if (length < SHORTEST[kind] || length > LONGEST[kind]) throw new BadMessageLengthError(length);
   return bytes.length < length ? undefined : { kind, body: bytes.subarray(HEADER_LENGTH, length) };
 }
 

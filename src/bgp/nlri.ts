@@ -4,14 +4,30 @@ import type { Reader } from "../wire/reader.ts";
 import type { Writer } from "../wire/writer.ts";
 import { InvalidNetworkFieldError } from "./error.ts";
 
+/** Octets of a path identifier (RFC 7911 section 3). */
+const PATH_ID_LENGTH = 4;
+/** The identifier of a prefix that has only one path: its sender may choose any. */
+const ONLY_PATH = 1;
+
 /** Octets one prefix takes on the wire. */
 function nlriLength(prefix: IpPrefix): number {
   return 1 + Math.ceil(prefix.length / 8);
 }
 
-/** A list of prefixes: a length in bits, then as many octets as those bits need (RFC 4271 section 4.3). */
-export function encodeNlri(w: Writer, prefixes: Iterable<IpPrefix>): void {
+/** Prefixes as one field carries them, and the identifier of each where the session has them. */
+export interface Nlri {
+  readonly prefixes: readonly IpPrefix[];
+  readonly pathIds?: readonly number[];
+}
+
+/**
+ * A list of prefixes: a length in bits, then as many octets as those bits need (RFC 4271 section 4.3). With `pathIds`, each has
+ * its identifier before it (RFC 7911 section 3), those the list is too short for the same one.
+ */
+export function encodeNlri(w: Writer, prefixes: Iterable<IpPrefix>, pathIds?: readonly number[]): void {
+  let i = 0;
   for (const prefix of prefixes) {
+    if (pathIds !== undefined) w.u32(pathIds[i++] ?? ONLY_PATH);
     w.u8(prefix.length);
     if (prefix.family === 4 && prefix.length > 24) w.u32(Number(prefix.address.value));
     else w.bytes(prefix.address.toBytes().subarray(0, Math.ceil(prefix.length / 8)));
@@ -24,14 +40,27 @@ export function encodeNlri(w: Writer, prefixes: Iterable<IpPrefix>): void {
  */
 export function decodeNlri(r: Reader, family: Family): readonly IpPrefix[] {
   const prefixes: IpPrefix[] = [];
-  const bits = addressBits(family);
-  while (r.remaining > 0) {
-    const length = r.u8();
-    if (length > bits) throw new InvalidNetworkFieldError(`an IPv${family} prefix of ${length} bits`);
-    if (length === 32 && family === 4) prefixes.push(IpPrefix.ofHost(new IpAddress(4, BigInt(r.u32()))));
-    else prefixes.push(IpPrefix.containing(padded(r.bytes(Math.ceil(length / 8)), family), length));
-  }
+  while (r.remaining > 0) prefixes.push(readPrefix(r, family));
   return prefixes;
+}
+
+/** The same, with identifiers where the session has them. @throws InvalidNetworkFieldError ShortReadError */
+export function decodePaths(r: Reader, family: Family, withIds: boolean): Nlri {
+  if (!withIds) return { prefixes: decodeNlri(r, family) };
+  const prefixes: IpPrefix[] = [];
+  const pathIds: number[] = [];
+  while (r.remaining > 0) {
+    pathIds.push(r.u32());
+    prefixes.push(readPrefix(r, family));
+  }
+  return { prefixes, pathIds };
+}
+
+function readPrefix(r: Reader, family: Family): IpPrefix {
+  const length = r.u8();
+  if (length === 32 && family === 4) return IpPrefix.ofHost(new IpAddress(4, BigInt(r.u32())));
+  if (length > addressBits(family)) throw new InvalidNetworkFieldError(`an IPv${family} prefix of ${length} bits`);
+  return IpPrefix.containing(padded(r.bytes(Math.ceil(length / 8)), family), length);
 }
 
 function padded(bytes: Uint8Array, family: Family): IpAddress {
@@ -49,11 +78,16 @@ export function prefixKey(prefix: IpPrefix): PrefixKey {
 }
 
 /** Cuts a list into runs whose NLRI fits into `room` octets. */
-export function* nlriBatches(prefixes: Iterable<IpPrefix>, room: number): Generator<readonly IpPrefix[]> {
+export function* nlriBatches(
+  prefixes: Iterable<IpPrefix>,
+  room: number,
+  withIds = false,
+): Generator<readonly IpPrefix[]> {
+  const head = withIds ? PATH_ID_LENGTH : 0;
   let batch: IpPrefix[] = [];
   let used = 0;
   for (const prefix of prefixes) {
-    const length = nlriLength(prefix);
+    const length = head + nlriLength(prefix);
     if (used + length > room && batch.length > 0) {
       yield batch;
       batch = [];

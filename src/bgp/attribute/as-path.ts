@@ -6,7 +6,7 @@ import { AS_PATH_SEGMENT, ATTRIBUTE_FLAG, ATTRIBUTE_TYPE } from "../iana.ts";
 import type { AttributeSpec } from "./spec.ts";
 
 /** One segment. The numbers are plain: a peer may send those that no AS may have. */
-interface AsPathSegment {
+export interface AsPathSegment {
   readonly type: keyof typeof AS_PATH_SEGMENT;
   readonly asns: readonly number[];
 }
@@ -87,6 +87,7 @@ function formatPath(path: AsPath): string {
   return path.map(({ type, asns }) => BRACKETS[type].join(asns.join(" "))).join(" ");
 }
 
-function isConfederation({ type }: AsPathSegment): boolean {
+/** Made inside a confederation (RFC 5065), which counts as one AS to everybody else. */
+export function isConfederation({ type }: AsPathSegment): boolean {
   return type === "confedSequence" || type === "confedSet";
 }

@@ -1,17 +1,17 @@
 import type { Family } from "../../net/ip-address.ts";
-import type { IpPrefix } from "../../net/ip-prefix.ts";
-import { familyOf, formatAfiSafi, unicast } from "../family.ts";
+import { carriedFamily, pathIdsToSend } from "../codec-context.ts";
+import { formatAfiSafi, unicast } from "../family.ts";
 import { ATTRIBUTE_FLAG, ATTRIBUTE_TYPE } from "../iana.ts";
-import { decodeNlri, encodeNlri } from "../nlri.ts";
+import { decodePaths, encodeNlri, type Nlri } from "../nlri.ts";
+import { hexDigits } from "../octets.ts";
 import type { AttributeSpec } from "./spec.ts";
 
 /** Withdrawn routes of a family we know; none at all is its End-of-RIB (RFC 4724 section 2). */
-interface UnicastUnreach {
+interface UnicastUnreach extends Nlri {
   readonly family: Family;
-  readonly prefixes: readonly IpPrefix[];
 }
 
-/** A family we do not know: kept as it came. */
+/** A family we do not know, or the session does not carry: kept as it came. */
 interface OpaqueUnreach {
   readonly family: undefined;
   readonly afi: number;
@@ -28,17 +28,20 @@ export const mpUnreach: AttributeSpec<MpUnreach> = {
   type: ATTRIBUTE_TYPE.mpUnreach,
   flags: ATTRIBUTE_FLAG.optional,
   onMalformed: "reset-session",
-  decode(r) {
+  decode(r, cx) {
     const wire = { afi: r.u16(), safi: r.u8() };
-    const family = familyOf(wire);
+    const family = carriedFamily(wire, cx);
     if (family === undefined) return { family, ...wire, nlri: r.rest().slice() };
-    return { family, prefixes: decodeNlri(r, family) };
+    return { family, ...decodePaths(r, family, cx.addPathReceive?.includes(family) === true) };
   },
-  encode(w, value) {
+  encode(w, value, cx) {
     const { afi, safi } = value.family === undefined ? value : unicast(value.family);
     w.u16(afi).u8(safi);
     if (value.family === undefined) w.bytes(value.nlri);
-    else encodeNlri(w, value.prefixes);
+    else encodeNlri(w, value.prefixes, pathIdsToSend(value.pathIds, value.family, cx));
   },
-  format: (value) => formatAfiSafi(value.family === undefined ? value : unicast(value.family)),
+  format(value) {
+    if (value.family === undefined) return `${formatAfiSafi(value)} ${hexDigits(value.nlri)} (kept, not read)`;
+    return `${formatAfiSafi(unicast(value.family))}, ${value.prefixes.length} withdrawn`;
+  },
 };

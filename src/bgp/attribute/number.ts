@@ -28,3 +28,10 @@ export const originatorId: AttributeSpec<number> = {
   refuse: internalOnly,
   format: formatRouterId,
 };
+
+/** Only To Customer (RFC 9234 section 5): the AS that let a route go downwards, and so never up again. */
+export const onlyToCustomer: AttributeSpec<number> = {
+  ...u32,
+  type: ATTRIBUTE_TYPE.onlyToCustomer,
+  flags: ATTRIBUTE_FLAG.optional | ATTRIBUTE_FLAG.transitive,
+};

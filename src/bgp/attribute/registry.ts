@@ -1,4 +1,5 @@
 import type { Community, LargeCommunity } from "../../net/community.ts";
+import type { ExtendedCommunity } from "../../net/extended-community.ts";
 import type { IpAddress } from "../../net/ip-address.ts";
 import { CodedError, ShortReadError } from "../../wire/errors.ts";
 import { Reader } from "../../wire/reader.ts";
@@ -12,18 +13,26 @@ import {
   UnrecognizedWellKnownAttributeError,
 } from "../error.ts";
 import { ATTRIBUTE_FLAG, ATTRIBUTE_TYPE } from "../iana.ts";
+import { hexDigits } from "../octets.ts";
 import { stronger, type Verdict } from "../verdict.ts";
 import { type Aggregator, aggregator, as4Aggregator } from "./aggregator.ts";
 import { type AsPath, as4Path, asPath } from "./as-path.ts";
 import { atomicAggregate } from "./atomic-aggregate.ts";
 import { clusterList } from "./cluster-list.ts";
-import { communities, type ExtendedCommunity, extendedCommunities, largeCommunities } from "./communities.ts";
+import {
+  communities,
+  extendedCommunities,
+  type Ipv6ExtendedCommunity,
+  ipv6ExtendedCommunities,
+  largeCommunities,
+} from "./communities.ts";
 import { type MpReach, mpReach } from "./mp-reach.ts";
 import { type MpUnreach, mpUnreach } from "./mp-unreach.ts";
 import { nextHop } from "./next-hop.ts";
-import { localPref, med, originatorId } from "./number.ts";
+import { localPref, med, onlyToCustomer, originatorId } from "./number.ts";
 import { type Origin, origin } from "./origin.ts";
 import type { AttributeSpec } from "./spec.ts";
+import { aigp, prefixSid, type Tlv } from "./tlv.ts";
 
 /** The attributes we understand. Adding a key here without a row below does not compile. */
 interface KnownAttributes {
@@ -42,7 +51,11 @@ interface KnownAttributes {
   readonly extendedCommunities?: readonly ExtendedCommunity[];
   readonly as4Path?: AsPath;
   readonly as4Aggregator?: Aggregator;
+  readonly ipv6ExtendedCommunities?: readonly Ipv6ExtendedCommunity[];
+  readonly aigp?: readonly Tlv[];
   readonly largeCommunities?: readonly LargeCommunity[];
+  readonly onlyToCustomer?: number;
+  readonly prefixSid?: readonly Tlv[];
 }
 
 /** An attribute we do not understand: kept, so that it can be shown. */
@@ -73,7 +86,11 @@ const ATTRIBUTES: { readonly [K in keyof KnownAttributes]-?: AttributeSpec<NonNu
   extendedCommunities,
   as4Path,
   as4Aggregator,
+  ipv6ExtendedCommunities,
+  aigp,
   largeCommunities,
+  onlyToCustomer,
+  prefixSid,
 };
 
 type AnySpec = AttributeSpec<never> & { decode(r: Reader, cx: CodecContext): unknown };
@@ -175,7 +192,10 @@ function decodeKnown(
   }
   const significant = ATTRIBUTE_FLAG.optional | ATTRIBUTE_FLAG.transitive;
   // RFC 7606 section 3 (c). The value is read all the same: its routes have to be withdrawn.
-  if (((head.flags ^ spec.flags) & significant) !== 0) found.report("treat-as-withdraw", `${key}: conflicting flags`);
+  if (((head.flags ^ spec.flags) & significant) !== 0) {
+    found.report(spec.onFlags ?? "treat-as-withdraw", `${key}: conflicting flags`);
+    if (spec.onFlags !== undefined) return;
+  }
   try {
     const r = new Reader(head.value);
     const value = spec.decode(r, cx);
@@ -237,6 +257,25 @@ export function formatAttributes(attributes: Attributes): Readonly<Record<string
     const value = attributes[key];
     if (value !== undefined) words[key] = spec.format(value as never);
   }
-  for (const { type, value } of attributes.unknown ?? []) words[`attribute ${type}`] = `${value.length} octet(s)`;
+  for (const { type, value } of attributes.unknown ?? []) words[nameOf(type)] = hexDigits(value);
   return words;
+}
+
+/** Attributes of other families and uses: kept unread, but with the name that the registry has for them. */
+const NAMES = new Map([
+  [22, "PMSI_TUNNEL"],
+  [23, "Tunnel Encapsulation"],
+  [24, "Traffic Engineering"],
+  [27, "PE Distinguisher Labels"],
+  [29, "BGP-LS"],
+  [33, "BGPsec_Path"],
+  [36, "Domain Path"],
+  [37, "SFP"],
+  [38, "BFD Discriminator"],
+  [128, "ATTR_SET"],
+]);
+
+function nameOf(type: number): string {
+  const name = NAMES.get(type);
+  return name === undefined ? `attribute ${type}` : `attribute ${type} (${name})`;
 }

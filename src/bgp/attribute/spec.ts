@@ -11,6 +11,8 @@ export interface AttributeSpec<T> {
   readonly flags: number;
   /** What its section of RFC 7606 asks for when the value is malformed. */
   readonly onMalformed: Verdict;
+  /** The same for wrong flags; absent, RFC 7606 section 3 (c): treat-as-withdraw. */
+  readonly onFlags?: Verdict;
   /** Why this attribute is dropped unread from such a peer, undefined when it is welcome. */
   refuse?(cx: CodecContext): string | undefined;
   decode(r: Reader, cx: CodecContext): T;

@@ -1,4 +1,5 @@
 import { Writer } from "../../wire/writer.ts";
+import type { CodecContext } from "../codec-context.ts";
 
 /*
  * RFC 4271 section 4.1:   16 octets of ones | length (2) | type (1)
@@ -6,6 +7,13 @@ import { Writer } from "../../wire/writer.ts";
 export const MARKER_LENGTH = 16;
 export const HEADER_LENGTH = 19;
 export const MAX_MESSAGE_LENGTH = 4096;
+/** RFC 8654: all but OPEN and KEEPALIVE, where it was agreed on. */
+export const EXTENDED_MESSAGE_LENGTH = 65535;
+
+/** The longest UPDATE this peer takes. */
+export function longestMessage({ extendedMessages }: Pick<CodecContext, "extendedMessages">): number {
+  return extendedMessages === true ? EXTENDED_MESSAGE_LENGTH : MAX_MESSAGE_LENGTH;
+}
 
 /** Wraps a body into a whole message. */
 export function encodeMessage(type: number, body: (w: Writer) => void): Uint8Array {

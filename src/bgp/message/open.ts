@@ -1,5 +1,6 @@
 import { Reader } from "../../wire/reader.ts";
-import { type Capabilities, decodeCapabilities, encodeCapabilities, formatCapabilities } from "../capability.ts";
+import type { Writer } from "../../wire/writer.ts";
+import { type Capabilities, capabilityBytes, decodeCapabilities, formatCapabilities } from "../capability.ts";
 import { decoding, MalformedOpenError, UnsupportedOptionalParameterError, UnsupportedVersionError } from "../error.ts";
 import { MESSAGE_TYPE, OPEN_PARAMETER } from "../iana.ts";
 import { formatRouterId } from "../router-id.ts";
@@ -22,15 +23,30 @@ export interface Open {
 
 const VERSION = 4;
 
+/** What parameters may take where their length is one octet, and what one parameter's own head takes of that. */
+const LONGEST_PARAMETERS = 255;
+const PARAMETER_HEAD = 2;
+
 /** Writes all capabilities into one parameter, as MetalLB and most routers do. */
 export function encodeOpen(open: Open): Uint8Array {
   return encodeMessage(MESSAGE_TYPE.open, (w) => {
     w.u8(VERSION).u16(open.myAs).u16(open.holdTime).u32(open.identifier);
-    w.lengthPrefixed8((parameters) => {
-      if (Object.keys(open.capabilities).length === 0) return;
-      parameters.u8(OPEN_PARAMETER.capabilities);
-      parameters.lengthPrefixed8((body) => encodeCapabilities(body, open.capabilities));
-    });
+    const capabilities = capabilityBytes(open.capabilities);
+    if (capabilities.length > LONGEST_PARAMETERS - PARAMETER_HEAD) writeExtended(w, capabilities);
+    else w.lengthPrefixed8((parameters) => writeParameter(parameters, capabilities));
+  });
+}
+
+function writeParameter(w: Writer, capabilities: Uint8Array): void {
+  if (capabilities.length === 0) return;
+  w.u8(OPEN_PARAMETER.capabilities).lengthPrefixed8((body) => body.bytes(capabilities));
+}
+
+/** RFC 9072 section 2. The first octet could be any but 0: FRR 8.4 and BIRD want it to be 255. */
+function writeExtended(w: Writer, capabilities: Uint8Array): void {
+  w.u8(LONGEST_PARAMETERS).u8(OPEN_PARAMETER.extendedLength);
+  w.lengthPrefixed16((parameters) => {
+    parameters.u8(OPEN_PARAMETER.capabilities).lengthPrefixed16((body) => body.bytes(capabilities));
   });
 }
 
