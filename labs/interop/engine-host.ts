@@ -5,7 +5,8 @@ import { type IpAddress, parseIpAddress } from "../../src/net/ip-address.ts";
 import { type IpPrefix, parsePrefix } from "../../src/net/ip-prefix.ts";
 import { BgpListener } from "../../src/speaker/bgp-listener.ts";
 import type { BgpPorts } from "../../src/speaker/bgp-ports.ts";
-import { BgpSession, type BgpSessionConfig } from "../../src/speaker/bgp-session.ts";
+import { BgpSession } from "../../src/speaker/bgp-session.ts";
+import type { BgpSessionConfig } from "../../src/speaker/bgp-session-config.ts";
 import { systemClock } from "../../src/system/clock.ts";
 import { addressBeside } from "../../src/system/next-hop.ts";
 import { systemRandom } from "../../src/system/random.ts";
@@ -86,14 +87,13 @@ export class EngineHost {
 }
 
 function configOf(spec: SessionSpec): BgpSessionConfig {
-  const localAddress = addressOf(spec.localAddress);
   return {
     name: spec.name,
     nodeName: "interop",
     localAsn: asnOf(spec.localAsn),
     peerAsn: asnOf(spec.peerAsn),
     peerAddress: addressOf(spec.peerAddress ?? ""),
-    localAddress,
+    ...(spec.localAddress === undefined ? {} : { localAddress: addressOf(spec.localAddress) }),
     routerId: addressOf("10.98.0.2"),
     holdTime: spec.holdTime,
     connectTime: 2,

@@ -1,25 +1,34 @@
 import { type Micros, seconds } from "../net/micros.ts";
 import { type Notification, NotificationError } from "./error.ts";
-import { CEASE, ERROR_CODE, FSM_ERROR, MESSAGE_TYPE } from "./iana.ts";
+import { farewell, type Goodbye } from "./graceful-restart.ts";
+import { CEASE, ERROR_CODE, FSM_ERROR, MESSAGE_TYPE, OPEN_ERROR } from "./iana.ts";
 import type { ControlMessage } from "./message/message.ts";
 import { cease, formatNotification } from "./message/notification.ts";
 import type { Open } from "./message/open.ts";
-import { type Negotiated, negotiate, type Offer, ourOpen } from "./negotiation.ts";
+import { type Negotiated, negotiate, ourOpen } from "./negotiation.ts";
+import { type Courtesy, lessThan, type Offer } from "./negotiation-offer.ts";
 import type { RouterId } from "./router-id.ts";
 
 /** RFC 4271 section 8.2.2. */
 export type BgpState = "idle" | "connect" | "active" | "open-sent" | "open-confirm" | "established";
 
-/** `retry` waits between attempts, `dial` limits one, `stable` forgets past failures. */
+/**
+ * `retry` waits between attempts, `dial` limits one, `send-hold` limits how long the peer may read nothing (RFC 9687),
+ * `stable` forgets past failures.
+ */
 export type TimerName = (typeof TIMERS)[number];
 
-const TIMERS = ["retry", "dial", "hold", "keepalive", "stable"] as const;
+const TIMERS = ["retry", "dial", "hold", "send-hold", "keepalive", "stable"] as const;
 
 export interface FsmConfig extends Offer {
   /** Never dials: the peer has to. */
   readonly passive: boolean;
-  /** The longest wait between two attempts. */
+  /** The longest wait between two attempts to connect. */
   readonly maxRetry: Micros;
+  /** How long a connected peer may take for its OPEN; the four minutes of RFC 4271 section 8.2.2 when absent. */
+  readonly openTimeout?: Micros;
+  /** The longest wait after a connection that was lost; `maxRetry` when absent. */
+  readonly maxIdleHold?: Micros;
 }
 
 /** Everything one connection's state machine knows. Plain data: it can be logged, recorded and replayed. */
@@ -28,8 +37,12 @@ export interface Fsm {
   readonly state: BgpState;
   /** Started and not stopped: it will try again whatever happens. */
   readonly running: boolean;
-  /** Attempts and sessions lost since the last one that was stable. */
+  /** Attempts in a row that brought no connection. */
   readonly failures: number;
+  /** Connections lost since the last session that was stable: what the damping goes by (RFC 4271 section 8.1.1). */
+  readonly flaps: number;
+  /** How much our OPEN says: less after the peer has refused more (RFC 5492 section 3). */
+  readonly courtesy: Courtesy;
   readonly identifier: RouterId | undefined;
   readonly negotiated: Negotiated | undefined;
   /** Grows with every timer armed. */
@@ -40,8 +53,8 @@ export interface Fsm {
 
 export type FsmEvent =
   | { readonly type: "started" }
-  | { readonly type: "stopped"; readonly subcode: number; readonly communication?: string }
-  | { readonly type: "connected"; readonly identifier: RouterId }
+  | { readonly type: "stopped"; readonly goodbye: Goodbye; readonly communication?: string }
+  | { readonly type: "connected"; readonly identifier: RouterId; readonly restarted?: boolean }
   | { readonly type: "dial-failed"; readonly reason: string }
   | { readonly type: "closed"; readonly reason: string }
   | { readonly type: "timer-expired"; readonly timer: TimerName; readonly epoch: number }
@@ -51,7 +64,11 @@ export type FsmEvent =
   | { readonly type: "route-refresh-received" }
   | { readonly type: "notification-received"; readonly notification: Notification }
   | { readonly type: "fault-found"; readonly notification: Notification; readonly reason: string }
-  | { readonly type: "collision-lost" };
+  | { readonly type: "collision-lost" }
+  /** The peer restarted and has a new connection: this one is dead, and saying anything on it would undo the restart. */
+  | { readonly type: "superseded" }
+  /** The `send-hold` timer ran out, and the peer had read something in the meantime. */
+  | { readonly type: "send-progressed" };
 
 export type Effect =
   | { readonly type: "dial" }
@@ -73,7 +90,11 @@ const FIRST_RETRY = seconds(1);
 /** RFC 4271 section 8.2.2: "a large value", 4 minutes, until both OPENs are there. */
 const OPEN_WAIT = seconds(240);
 /** A session that lasts this long has earned a quick first retry. */
-const STABLE_AFTER = seconds(30);
+const STABLE_AFTER = seconds(300);
+/** RFC 9687 section 3: the greater of this and twice the hold time. */
+const MIN_SEND_HOLD = seconds(480);
+/** So many lost connections are bad luck; more, and the peer is left alone for a while. */
+const DAMPED_AFTER = 3;
 
 /** A state machine at rest. */
 export function initialFsm(config: FsmConfig): Fsm {
@@ -82,6 +103,8 @@ export function initialFsm(config: FsmConfig): Fsm {
     state: "idle",
     running: false,
     failures: 0,
+    flaps: 0,
+    courtesy: "full",
     identifier: undefined,
     negotiated: undefined,
     epoch: 0,
@@ -89,9 +112,15 @@ export function initialFsm(config: FsmConfig): Fsm {
   };
 }
 
-/** A machine for a connection that the peer opened: it waits for that one and never dials. */
-export function acceptingFsm(config: FsmConfig): Fsm {
-  return { ...initialFsm(config), state: "active", running: true };
+/** A machine for a connection that the peer opened: it waits for that one, and remembers what `before` went through. */
+export function acceptingFsm(config: FsmConfig, before?: Pick<Fsm, "flaps" | "courtesy">): Fsm {
+  const { flaps, courtesy } = before ?? initialFsm(config);
+  return { ...initialFsm(config), flaps, courtesy, state: "active", running: true };
+}
+
+/** RFC 4271 section 8.1.1: a peer that flaps is neither dialled nor let in while its idle hold time runs. */
+export function isDamped({ state, running, flaps }: Fsm): boolean {
+  return running && state === "idle" && flaps > DAMPED_AFTER;
 }
 
 /** The whole protocol decision: no clock, no socket, no log. `chance` in [0, 1) is what the jitter is made of. */
@@ -164,7 +193,7 @@ function react(draft: Draft, event: FsmEvent): void {
       onStopped(draft, event);
       return;
     case "connected":
-      onConnected(draft, event.identifier);
+      onConnected(draft, event);
       return;
     case "dial-failed":
       if (draft.fsm.state === "connect") retryLater(draft, event.reason);
@@ -173,7 +202,13 @@ function react(draft: Draft, event: FsmEvent): void {
       if (draft.takes(event.timer, event.epoch)) ON_EXPIRED[event.timer](draft);
       return;
     case "collision-lost":
-      onCollisionLost(draft);
+      onReplaced(draft, cease(CEASE.connectionCollision), "the other connection to this peer stays");
+      return;
+    case "superseded":
+      onReplaced(draft, undefined, "the peer restarted and has a new connection");
+      return;
+    case "send-progressed":
+      if (draft.fsm.state === "established") armSendHold(draft);
       return;
     case "closed":
     case "notification-received":
@@ -196,14 +231,13 @@ type ConnectionEvent = MessageEvent | Extract<FsmEvent, { type: "closed" | "noti
 function onConnectionEvent(draft: Draft, event: ConnectionEvent): void {
   switch (event.type) {
     case "closed":
-      giveUp(draft, undefined, event.reason);
+      giveUp(draft, { reason: event.reason });
       return;
     case "notification-received":
-      // RFC 4271 section 6: it is never answered.
-      giveUp(draft, undefined, `received ${formatNotification(event.notification)}`);
+      onNotification(draft, event.notification);
       return;
     case "fault-found":
-      giveUp(draft, event.notification, event.reason);
+      giveUp(draft, event);
       return;
     case "open-received":
     case "keepalive-received":
@@ -214,13 +248,41 @@ function onConnectionEvent(draft: Draft, event: ConnectionEvent): void {
   }
 }
 
+/** RFC 4271 section 6: it is never answered. Only what our next OPEN says may follow from it. */
+function onNotification(draft: Draft, notification: Notification): void {
+  const { state, courtesy, config } = draft.fsm;
+  const refused = state !== "established" && isOpenRefused(notification);
+  const next = refused ? lessThan(courtesy, config) : courtesy;
+  const hopeless = refused ? next === "full" : isMismatch(notification);
+  giveUp(draft, { reason: `received ${formatNotification(notification)}`, hopeless });
+  draft.set({ courtesy: next });
+}
+
+/** The peer did not like what our OPEN carried, and may like less of it better. */
+function isOpenRefused({ code, subcode }: Notification): boolean {
+  return code === ERROR_CODE.openMessage && OPEN_REFUSALS.has(subcode);
+}
+
+const OPEN_REFUSALS = new Set<number>([
+  OPEN_ERROR.unspecific,
+  OPEN_ERROR.unsupportedParameter,
+  OPEN_ERROR.unsupportedCapability,
+]);
+
+/** Nothing that passes: RFC 5492 section 5 and RFC 9234 section 4.2 leave it to an operator, so trying is no hurry. */
+function isMismatch({ code, subcode }: Notification): boolean {
+  return code === ERROR_CODE.openMessage && MISMATCHES.has(subcode);
+}
+
+const MISMATCHES = new Set<number>([OPEN_ERROR.unsupportedCapability, OPEN_ERROR.roleMismatch]);
+
 function hasConnection({ state }: Fsm): boolean {
   return state === "open-sent" || state === "open-confirm" || state === "established";
 }
 
 function onStarted(draft: Draft): void {
   if (draft.fsm.running) return;
-  draft.set({ running: true, failures: 0 });
+  draft.set({ running: true, failures: 0, flaps: 0, courtesy: "full" });
   begin(draft, "started");
 }
 
@@ -234,22 +296,23 @@ function begin(draft: Draft, reason: string): void {
   draft.arm("dial", DIAL_LIMIT);
 }
 
-function onStopped(draft: Draft, event: Extract<FsmEvent, { type: "stopped" }>): void {
+function onStopped(draft: Draft, { goodbye, communication }: Extract<FsmEvent, { type: "stopped" }>): void {
   draft.set({ running: false });
-  const notification = cease(event.subcode, event.communication);
+  const notification = farewell(goodbye, draft.fsm.negotiated, communication);
   leave(draft, hasConnection(draft.fsm) ? notification : undefined);
-  draft.move("idle", `stopped: ${formatNotification(notification)}`);
+  draft.move("idle", `stopped: ${notification === undefined ? goodbye : formatNotification(notification)}`);
 }
 
-function onConnected(draft: Draft, identifier: RouterId): void {
+function onConnected(draft: Draft, { identifier, restarted = false }: Extract<FsmEvent, { type: "connected" }>): void {
   if (draft.fsm.state !== "connect" && draft.fsm.state !== "active") {
     draft.emit({ type: "close" });
     return;
   }
   draft.disarmAll();
-  draft.set({ identifier });
-  draft.send({ type: "open", open: ourOpen(draft.fsm.config, identifier) });
-  draft.arm("hold", OPEN_WAIT);
+  draft.set({ identifier, failures: 0 });
+  const { config, courtesy } = draft.fsm;
+  draft.send({ type: "open", open: ourOpen({ ...config, courtesy, restarted }, identifier) });
+  draft.arm("hold", config.openTimeout ?? OPEN_WAIT);
   draft.move("open-sent", "connected");
 }
 
@@ -258,19 +321,29 @@ function retryLater(draft: Draft, reason: string): void {
   draft.disarmAll();
   draft.set({ failures: draft.fsm.failures + 1 });
   draft.move("active", reason);
-  if (!draft.fsm.config.passive) draft.armJittered("retry", backOff(draft.fsm));
+  if (!draft.fsm.config.passive) draft.armJittered("retry", backOff(draft.fsm.failures, draft.fsm.config.maxRetry));
 }
 
-/** A connection was lost or has to be: say why, close it, and try again after a while. */
-function giveUp(draft: Draft, notification: Notification | undefined, reason: string): void {
+/** Why a connection ends: `hopeless` when the next would end the same way. */
+interface Ending {
+  readonly reason: string;
+  readonly notification?: Notification;
+  readonly hopeless?: boolean;
+}
+
+/** A connection was lost or has to be: say why, close it, and try again after the idle hold time. */
+function giveUp(draft: Draft, { reason, notification, hopeless = false }: Ending): void {
   leave(draft, notification);
-  draft.set({ failures: draft.fsm.failures + 1 });
-  if (draft.fsm.config.passive) {
+  const { flaps, courtesy, config } = draft.fsm;
+  // A session that was stable may find another peer at its end: what the old one could not take is forgotten.
+  draft.set({ flaps: flaps + 1, courtesy: flaps === 0 && draft.fsm.state === "established" ? "full" : courtesy });
+  if (config.passive && flaps < DAMPED_AFTER) {
     draft.move("active", reason);
     return;
   }
   draft.move("idle", reason);
-  draft.armJittered("retry", backOff(draft.fsm));
+  const longest = config.maxIdleHold ?? config.maxRetry;
+  draft.armJittered("retry", hopeless ? longest : backOff(draft.fsm.flaps, longest));
 }
 
 function leave(draft: Draft, notification: Notification | undefined): void {
@@ -281,10 +354,9 @@ function leave(draft: Draft, notification: Notification | undefined): void {
   draft.set({ negotiated: undefined, identifier: undefined });
 }
 
-/** 1 s, 2 s, 4 s and so on; only a session that was stable starts over. */
-function backOff({ failures, config }: Fsm): Micros {
-  const doubled = FIRST_RETRY * 2 ** Math.min(failures - 1, 16);
-  return Math.min(doubled, config.maxRetry) as Micros;
+/** 1 s, 2 s, 4 s and so on. */
+function backOff(count: number, longest: Micros): Micros {
+  return Math.min(FIRST_RETRY * 2 ** Math.min(count - 1, 16), longest) as Micros;
 }
 
 const ON_EXPIRED: Record<TimerName, (draft: Draft) => void> = {
@@ -295,20 +367,25 @@ const ON_EXPIRED: Record<TimerName, (draft: Draft) => void> = {
   },
   hold(draft) {
     const notification = { code: ERROR_CODE.holdTimerExpired, subcode: 0, data: [] };
-    giveUp(draft, notification, "the peer was silent for the whole hold time");
+    giveUp(draft, { notification, reason: "the peer was silent for the whole hold time" });
+  },
+  "send-hold"(draft) {
+    // RFC 9687 section 3.2: the peer reads nothing, so the NOTIFICATION is for the log more than for the peer.
+    const notification = { code: ERROR_CODE.sendHoldTimerExpired, subcode: 0, data: [] };
+    giveUp(draft, { notification, reason: "the peer read nothing for the whole send hold time" });
   },
   keepalive(draft) {
     draft.send({ type: "keepalive" });
     armKeepalive(draft);
   },
-  stable: (draft) => draft.set({ failures: 0 }),
+  stable: (draft) => draft.set({ flaps: 0 }),
 };
 
-/** The other connection to the same peer stays. Nothing failed, so nothing is counted and nothing retried. */
-function onCollisionLost(draft: Draft): void {
-  leave(draft, hasConnection(draft.fsm) ? cease(CEASE.connectionCollision) : undefined);
+/** Another connection to the same peer stays. Nothing failed, so nothing is counted and nothing retried. */
+function onReplaced(draft: Draft, notification: Notification | undefined, reason: string): void {
+  leave(draft, hasConnection(draft.fsm) ? notification : undefined);
   draft.set({ running: false });
-  draft.move("idle", "the other connection to this peer stays");
+  draft.move("idle", reason);
 }
 
 function onMessage(draft: Draft, event: MessageEvent): void {
@@ -321,16 +398,18 @@ function onMessage(draft: Draft, event: MessageEvent): void {
 
 function onConfirmed(draft: Draft): void {
   armHold(draft);
+  armSendHold(draft);
   draft.arm("stable", STABLE_AFTER);
   draft.move("established", "the peer confirmed our OPEN");
 }
 
 function onOpen(draft: Draft, open: Open): void {
-  const { config, identifier } = draft.fsm;
+  const { config, identifier, courtesy } = draft.fsm;
   if (identifier === undefined) return;
-  const outcome = negotiate(config, identifier, open);
+  const outcome = negotiate({ ...config, courtesy }, identifier, open);
   if (outcome instanceof NotificationError) {
-    giveUp(draft, outcome.notification, outcome.message);
+    const { notification, message: reason } = outcome;
+    giveUp(draft, { notification, reason, hopeless: isMismatch(notification) });
     return;
   }
   draft.disarmAll();
@@ -351,7 +430,7 @@ const UNEXPECTED_IN: Partial<Record<BgpState, number>> = {
 function unexpected(draft: Draft, event: MessageEvent): void {
   const subcode = UNEXPECTED_IN[draft.fsm.state] ?? FSM_ERROR.unspecified;
   const notification = { code: ERROR_CODE.fsm, subcode, data: [MESSAGE_NUMBER[event.type]] };
-  giveUp(draft, notification, `${event.type} in ${draft.fsm.state}`);
+  giveUp(draft, { notification, reason: `${event.type} in ${draft.fsm.state}` });
 }
 
 const MESSAGE_NUMBER: Record<MessageEvent["type"], number> = {
@@ -364,6 +443,10 @@ const MESSAGE_NUMBER: Record<MessageEvent["type"], number> = {
 function armHold(draft: Draft): void {
   const holdTime = draft.fsm.negotiated?.holdTime ?? 0;
   if (holdTime > 0) draft.arm("hold", seconds(holdTime));
+}
+
+function armSendHold(draft: Draft): void {
+  draft.arm("send-hold", Math.max(MIN_SEND_HOLD, seconds(2 * (draft.fsm.negotiated?.holdTime ?? 0))) as Micros);
 }
 
 function armKeepalive(draft: Draft): void {

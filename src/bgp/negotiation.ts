@@ -1,32 +1,25 @@
-import { AS_TRANS, type Asn } from "../net/asn.ts";
+import { AS_TRANS } from "../net/asn.ts";
 import { FAMILIES, type Family } from "../net/ip-address.ts";
+import { formatRole } from "./capability/role.ts";
 import { type Capabilities, capabilityBytes } from "./capability.ts";
 import type { CodecContext } from "./codec-context.ts";
 import {
   BadBgpIdentifierError,
   BadPeerAsError,
   type NotificationError,
+  RoleMismatchError,
   UnacceptableHoldTimeError,
   UnsupportedCapabilityError,
 } from "./error.ts";
 import { familyOf, unicast } from "./family.ts";
+import { type RestartTerms, restartTerms } from "./graceful-restart.ts";
+import { AFI, ROLE, SAFI } from "./iana.ts";
 import type { Open } from "./message/open.ts";
+import { type Offer, offeredFamilies, ourCapabilities, type RoleOffer } from "./negotiation-offer.ts";
 import type { RouterId } from "./router-id.ts";
 
-/** Which AS the peer may be in: one number, ours, or any but ours. */
-export type PeerAs = Asn | "internal" | "external";
-
-/** What we offer and want of a peer. Times are in seconds, as on the wire. */
-export interface Offer {
-  readonly localAsn: Asn;
-  readonly peerAsn: PeerAs;
-  readonly holdTime: number;
-  readonly keepaliveTime: number | undefined;
-  readonly families: readonly Family[];
-}
-
 /** What both sides agreed on. */
-export interface Negotiated extends CodecContext {
+export interface Negotiated extends CodecContext, RestartTerms {
   readonly peerAsn: number;
   readonly peerIdentifier: number;
   readonly holdTime: number;
@@ -36,13 +29,13 @@ export interface Negotiated extends CodecContext {
   readonly peerCapabilities: Capabilities;
 }
 
-/** Our OPEN: multiprotocol, route refresh and four-octet AS, which every router of the last fifteen years knows. */
+/** Our OPEN: what it may carry depends on what the peer refused before. */
 export function ourOpen(offer: Offer, identifier: RouterId): Open {
   return {
     myAs: offer.localAsn > 0xffff ? AS_TRANS : offer.localAsn,
     holdTime: offer.holdTime,
     identifier,
-    capabilities: { families: offer.families.map(unicast), routeRefresh: true, fourOctetAsn: offer.localAsn },
+    capabilities: ourCapabilities(offer),
   };
 }
 
@@ -51,14 +44,19 @@ export function negotiate(offer: Offer, ourIdentifier: RouterId, open: Open): Ne
   const peerAsn = open.capabilities.fourOctetAsn ?? open.myAs;
   const internal = peerAsn === offer.localAsn;
   const problem =
-    checkAs(offer, open, peerAsn) ?? checkIdentifier(open.identifier, internal ? ourIdentifier : undefined);
+    checkAs(offer, open, peerAsn) ??
+    checkIdentifier(open.identifier, internal ? ourIdentifier : undefined) ??
+    checkHoldTime(open.holdTime);
   if (problem !== undefined) return problem;
-  if (open.holdTime === 1 || open.holdTime === 2) return new UnacceptableHoldTimeError(open.holdTime);
-  const families = commonFamilies(offer.families, open.capabilities);
+  const families = commonFamilies(offeredFamilies(offer), open.capabilities);
   if (families.length === 0) {
     const missing = capabilityBytes({ families: offer.families.map(unicast) });
     return new UnsupportedCapabilityError("no address family in common", missing);
   }
+  const ours = ourCapabilities(offer);
+  const theirs = open.capabilities;
+  const mismatch = checkRole(ours.role === undefined ? undefined : offer.role, theirs.role);
+  if (mismatch !== undefined) return mismatch;
   const holdTime = Math.min(offer.holdTime, open.holdTime);
   return {
     peerAsn,
@@ -67,9 +65,14 @@ export function negotiate(offer: Offer, ourIdentifier: RouterId, open: Open): Ne
     holdTime,
     keepaliveTime: keepaliveFor(holdTime, offer.keepaliveTime),
     families,
-    fourOctetAsn: open.capabilities.fourOctetAsn !== undefined,
-    routeRefresh: open.capabilities.routeRefresh === true,
-    peerCapabilities: open.capabilities,
+    fourOctetAsn: ours.fourOctetAsn !== undefined && theirs.fourOctetAsn !== undefined,
+    routeRefresh: ours.routeRefresh === true && theirs.routeRefresh === true,
+    // RFC 8654 section 4: what the peer takes is the peer's to say; what we take we have said.
+    extendedMessages: theirs.extendedMessage === true,
+    enhancedRouteRefresh: ours.enhancedRouteRefresh === true && theirs.enhancedRouteRefresh === true,
+    extendedNextHop: ours.extendedNextHop !== undefined && takesIpv6NextHop(theirs),
+    ...restartTerms(ours, theirs),
+    peerCapabilities: theirs,
   };
 }
 
@@ -88,6 +91,37 @@ function checkAs(offer: Offer, open: Open, peerAsn: number): NotificationError |
 function checkIdentifier(identifier: number, ours: RouterId | undefined): NotificationError | undefined {
   if (identifier === 0) return new BadBgpIdentifierError("identifier 0.0.0.0");
   return identifier === ours ? new BadBgpIdentifierError("the peer has our own identifier") : undefined;
+}
+
+function checkHoldTime(holdTime: number): NotificationError | undefined {
+  return holdTime === 1 || holdTime === 2 ? new UnacceptableHoldTimeError(holdTime) : undefined;
+}
+
+/** RFC 9234 section 4.2: the pairs that fit; who says nothing is only refused where we insist. */
+function checkRole(ours: RoleOffer | undefined, theirs: number | undefined): NotificationError | undefined {
+  if (ours === undefined) return undefined;
+  if (theirs === undefined) {
+    return ours.strict ? new RoleMismatchError(`the peer says no role, want ${COUNTERPART[ours.role]}`) : undefined;
+  }
+  const wanted = COUNTERPART[ours.role];
+  return theirs === ROLE[wanted]
+    ? undefined
+    : new RoleMismatchError(`the peer says role ${formatRole(theirs)}, want ${wanted}`);
+}
+
+const COUNTERPART: Record<keyof typeof ROLE, keyof typeof ROLE> = {
+  provider: "customer",
+  customer: "provider",
+  routeServer: "routeServerClient",
+  routeServerClient: "routeServer",
+  peer: "peer",
+};
+
+/** RFC 8950 section 4. */
+function takesIpv6NextHop({ extendedNextHop }: Capabilities): boolean {
+  return (extendedNextHop ?? []).some(
+    ({ afi, safi, nextHopAfi }) => afi === AFI.ipv4 && safi === SAFI.unicast && nextHopAfi === AFI.ipv6,
+  );
 }
 
 /** RFC 4760 section 8: a peer that offers no family at all means IPv4 unicast. */

@@ -19,17 +19,23 @@ export interface RouterIdFacts {
   readonly configured: IpAddress | undefined;
   /** The socket's local address. */
   readonly localAddress: IpAddress;
+  /** An IPv4 address on the interface of an IPv6 socket. */
+  readonly beside?: IpAddress | undefined;
   readonly nodeName: string;
 }
 
 /**
- * The configured IPv4 address, else the local address when it is IPv4, else the CRC-32 of the node's name read in little-endian
+ * The configured IPv4 address, else the local address when it is IPv4 or one beside it, else the CRC-32 of the node's name read in little-endian
  * order, which is what MetalLB's speaker on the same node would have used.
  */
 export function chooseRouterId(facts: RouterIdFacts): RouterId {
-  const { configured, localAddress, nodeName } = facts;
+  const { configured, localAddress, beside, nodeName } = facts;
   return (
-    fromAddress(configured) ?? fromAddress(localAddress) ?? routerIdFromNumber(nameHash(nodeName)) ?? (1 as RouterId)
+    fromAddress(configured) ??
+    fromAddress(localAddress) ??
+    fromAddress(beside) ??
+    routerIdFromNumber(nameHash(nodeName)) ??
+    (1 as RouterId)
   );
 }
 

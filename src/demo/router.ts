@@ -65,7 +65,7 @@ export class DemoRouter {
         const key = route.prefix.toString();
         const communities = (route.attributes.communities ?? []).map(formatCommunity);
         const row = rows.get(key) ?? { prefix: route.prefix, paths: [], communities };
-        const path = { peer: session.config.peerAddress.toString(), nextHop: route.nextHop.toString() };
+        const path = { peer: `${session.view.peerAddress}`, nextHop: route.nextHop.toString() };
         rows.set(key, { ...row, paths: [...row.paths, path].toSorted((a, b) => (a.peer < b.peer ? -1 : 1)) });
       }
     }

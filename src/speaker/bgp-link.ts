@@ -3,24 +3,32 @@ import { familyOf } from "../bgp/family.ts";
 import { type Frame, Framer } from "../bgp/framer.ts";
 import { type BgpState, type Effect, type Fsm, type FsmEvent, step, type TimerName } from "../bgp/fsm.ts";
 import { CEASE } from "../bgp/iana.ts";
+import type { Journal } from "../bgp/journal.ts";
 import { type ControlMessage, encodeControl, formatControl } from "../bgp/message/message.ts";
 import { cease, decodeNotification } from "../bgp/message/notification.ts";
 import { decodeOpen, type Open } from "../bgp/message/open.ts";
 import { decodeRouteRefresh } from "../bgp/message/route-refresh.ts";
 import { decodeUpdate, interpretUpdate, type RouteChange } from "../bgp/message/update.ts";
+import { ourCapabilities } from "../bgp/negotiation-offer.ts";
 import type { RouterId } from "../bgp/router-id.ts";
 import type { Family } from "../net/ip-address.ts";
 import { micros, seconds } from "../net/micros.ts";
 import type { Timer } from "../system/clock.ts";
 import { errorFields } from "../telemetry/log.ts";
 import type { BgpConnection, BgpDialTarget, BgpPorts } from "./bgp-ports.ts";
+import { TappedConnection } from "./bgp-tap.ts";
 
 export type StateChange = Extract<Effect, { type: "change" }>;
 
 /** What a link asks and tells the session it belongs to. */
 export interface LinkOwner {
-  readonly target: BgpDialTarget;
-  identifierFor(connection: BgpConnection): RouterId;
+  readonly journal: Journal;
+  /** A number for one more connection. */
+  nextConnection(): number;
+  /** Whom to dial, or why nobody can be dialled now. */
+  target(): BgpDialTarget | string;
+  /** What our OPEN on this connection says of us. */
+  introduction(connection: BgpConnection): { readonly identifier: RouterId; readonly restarted: boolean };
   /** True when another connection to this peer stays instead (RFC 4271 section 6.8). */
   losesCollision(link: BgpLink, open: Open): boolean;
   changed(link: BgpLink, change: StateChange): void;
@@ -41,10 +49,13 @@ export class BgpLink {
   #fsm: Fsm;
   #busy = false;
   #direction: "outgoing" | "incoming" = "outgoing";
-  #connection: BgpConnection | undefined;
+  #connection: TappedConnection | undefined;
   #dialling: { abort(): void } | undefined;
   #closing: (() => void)[] = [];
+  #lastReason: string | undefined;
   #open = 0;
+  /** The number of the connection in the journal, 0 before the first. */
+  #id = 0;
 
   constructor(ports: BgpPorts, owner: LinkOwner, fsm: Fsm) {
     this.#ports = ports;
@@ -60,11 +71,16 @@ export class BgpLink {
     return this.#fsm.state;
   }
 
+  /** Why the state last changed. */
+  get lastReason(): string | undefined {
+    return this.#lastReason;
+  }
+
   get direction(): "outgoing" | "incoming" {
     return this.#direction;
   }
 
-  get connection(): BgpConnection | undefined {
+  get connection(): TappedConnection | undefined {
     return this.#connection;
   }
 
@@ -75,23 +91,35 @@ export class BgpLink {
     this.#busy = true;
     try {
       for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
-        const { fsm, effects } = step(this.#fsm, next, this.#ports.random());
-        this.#fsm = fsm;
-        for (const effect of effects) this.#perform(effect);
+        this.#step(next);
       }
     } finally {
       this.#busy = false;
     }
   }
 
+  #step(event: FsmEvent): void {
+    const before = this.#fsm;
+    const chance = this.#ports.random();
+    const { fsm, effects } = step(before, event, chance);
+    this.#fsm = fsm;
+    const at = this.#ports.clock.now();
+    this.#owner.journal.recordStep({ at, connection: this.#id, before, event, chance, after: fsm.state, effects });
+    for (const effect of effects) this.#perform(effect);
+  }
+
   /** Makes a connection this link's own. */
-  adopt(connection: BgpConnection, direction: "outgoing" | "incoming"): void {
+  adopt(plain: BgpConnection, direction: "outgoing" | "incoming"): void {
+    this.#id = this.#owner.nextConnection();
+    const { clock } = this.#ports;
+    const connection = new TappedConnection({ clock, journal: this.#owner.journal }, plain, this.#id);
     this.#connection = connection;
     this.#direction = direction;
     this.#dialling = undefined;
     this.#open++;
-    this.dispatch({ type: "connected", identifier: this.#owner.identifierFor(connection) });
-    const framer = new Framer();
+    this.dispatch({ type: "connected", ...this.#owner.introduction(connection) });
+    // What our OPEN offers is what the peer may send from then on.
+    const framer = new Framer({ extendedMessages: offersExtendedMessages(this.#fsm) });
     connection.attach({
       data: (bytes) => this.#onData(connection, framer, bytes),
       drained: () => this.#owner.drained(),
@@ -104,7 +132,7 @@ export class BgpLink {
     return this.#open === 0 ? Promise.resolve() : new Promise((resolve) => this.#closing.push(resolve));
   }
 
-  #onClosed(connection: BgpConnection, reason: string): void {
+  #onClosed(connection: TappedConnection, reason: string): void {
     this.#open--;
     if (this.#connection === connection) {
       this.#connection = undefined;
@@ -114,11 +142,12 @@ export class BgpLink {
     for (const resolve of this.#closing.splice(0)) resolve();
   }
 
-  #onData(connection: BgpConnection, framer: Framer, bytes: Uint8Array): void {
+  #onData(connection: TappedConnection, framer: Framer, bytes: Uint8Array): void {
     if (this.#connection !== connection) return;
     try {
       let heard = false;
       for (const frame of framer.push(bytes)) {
+        connection.received(frame);
         heard = this.#onFrame(frame) || heard;
         if (this.#connection !== connection) return;
       }
@@ -210,13 +239,19 @@ export class BgpLink {
         this.#timers.delete(effect.timer);
         return;
       case "change":
+        this.#lastReason = effect.reason;
         this.#owner.changed(this, effect);
         return;
     }
   }
 
   #dial(): void {
-    this.#dialling = this.#ports.dial(this.#owner.target, {
+    const target = this.#owner.target();
+    if (typeof target === "string") {
+      this.dispatch({ type: "dial-failed", reason: target });
+      return;
+    }
+    this.#dialling = this.#ports.dial(target, {
       connected: (connection) => this.adopt(connection, "outgoing"),
       failed: (reason) => {
         this.#dialling = undefined;
@@ -253,6 +288,12 @@ export class BgpLink {
     const expire = (): void => this.dispatch({ type: "timer-expired", timer, epoch });
     // After a long stall the peer's bytes may lie unread: they get one turn of the event loop before it is called silent.
     if (timer === "hold") this.#timers.set(timer, this.#ports.clock.after(micros(0), expire));
+    else if (timer === "send-hold" && this.#connection?.progressed() === true)
+      this.dispatch({ type: "send-progressed" });
     else expire();
   }
+}
+
+function offersExtendedMessages({ config, courtesy }: Fsm): boolean {
+  return ourCapabilities({ ...config, courtesy }).extendedMessage === true;
 }

@@ -1,6 +1,6 @@
 import type { IpAddress } from "../net/ip-address.ts";
-import type { IpPrefix } from "../net/ip-prefix.ts";
-import type { Log } from "../telemetry/log.ts";
+import { IpPrefix } from "../net/ip-prefix.ts";
+import { errorFields, type Log } from "../telemetry/log.ts";
 import type { BgpConnection } from "./bgp-ports.ts";
 import type { BgpSession } from "./bgp-session.ts";
 
@@ -11,21 +11,40 @@ export interface DynamicPeers {
   create(peer: IpAddress): BgpSession;
 }
 
+/** What the listener needs to know of who is calling, before a session has it. */
+interface Caller {
+  readonly address: IpAddress;
+  readonly zone: string | undefined;
+}
+
+interface ListeningSocket {
+  readonly port: number;
+  /** Asks these peers for a password from now on, for another one, or for none. */
+  setPassword?(peers: IpPrefix, password: string | undefined): void;
+  close(): Promise<void>;
+}
+
 export interface ListenerPorts {
   readonly listen: (
-    where: { readonly address: IpAddress | undefined; readonly port: number },
+    where: {
+      readonly address: IpAddress | undefined;
+      readonly port: number;
+      readonly optionsFor?: (caller: Caller) => { readonly minTtl?: number };
+    },
     accepted: (connection: BgpConnection) => void,
-  ) => Promise<{ readonly port: number; close(): Promise<void> }>;
+  ) => Promise<ListeningSocket>;
   readonly log: Log;
+  /** Whether TTLs can be checked; only then is the system asked to. */
+  readonly native?: boolean;
 }
 
 /** Accepts connections and hands each to the session of its source address; the peers without one are turned away. */
 export class BgpListener {
   readonly #ports: ListenerPorts;
   readonly #dynamic: DynamicPeers | undefined;
-  readonly #sessions = new Map<string, BgpSession>();
+  readonly #sessions = new Set<BgpSession>();
   readonly #made = new Map<string, BgpSession>();
-  #server: { readonly port: number; close(): Promise<void> } | undefined;
+  #server: ListeningSocket | undefined;
 
   constructor(ports: ListenerPorts, dynamic?: DynamicPeers) {
     this.#ports = ports;
@@ -34,18 +53,30 @@ export class BgpListener {
 
   /** Listens, and returns the port: the kernel's choice when 0 is asked for. */
   async start(address: IpAddress | undefined, port: number): Promise<number> {
-    this.#server = await this.#ports.listen({ address, port }, (connection) => this.#onAccepted(connection));
+    const options = this.#ports.native === true ? { optionsFor: (caller: Caller) => this.#optionsFor(caller) } : {};
+    this.#server = await this.#ports.listen({ address, port, ...options }, (connection) =>
+      this.#onAccepted(connection),
+    );
+    for (const session of this.#sessions) this.rekey(session);
     return this.#server.port;
   }
 
   /** Connections from the session's peer go to it from now on. */
   add(session: BgpSession): void {
-    this.#sessions.set(session.config.peerAddress.toString(), session);
+    this.#sessions.add(session);
+    if (session.password !== undefined) this.rekey(session);
   }
 
   remove(session: BgpSession): void {
-    const key = session.config.peerAddress.toString();
-    if (this.#sessions.get(key) === session) this.#sessions.delete(key);
+    if (!this.#sessions.delete(session) || session.password === undefined) return;
+    const { peerAddress } = session.view;
+    const other = peerAddress === undefined ? undefined : this.#candidates(peerAddress, undefined)[0];
+    this.#setPassword(peerAddress, other?.password);
+  }
+
+  /** Asks the session's peer for the password that the session has now. */
+  rekey(session: BgpSession): void {
+    this.#setPassword(session.view.peerAddress, session.password);
   }
 
   /** The sessions made for dynamic peers, in the order they first came. */
@@ -56,12 +87,31 @@ export class BgpListener {
   /** Stops listening, and stops the sessions it made. */
   async stop(reason: string): Promise<void> {
     await this.#server?.close();
+    this.#server = undefined;
     await Promise.all(this.dynamicSessions.map((session) => session.stop(reason)));
     this.#made.clear();
   }
 
+  #setPassword(peer: IpAddress | undefined, password: string | undefined): void {
+    if (this.#server === undefined || peer === undefined) return;
+    try {
+      this.#server.setPassword?.(IpPrefix.ofHost(peer), password);
+    } catch (error) {
+      this.#ports.log.error("bgp password not set for incoming connections", {
+        peer: `${peer}`,
+        ...errorFields(error),
+      });
+    }
+  }
+
+  /** The kernel checks nothing before the handshake is over: a TTL that is too low then costs the connection, not the session. */
+  #optionsFor({ address, zone }: Caller): { readonly minTtl?: number } {
+    const minTtl = this.#candidates(address, zone)[0]?.config.minTtl;
+    return minTtl === undefined ? {} : { minTtl };
+  }
+
   #onAccepted(connection: BgpConnection): void {
-    const session = this.#sessionFor(connection.remoteAddress);
+    const session = this.#sessionFor(connection);
     if (session !== undefined) {
       session.accept(connection);
       return;
@@ -70,9 +120,26 @@ export class BgpListener {
     connection.destroy();
   }
 
-  #sessionFor(peer: IpAddress): BgpSession | undefined {
+  #sessionFor({ remoteAddress, localAddress, zone }: BgpConnection): BgpSession | undefined {
+    const wanted = this.#candidates(remoteAddress, zone).filter(
+      ({ config }) => config.localAddress === undefined || config.localAddress.equals(localAddress),
+    );
+    // Several with one address: nobody can tell whom the peer means, so the first that is free has it.
+    return (
+      wanted.find(({ view }) => view.state !== "established") ?? wanted[0] ?? this.#dynamicSessionFor(remoteAddress)
+    );
+  }
+
+  #candidates(peer: IpAddress, zone: string | undefined): readonly BgpSession[] {
+    return [...this.#sessions].filter(({ config, view }) => {
+      const sameZone = zone === undefined || config.interface === undefined || config.interface === zone;
+      return sameZone && view.peerAddress?.equals(peer) === true;
+    });
+  }
+
+  #dynamicSessionFor(peer: IpAddress): BgpSession | undefined {
     const key = peer.toString();
-    const known = this.#sessions.get(key) ?? this.#made.get(key);
+    const known = this.#made.get(key);
     if (known !== undefined || this.#dynamic === undefined) return known;
     if (!this.#dynamic.prefixes.some((prefix) => prefix.contains(peer))) return undefined;
     const session = this.#dynamic.create(peer);

@@ -1,47 +1,28 @@
 import { resolveCollision } from "../bgp/collision.ts";
 import { NotificationError } from "../bgp/error.ts";
-import { acceptingFsm, type BgpState, type FsmConfig, initialFsm } from "../bgp/fsm.ts";
+import { acceptingFsm, type BgpState, type FsmConfig, initialFsm, isDamped } from "../bgp/fsm.ts";
+import type { Goodbye } from "../bgp/graceful-restart.ts";
 import { CEASE } from "../bgp/iana.ts";
+import { Journal, type JournalLine } from "../bgp/journal.ts";
 import type { ControlMessage } from "../bgp/message/message.ts";
+import { cease } from "../bgp/message/notification.ts";
 import type { Open } from "../bgp/message/open.ts";
 import type { RouteChange } from "../bgp/message/update.ts";
-import { type Negotiated, negotiate, type PeerAs } from "../bgp/negotiation.ts";
-import type { NotSent, Origination } from "../bgp/packing.ts";
+import { type Negotiated, negotiate } from "../bgp/negotiation.ts";
+import type { NotSent } from "../bgp/packing.ts";
 import { AdjRibIn, type LearnedRoute } from "../bgp/rib.ts";
 import type { Route } from "../bgp/route.ts";
 import { chooseRouterId, type RouterId } from "../bgp/router-id.ts";
-import type { Asn } from "../net/asn.ts";
-import { FAMILIES, type Family, IpAddress } from "../net/ip-address.ts";
+import type { IpAddress } from "../net/ip-address.ts";
 import type { IpPrefix } from "../net/ip-prefix.ts";
 import { type Micros, micros, seconds } from "../net/micros.ts";
+import { errorFields } from "../telemetry/log.ts";
 import { BgpLink, type LinkOwner, type StateChange } from "./bgp-link.ts";
+import { origination } from "./bgp-origination.ts";
 import { BgpOutbox } from "./bgp-outbox.ts";
+import { OutboxHub } from "./bgp-outbox-hub.ts";
 import type { BgpConnection, BgpDialTarget, BgpPorts } from "./bgp-ports.ts";
-
-/** One peer as the configuration has it. Times are in seconds. */
-export interface BgpSessionConfig {
-  readonly name: string;
-  readonly localAsn: Asn;
-  readonly peerAsn: PeerAs;
-  readonly peerAddress: IpAddress;
-  /** 179 when absent. */
-  readonly peerPort?: number;
-  /** The source address, the kernel's choice when absent. */
-  readonly localAddress?: IpAddress;
-  readonly routerId?: IpAddress;
-  readonly nodeName: string;
-  /** 90 when absent, 0 for none. */
-  readonly holdTime?: number;
-  /** A third of the hold time when absent. */
-  readonly keepaliveTime?: number;
-  /** The longest wait between two attempts, 30 when absent. */
-  readonly connectTime?: number;
-  readonly families: ReadonlySet<Family>;
-  /** Never dials: the peer has to. */
-  readonly passive?: boolean;
-  /** Learned routes kept for inspection, 10,000 when absent. */
-  readonly maxLearned?: number;
-}
+import { type BgpSessionConfig, dialTarget, fsmConfig, SESSION_DEFAULTS } from "./bgp-session-config.ts";
 
 /** What people and status objects are told about a session. */
 export interface BgpSessionView {
@@ -50,7 +31,8 @@ export interface BgpSessionView {
   /** When the state last changed, and how long ago that is. */
   readonly since: Micros;
   readonly inState: Micros;
-  readonly peerAddress: IpAddress;
+  /** Undefined while no router was found behind the interface of an unnumbered peer. */
+  readonly peerAddress: IpAddress | undefined;
   readonly localAddress: IpAddress | undefined;
   /** Undefined until both OPENs are there. */
   readonly negotiated: Negotiated | undefined;
@@ -71,15 +53,17 @@ interface BgpCounters {
   readonly notificationsSent: number;
 }
 
-const DEFAULTS = { port: 179, holdTime: 90, connectTime: 30, maxLearned: 10_000 };
+/** An established session this young is no dead one: a second connection then is a collision that came late. */
+const TOO_YOUNG_TO_BE_DEAD = seconds(10);
 
 /** Runs one peer: dials or waits, keeps what the peer has equal to what it should have, and tries again when it is lost. */
 export class BgpSession {
   readonly config: BgpSessionConfig;
   readonly #ports: BgpPorts;
   readonly #fsmConfig: FsmConfig;
-  readonly #outbox = new BgpOutbox();
+  readonly #outbox: BgpOutbox;
   readonly #learned: AdjRibIn;
+  readonly #journal = new Journal();
   readonly #listeners = new Set<(view: BgpSessionView) => void>();
   readonly #owner: LinkOwner;
   readonly #counters = {
@@ -94,26 +78,72 @@ export class BgpSession {
   #rival: BgpLink | undefined;
   #since: Micros;
   #lastError: string | undefined;
+  #connections = 0;
+  #peerAddress: IpAddress | undefined;
+  #password: string | undefined;
+  #search: { stop(): void } | undefined;
+  #tooMany = false;
 
   constructor(ports: BgpPorts, config: BgpSessionConfig) {
     this.config = config;
     this.#ports = { ...ports, log: ports.log.child({ component: "bgp", peer: config.name }) };
     this.#fsmConfig = fsmConfig(config);
-    this.#learned = new AdjRibIn(config.maxLearned ?? DEFAULTS.maxLearned);
+    this.#outbox = new BgpOutbox(ports.outboxHub ?? new OutboxHub(ports));
+    this.#learned = new AdjRibIn(config.maxPrefixes?.limit ?? config.maxLearned ?? SESSION_DEFAULTS.maxLearned);
+    this.#peerAddress = config.peerAddress;
+    this.#password = config.password;
     this.#owner = this.#ownership();
     this.#primary = new BgpLink(this.#ports, this.#owner, initialFsm(this.#fsmConfig));
     this.#since = ports.clock.now();
   }
 
+  /** Begins; an unnumbered peer is looked for first. */
   start(): void {
+    const { interface: name, peerAddress } = this.config;
+    if (peerAddress !== undefined || name === undefined) {
+      this.#primary.dispatch({ type: "started" });
+      return;
+    }
+    this.#lastError = `no router has been heard on ${name} yet`;
+    this.#search ??= this.#ports.watchNeighbour?.(name, (address) => {
+      if (this.#search === undefined) return;
+      this.#peerAddress = address;
+      this.#primary.dispatch({ type: "started" });
+    });
+  }
+
+  /** Says goodbye to the peer, and resolves when that is out, a second later at the latest. */
+  async stop(reason: string, goodbye: Goodbye = "shutdown"): Promise<void> {
+    this.#search?.stop();
+    this.#search = undefined;
+    const lasting = goodbye === "restarting" || goodbye === "changed";
+    if (!lasting) this.#ports.restarts?.forget(this.config.name);
+    const links = [this.#primary, this.#rival].filter((link) => link !== undefined);
+    for (const link of links) link.dispatch({ type: "stopped", goodbye, communication: reason });
+    await Promise.all(links.map((link) => link.closed()));
+    this.#outbox.dispose();
+  }
+
+  /** Ends the connection with a Cease of this subcode, and tries again after a while: BFD says down, or a person wants it so. */
+  reset(subcode: number, reason: string): void {
+    this.#rival?.dispatch({ type: "fault-found", notification: cease(subcode, reason), reason });
+    this.#primary.dispatch({ type: "fault-found", notification: cease(subcode, reason), reason });
+  }
+
+  /**
+   * Takes another password. A live connection changes over when it can, and survives when the peer does so before its hold time ends;
+   * one that cannot is made anew.
+   */
+  setPassword(password: string | undefined): void {
+    if (password === this.#password) return;
+    this.#password = password;
+    if (!this.#primary.fsm.running || this.#rekeyed()) return;
+    this.#primary.dispatch({ type: "stopped", goodbye: "changed" });
     this.#primary.dispatch({ type: "started" });
   }
 
-  /** Says Cease with the reason to the peer, and resolves when that is out, a second later at the latest. */
-  async stop(reason: string, subcode: number = CEASE.administrativeShutdown): Promise<void> {
-    const links = [this.#primary, this.#rival].filter((link) => link !== undefined);
-    for (const link of links) link.dispatch({ type: "stopped", subcode, communication: reason });
-    await Promise.all(links.map((link) => link.closed()));
+  get password(): string | undefined {
+    return this.#password;
   }
 
   /** All the routes this peer should have, whatever was said before. Only what differs is sent. */
@@ -126,9 +156,10 @@ export class BgpSession {
     this.#outbox.changeRoutes(changes);
   }
 
-  /** A connection the peer opened. Closed at once when this session does not run. */
+  /** A connection the peer opened. Closed at once when this session does not run, or the peer flaps too much to be let in. */
   accept(connection: BgpConnection): void {
-    if (!this.#primary.fsm.running) {
+    const { fsm } = this.#primary;
+    if (!fsm.running || isDamped(fsm)) {
       connection.destroy();
       return;
     }
@@ -137,7 +168,7 @@ export class BgpSession {
       return;
     }
     this.#rival?.dispatch({ type: "collision-lost" });
-    this.#rival = new BgpLink(this.#ports, this.#owner, acceptingFsm(this.#fsmConfig));
+    this.#rival = new BgpLink(this.#ports, this.#owner, acceptingFsm(this.#fsmConfig, fsm));
     this.#rival.adopt(connection, "incoming");
   }
 
@@ -152,6 +183,11 @@ export class BgpSession {
     return this.#learned.routes;
   }
 
+  /** What happened lately: enough to replay a flap. */
+  get journal(): readonly JournalLine[] {
+    return this.#journal.lines();
+  }
+
   get view(): BgpSessionView {
     const { fsm, connection } = this.#primary;
     return {
@@ -159,7 +195,7 @@ export class BgpSession {
       state: fsm.state,
       since: this.#since,
       inState: micros(this.#ports.clock.now() - this.#since),
-      peerAddress: this.config.peerAddress,
+      peerAddress: this.#peerAddress,
       localAddress: connection?.localAddress,
       negotiated: fsm.negotiated,
       routesSent: this.#outbox.size,
@@ -172,8 +208,13 @@ export class BgpSession {
 
   #ownership(): LinkOwner {
     return {
-      target: dialTarget(this.config),
-      identifierFor: (connection) => this.#identifierFor(connection),
+      journal: this.#journal,
+      nextConnection: () => ++this.#connections,
+      target: () => this.#target(),
+      introduction: (connection) => ({
+        identifier: this.#identifierFor(connection),
+        restarted: this.#counters.established === 0 && this.#ports.restarts?.wasUp(this.config.name) === true,
+      }),
       losesCollision: (link, open) => this.#losesCollision(link, open),
       changed: (link, change) => this.#onChanged(link, change),
       learned: (change) => this.#onLearned(change),
@@ -183,13 +224,42 @@ export class BgpSession {
     };
   }
 
+  #target(): BgpDialTarget | string {
+    const { localAddress } = this.config;
+    const address = this.#peerAddress;
+    if (address === undefined) return "the peer's address is not known yet";
+    if (localAddress !== undefined && this.#ports.hasAddress?.(localAddress) === false) {
+      return `the source address ${localAddress} is not on this node`;
+    }
+    return dialTarget(this.config, { address, password: this.#password });
+  }
+
   #identifierFor({ localAddress }: BgpConnection): RouterId {
-    return chooseRouterId({ configured: this.config.routerId, localAddress, nodeName: this.config.nodeName });
+    const { routerId: configured, nodeName } = this.config;
+    const beside = localAddress.family === 6 ? this.#ports.nextHopFor?.(4, localAddress) : undefined;
+    return chooseRouterId({ configured, localAddress, beside, nodeName });
+  }
+
+  /** True when nothing is connected that would have to change over, or it has. */
+  #rekeyed(): boolean {
+    const links = [this.#primary, this.#rival].filter((link) => link?.connection !== undefined);
+    try {
+      return links.every((link) => link?.connection?.rekey(this.#password) === true);
+    } catch (error) {
+      this.#ports.log.warn("bgp password not changed on the live connection", errorFields(error));
+      return false;
+    }
   }
 
   #onLearned(change: RouteChange): void {
     this.#counters.updatesReceived++;
-    this.#learned.apply(change);
+    if (this.#learned.apply(change) || this.#tooMany) return;
+    this.#tooMany = true;
+    const { maxPrefixes } = this.config;
+    this.#ports.log.warn("bgp peer announces more routes than are kept", { reason: maxPrefixes?.action ?? "ignored" });
+    if (maxPrefixes?.action === "reset") {
+      this.reset(CEASE.maximumPrefixes, `the peer announced more than ${maxPrefixes.limit} routes`);
+    }
   }
 
   #count(message: ControlMessage): void {
@@ -200,25 +270,36 @@ export class BgpSession {
 
   #losesCollision(link: BgpLink, open: Open): boolean {
     const other = link === this.#primary ? this.#rival : this.#primary;
-    const identifier = link.fsm.identifier;
+    const { identifier, courtesy } = link.fsm;
     if (other === undefined || identifier === undefined) return false;
-    if (other.state === "established") return true;
-    const outcome = negotiate(this.#fsmConfig, identifier, open);
+    const outcome = negotiate({ ...this.#fsmConfig, courtesy }, identifier, open);
+    if (other.state === "established") return !this.#replaces(link, other, outcome);
     if (other.state !== "open-confirm" || outcome instanceof NotificationError) return false;
     const local = { identifier, asn: this.config.localAsn };
     const stays = resolveCollision(local, { identifier: open.identifier, asn: outcome.peerAsn });
     // Two that the peer opened: the older one is what is left of a peer that started anew.
     if (stays !== link.direction && other.direction !== link.direction) return true;
-    this.#keep(link);
+    this.#keep(link, "collision-lost");
     return false;
   }
 
+  /** RFC 4724 section 5: a peer with graceful restart that comes again has restarted, and its old connection is dead. */
+  #replaces(link: BgpLink, dead: BgpLink, outcome: Negotiated | NotificationError): boolean {
+    const young = this.#ports.clock.now() - this.#since < TOO_YOUNG_TO_BE_DEAD;
+    if (young || outcome instanceof NotificationError || dead.fsm.negotiated?.gracefulRestart !== true) return false;
+    this.#onLost();
+    this.#keep(link, "superseded");
+    this.#lastError = dead.lastReason;
+    this.#since = this.#ports.clock.now();
+    return true;
+  }
+
   /** Makes this link the only one. */
-  #keep(link: BgpLink): void {
+  #keep(link: BgpLink, type: "collision-lost" | "superseded"): void {
     const other = link === this.#primary ? this.#rival : this.#primary;
     this.#primary = link;
     this.#rival = undefined;
-    other?.dispatch({ type: "collision-lost" });
+    other?.dispatch({ type });
   }
 
   #onChanged(link: BgpLink, change: StateChange): void {
@@ -235,64 +316,30 @@ export class BgpSession {
   }
 
   #onRivalChanged(link: BgpLink, change: StateChange): void {
-    if (change.to === "established") this.#keep(link);
+    if (change.to === "established") this.#keep(link, "collision-lost");
     if (change.to !== "idle" && change.to !== "active") return;
     this.#rival = undefined;
     link.dispatch({ type: "collision-lost" });
   }
 
   #onEstablished(link: BgpLink): void {
-    this.#keep(link);
+    this.#keep(link, "collision-lost");
     const { connection } = link;
     const { negotiated } = link.fsm;
     if (connection === undefined || negotiated === undefined) return;
     this.#counters.established++;
     this.#lastError = undefined;
-    const origination = this.#originationOver(connection.localAddress, negotiated);
-    this.#outbox.open({ connection, origination, families: negotiated.families });
+    if (negotiated.gracefulRestart) this.#ports.restarts?.remember(this.config.name);
+    this.#outbox.open({
+      connection,
+      origination: origination(this.config, connection, { negotiated, nextHopFor: this.#ports.nextHopFor }),
+      families: negotiated.families,
+    });
   }
 
   #onLost(): void {
     this.#outbox.close();
     this.#learned.clear();
+    this.#tooMany = false;
   }
-
-  #originationOver(local: IpAddress, { internal, fourOctetAsn }: Negotiated): Origination {
-    const nextHop = (family: Family) => {
-      const address =
-        local.family === family ? local : (this.#ports.nextHopFor?.(family, local) ?? mapped(family, local));
-      return address === undefined ? undefined : { address, linkLocal: undefined };
-    };
-    return {
-      internal,
-      fourOctetAsn,
-      localAsn: this.config.localAsn,
-      nextHops: { 4: nextHop(4), 6: nextHop(6) },
-    };
-  }
-}
-
-/** ::ffff:a.b.c.d, which is all that IPv4 transport can say of itself to an IPv6 route; the reverse does not exist. */
-function mapped(family: Family, local: IpAddress): IpAddress | undefined {
-  return family === 6 ? new IpAddress(6, (0xffffn << 32n) | local.value) : undefined;
-}
-
-function dialTarget({ peerAddress, peerPort, localAddress }: BgpSessionConfig): BgpDialTarget {
-  return {
-    address: peerAddress,
-    port: peerPort ?? DEFAULTS.port,
-    ...(localAddress === undefined ? {} : { localAddress }),
-  };
-}
-
-function fsmConfig(config: BgpSessionConfig): FsmConfig {
-  return {
-    localAsn: config.localAsn,
-    peerAsn: config.peerAsn,
-    holdTime: config.holdTime ?? DEFAULTS.holdTime,
-    keepaliveTime: config.keepaliveTime,
-    families: FAMILIES.filter((family) => config.families.has(family)),
-    passive: config.passive ?? false,
-    maxRetry: seconds(config.connectTime ?? DEFAULTS.connectTime),
-  };
 }

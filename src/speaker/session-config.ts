@@ -1,7 +1,7 @@
 import type { Peer, PeerName } from "../api/config.ts";
-import type { PeerAs } from "../bgp/negotiation.ts";
+import type { PeerAs } from "../bgp/negotiation-offer.ts";
 import { FAMILIES, type Family, type IpAddress } from "../net/ip-address.ts";
-import type { BgpSessionConfig } from "./bgp-session.ts";
+import type { BgpSessionConfig } from "./bgp-session-config.ts";
 
 /** A field of a peer that this version cannot honour. */
 export interface Unsupported {

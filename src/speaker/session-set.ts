@@ -1,7 +1,7 @@
 import type { PeerName } from "../api/config.ts";
 import type { Route } from "../bgp/route.ts";
 import type { Log } from "../telemetry/log.ts";
-import type { BgpSessionConfig } from "./bgp-session.ts";
+import type { BgpSessionConfig } from "./bgp-session-config.ts";
 
 /** A session as the set needs it. */
 export interface RunningSession {

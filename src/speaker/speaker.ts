@@ -13,8 +13,10 @@ import { ENDPOINT_SLICES, SERVICES } from "../kubernetes/resource.ts";
 import { aborted } from "../system/aborted.ts";
 import type { WallClock } from "../system/clock.ts";
 import { Announcer } from "./announcer.ts";
+import { OutboxHub } from "./bgp-outbox-hub.ts";
 import type { BgpPorts } from "./bgp-ports.ts";
-import { BgpSession, type BgpSessionConfig } from "./bgp-session.ts";
+import { BgpSession } from "./bgp-session.ts";
+import type { BgpSessionConfig } from "./bgp-session-config.ts";
 import { EndpointIndex } from "./endpoint-index.ts";
 import { sessionConfigs, type Unsupported } from "./session-config.ts";
 import { SessionSet } from "./session-set.ts";
@@ -47,7 +49,7 @@ export class Speaker {
   #unsupported: readonly Unsupported[] = [];
 
   constructor(ports: SpeakerPorts, options: SpeakerOptions) {
-    this.#ports = ports;
+    this.#ports = { ...ports, outboxHub: new OutboxHub(ports) };
     this.#options = options;
     this.#services = new Informer(ports, { resource: SERVICES, strip: stripService });
     this.#slices = new Informer(ports, { resource: ENDPOINT_SLICES, strip: stripEndpointSlice });

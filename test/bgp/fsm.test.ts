@@ -8,7 +8,9 @@ import {
   type FsmConfig,
   type FsmEvent,
   initialFsm,
+  isDamped,
   step,
+  type TimerName,
 } from "../../src/bgp/fsm.ts";
 import type { Open } from "../../src/bgp/message/open.ts";
 import { seconds } from "../../src/net/micros.ts";
@@ -29,6 +31,7 @@ const NOTHING = { code: 6, subcode: 2, data: [] };
 const STARTED: FsmEvent = { type: "started" };
 const CONNECTED: FsmEvent = { type: "connected", identifier: routerId(9) };
 const OPENED: FsmEvent = { type: "open-received", open };
+const STOPPED: FsmEvent = { type: "stopped", goodbye: "shutdown" };
 const ALIVE: FsmEvent = { type: "keepalive-received" };
 const PATH: Record<BgpState, readonly FsmEvent[]> = {
   idle: [],
@@ -64,7 +67,7 @@ function words(effects: readonly Effect[]): string {
   return said.join(", ");
 }
 
-const expired = (fsm: Fsm, timer: "retry" | "dial" | "hold" | "keepalive" | "stable"): FsmEvent => ({
+const expired = (fsm: Fsm, timer: TimerName): FsmEvent => ({
   type: "timer-expired",
   timer,
   epoch: fsm.timers[timer] ?? 0,
@@ -72,21 +75,21 @@ const expired = (fsm: Fsm, timer: "retry" | "dial" | "hold" | "keepalive" | "sta
 
 describe("RFC 4271 section 8.2.2, state by event", () => {
   // state, event, what is done
-  test.each<[BgpState, FsmEvent | "hold" | "retry" | "dial" | "keepalive" | "stable", string]>([
+  test.each<[BgpState, FsmEvent | TimerName, string]>([
     ["idle", STARTED, "to connect, dial, dial 10s"],
     ["idle", CONNECTED, "close"],
     ["idle", ALIVE, ""],
     ["idle", { type: "closed", reason: "late" }, ""],
-    ["idle", { type: "stopped", subcode: 2 }, ""],
+    ["idle", STOPPED, ""],
     ["connect", STARTED, ""],
     ["connect", CONNECTED, "send open, hold 240s, to open-sent"],
     ["connect", { type: "dial-failed", reason: "refused" }, "to active, retry 1s"],
     ["connect", "dial", "abort-dial, to active, retry 1s"],
-    ["connect", { type: "stopped", subcode: 2 }, "abort-dial, to idle"],
+    ["connect", STOPPED, "abort-dial, to idle"],
     ["connect", ALIVE, ""],
     ["active", "retry", "to connect, dial, dial 10s"],
     ["active", CONNECTED, "send open, hold 240s, to open-sent"],
-    ["active", { type: "stopped", subcode: 2 }, "to idle"],
+    ["active", STOPPED, "to idle"],
     ["active", { type: "dial-failed", reason: "late" }, ""],
     ["open-sent", OPENED, "send keepalive, keepalive 3s, hold 9s, to open-confirm"],
     ["open-sent", { type: "open-received", open: { ...open, myAs: 1 } }, "send 2/2, close, to idle, retry 1s"],
@@ -96,10 +99,10 @@ describe("RFC 4271 section 8.2.2, state by event", () => {
     ["open-sent", { type: "notification-received", notification: NOTHING }, "close, to idle, retry 1s"],
     ["open-sent", { type: "closed", reason: "reset" }, "close, to idle, retry 1s"],
     ["open-sent", "hold", "send 4/0, close, to idle, retry 1s"],
-    ["open-sent", { type: "stopped", subcode: 2 }, "send 6/2, close, to idle"],
+    ["open-sent", STOPPED, "send 6/2, close, to idle"],
     ["open-sent", { type: "collision-lost" }, "send 6/7, close, to idle"],
     ["open-sent", CONNECTED, "close"],
-    ["open-confirm", ALIVE, "hold 9s, stable 30s, to established"],
+    ["open-confirm", ALIVE, "hold 9s, send-hold 480s, stable 300s, to established"],
     ["open-confirm", OPENED, "send 5/2, close, to idle, retry 1s"],
     ["open-confirm", { type: "update-received" }, "send 5/2, close, to idle, retry 1s"],
     ["open-confirm", "hold", "send 4/0, close, to idle, retry 1s"],
@@ -113,6 +116,12 @@ describe("RFC 4271 section 8.2.2, state by event", () => {
     ["established", "hold", "send 4/0, close, to idle, retry 1s"],
     ["established", "keepalive", "send keepalive, keepalive 3s"],
     ["established", "stable", ""],
+    ["established", "send-hold", "send 8/0, close, to idle, retry 1s"],
+    ["established", { type: "send-progressed" }, "send-hold 480s"],
+    ["open-sent", { type: "send-progressed" }, ""],
+    ["established", { type: "superseded" }, "close, to idle"],
+    ["idle", { type: "superseded" }, ""],
+    ["connect", { type: "collision-lost" }, "abort-dial, to idle"],
     ["established", { type: "notification-received", notification: NOTHING }, "close, to idle, retry 1s"],
     ["established", { type: "closed", reason: "reset" }, "close, to idle, retry 1s"],
     [
@@ -120,7 +129,7 @@ describe("RFC 4271 section 8.2.2, state by event", () => {
       { type: "fault-found", notification: { code: 1, subcode: 1, data: [] }, reason: "marker" },
       "send 1/1, close, to idle, retry 1s",
     ],
-    ["established", { type: "stopped", subcode: 3 }, "send 6/3, close, to idle"],
+    ["established", { type: "stopped", goodbye: "removed" }, "send 6/3, close, to idle"],
   ])("%s: %j", (state, event, want) => {
     const fsm = at(state);
     expect(fsm.state).toBe(state);
@@ -140,7 +149,7 @@ describe("OPEN", () => {
   it("with hold time 0 arms neither hold nor keepalive, and still confirms", () => {
     const { fsm, effects } = run([...PATH["open-sent"], { type: "open-received", open: { ...open, holdTime: 0 } }]);
     expect(words(effects)).toBe("send keepalive, to open-confirm");
-    expect(words(step(fsm, ALIVE, 0).effects)).toBe("stable 30s, to established");
+    expect(words(step(fsm, ALIVE, 0).effects)).toBe("send-hold 480s, stable 300s, to established");
   });
 
   it("ends the four minutes that were granted to it", () => {
@@ -186,19 +195,155 @@ describe("trying again", () => {
     expect(waits(at("connect"), 3, 0)).toEqual([0.75, 1.5, 3]);
   });
 
-  it("starts over after a session that was stable, and not after one that was not", () => {
+  it("counts a connection that was lost apart from one that never was", () => {
     const failedOnce = run([STARTED, failure]).fsm;
-    const again = run([expired(failedOnce, "retry"), CONNECTED, OPENED, ALIVE], failedOnce).fsm;
-    expect(again.failures).toBe(1);
-    expect(words(step(again, { type: "closed", reason: "x" }, 1).effects)).toContain("retry 2s");
-    const stable = step(again, expired(again, "stable"), 1).fsm;
-    expect(words(step(stable, { type: "closed", reason: "x" }, 1).effects)).toContain("retry 1s");
+    const lost = run([expired(failedOnce, "retry"), CONNECTED, { type: "closed", reason: "x" }], failedOnce);
+    expect([lost.fsm.failures, lost.fsm.flaps]).toEqual([0, 1]);
+    expect(words(lost.effects)).toContain("retry 1s");
   });
 
   it("ends with stop, and a collision lost is no failure", () => {
-    expect(words(run([...PATH.established, { type: "stopped", subcode: 2 }]).effects)).not.toContain("retry");
+    expect(words(run([...PATH.established, STOPPED]).effects)).not.toContain("retry");
     const lost = run([...PATH["open-confirm"], { type: "collision-lost" }]);
-    expect([lost.fsm.failures, lost.fsm.running]).toEqual([0, false]);
+    expect([lost.fsm.flaps, lost.fsm.running]).toEqual([0, false]);
+  });
+});
+
+describe("a peer that flaps (RFC 4271 section 8.1.1)", () => {
+  const ROUND: readonly FsmEvent[] = [CONNECTED, OPENED, ALIVE, { type: "closed", reason: "flap" }];
+  const waits = (from: Fsm, rounds: number): { fsm: Fsm; seconds: readonly number[] } => {
+    const found: number[] = [];
+    let fsm = from;
+    for (let i = 0; i < rounds; i++) {
+      const lost = run(ROUND, fsm);
+      for (const effect of lost.effects) if (effect.type === "arm") found.push(effect.after / 1e6);
+      fsm = step(lost.fsm, expired(lost.fsm, "retry"), 1).fsm;
+    }
+    return { fsm, seconds: found };
+  };
+
+  it("waits longer each time, up to the longest idle hold time", () => {
+    const { fsm } = run([STARTED], initialFsm({ ...config, maxIdleHold: seconds(60) }));
+    expect(waits(fsm, 8).seconds).toEqual([1, 2, 4, 8, 16, 32, 60, 60]);
+  });
+
+  it("is let in again at once when it is new, and not while it is damped", () => {
+    let fsm = run([STARTED]).fsm;
+    const damped: boolean[] = [];
+    for (let i = 0; i < 5; i++) {
+      fsm = run(ROUND, fsm).fsm;
+      damped.push(isDamped(fsm));
+      fsm = step(fsm, expired(fsm, "retry"), 1).fsm;
+    }
+    expect(damped).toEqual([false, false, false, true, true]);
+  });
+
+  it("is forgiven by a session that was stable", () => {
+    const { fsm } = waits(run([STARTED]).fsm, 5);
+    const up = run([CONNECTED, OPENED, ALIVE], fsm).fsm;
+    const forgiven = step(up, expired(up, "stable"), 1).fsm;
+    expect(words(step(forgiven, { type: "closed", reason: "x" }, 1).effects)).toContain("retry 1s");
+    expect(words(step(up, { type: "closed", reason: "x" }, 1).effects)).toContain("retry 30s");
+  });
+
+  it("stays damped through a connection that it opened itself", () => {
+    const { fsm } = waits(run([STARTED]).fsm, 5);
+    const accepted = run(ROUND, acceptingFsm(config, fsm));
+    expect(words(accepted.effects)).toContain("retry 30s");
+  });
+
+  it("when passive, is waited for at once until it is damped", () => {
+    let fsm = run([STARTED], initialFsm({ ...config, passive: true })).fsm;
+    const states: string[] = [];
+    for (let i = 0; i < 4; i++) {
+      fsm = run(ROUND, fsm).fsm;
+      states.push(fsm.state);
+    }
+    expect(states).toEqual(["active", "active", "active", "idle"]);
+    expect(words(step(fsm, expired(fsm, "retry"), 1).effects)).toBe("to active");
+  });
+});
+
+describe("an OPEN that was refused (RFC 5492 section 3)", () => {
+  const refusal = (subcode: number, code = 2): FsmEvent => ({
+    type: "notification-received",
+    notification: { code, subcode, data: [] },
+  });
+  const opens = (events: readonly FsmEvent[], change: Partial<FsmConfig> = {}): readonly string[] => {
+    let fsm = run([STARTED], initialFsm({ ...config, ...change })).fsm;
+    return events.map((event) => {
+      const connected = step(fsm, CONNECTED, 1);
+      const refused = step(connected.fsm, event, 1);
+      fsm = step(refused.fsm, expired(refused.fsm, "retry"), 1).fsm;
+      const [sent] = connected.effects.flatMap((effect) => (effect.type === "send" ? [effect.message] : []));
+      return sent?.type === "open" ? Object.keys(sent.open.capabilities).join(" ") : "none";
+    });
+  };
+  const BASIC = "families routeRefresh fourOctetAsn";
+
+  it.each([
+    ["unsupported optional parameter", refusal(4)],
+    ["unsupported capability", refusal(7)],
+    ["unspecific", refusal(0)],
+  ])("says less each time after %s, and begins anew after the least", (_name, event) => {
+    const [full, ...rest] = opens([event, event, event, event]);
+    expect(rest).toEqual([BASIC, "", full]);
+  });
+
+  it.each([
+    ["bad peer AS", refusal(2)],
+    ["an administrative shutdown", refusal(2, 6)],
+    ["a connection that just closes", { type: "closed", reason: "x" } as const],
+  ])("says the same again after %s", (_name, event) => {
+    const [full, again] = opens([event, event]);
+    expect(again).toBe(full);
+  });
+
+  it("does not go bare without IPv4, which is all that a bare OPEN means", () => {
+    const [full, basic, again] = opens([refusal(7), refusal(7), refusal(7)], { families: [6] });
+    expect([basic, again]).toEqual([BASIC, full]);
+  });
+
+  it("never carries what the peer must not be sent", () => {
+    const [said] = opens([refusal(7)], { denied: ["routeRefresh"] });
+    expect(said?.split(" ")).not.toContain("routeRefresh");
+  });
+
+  it("remembers how much the peer takes, until a stable session has ended", () => {
+    const connected = run([STARTED, CONNECTED, refusal(7)]).fsm;
+    const up = run([expired(connected, "retry"), CONNECTED, OPENED, ALIVE], connected).fsm;
+    const courtesyAfter = (fsm: Fsm): string => step(fsm, { type: "closed", reason: "x" }, 1).fsm.courtesy;
+    expect(courtesyAfter(up)).toBe("basic");
+    expect(courtesyAfter(step(up, expired(up, "stable"), 1).fsm)).toBe("full");
+  });
+
+  it("that nothing can mend is tried again no sooner than it must", () => {
+    const longest = { ...config, maxIdleHold: seconds(60) };
+    const none = run(
+      [STARTED, CONNECTED, { type: "open-received", open: { ...open, capabilities: { families: [] } } }],
+      {
+        ...initialFsm(longest),
+      },
+    );
+    expect(words(none.effects)).toBe("send 2/7, close, to idle, retry 60s");
+    const role = run([STARTED, CONNECTED, refusal(11)], initialFsm(longest));
+    expect(words(role.effects)).toBe("close, to idle, retry 60s");
+  });
+});
+
+describe("timers of the configuration", () => {
+  it("a peer that accepts and says nothing is given the open timeout", () => {
+    const { effects } = run([STARTED, CONNECTED], initialFsm({ ...config, openTimeout: seconds(5) }));
+    expect(words(effects)).toBe("send open, hold 5s, to open-sent");
+  });
+
+  it("the send hold time is twice a long hold time (RFC 9687 section 3)", () => {
+    const long = initialFsm({ ...config, holdTime: 600 });
+    const { effects } = run(
+      [STARTED, CONNECTED, { type: "open-received", open: { ...open, holdTime: 600 } }, ALIVE],
+      long,
+    );
+    expect(words(effects)).toContain("send-hold 1200s");
   });
 });
 
@@ -208,7 +353,7 @@ const anyEvent = fc.oneof(
     CONNECTED,
     OPENED,
     ALIVE,
-    { type: "stopped", subcode: 2, communication: "why" },
+    { type: "stopped", goodbye: "shutdown", communication: "why" },
     { type: "dial-failed", reason: "x" },
     { type: "closed", reason: "x" },
     { type: "update-received" },
@@ -216,11 +361,15 @@ const anyEvent = fc.oneof(
     { type: "notification-received", notification: NOTHING },
     { type: "fault-found", notification: NOTHING, reason: "x" },
     { type: "collision-lost" },
+    { type: "superseded" },
+    { type: "send-progressed" },
+    { type: "stopped", goodbye: "restarting" },
+    { type: "notification-received", notification: { code: 2, subcode: 7, data: [] } },
     { type: "open-received", open: { ...open, holdTime: 1 } },
   ),
   fc.record({
     type: fc.constant("timer-expired" as const),
-    timer: fc.constantFrom("retry" as const, "dial" as const, "hold" as const, "keepalive" as const, "stable" as const),
+    timer: fc.constantFrom<TimerName>("retry", "dial", "hold", "send-hold", "keepalive", "stable"),
     epoch: fc.integer({ min: 0, max: 12 }),
   }),
 );

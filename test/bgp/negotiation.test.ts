@@ -1,7 +1,8 @@
 import { describe, expect, it, test } from "vitest";
 import { NotificationError } from "../../src/bgp/error.ts";
 import type { Open } from "../../src/bgp/message/open.ts";
-import { negotiate, type Offer } from "../../src/bgp/negotiation.ts";
+import { negotiate } from "../../src/bgp/negotiation.ts";
+import type { Offer } from "../../src/bgp/negotiation-offer.ts";
 import { asn, routerId } from "./values.ts";
 
 const BOTH = [

@@ -1,8 +1,9 @@
 import { afterEach, describe, expect, it } from "vitest";
-import type { PeerAs } from "../../src/bgp/negotiation.ts";
+import type { PeerAs } from "../../src/bgp/negotiation-offer.ts";
 import type { IpAddress } from "../../src/net/ip-address.ts";
 import { BgpListener } from "../../src/speaker/bgp-listener.ts";
-import { BgpSession, type BgpSessionConfig } from "../../src/speaker/bgp-session.ts";
+import { BgpSession } from "../../src/speaker/bgp-session.ts";
+import type { BgpSessionConfig } from "../../src/speaker/bgp-session-config.ts";
 import { systemClock } from "../../src/system/clock.ts";
 import { dialTcp, listenTcp } from "../../src/system/tcp.ts";
 import { asn, ip, prefix, route } from "../bgp/values.ts";
@@ -87,6 +88,15 @@ describe("a listener with dynamic peers, and speakers that dial it", () => {
   it("speaks over IPv6, both families", async () => {
     const { listener, port } = await router("::1");
     const speaker = session({ peerAddress: ip("::1"), peerPort: port });
+    speaker.setRoutes([route("2001:db8::1/128"), route("192.0.2.1/32")]);
+    speaker.start();
+    // RFC 8950: IPv4 routes too, with the only address there is.
+    expect([...(await learned(listener, 2))].sort()).toEqual(["192.0.2.1/32 ::1", "2001:db8::1/128 ::1"]);
+  });
+
+  it("says which routes it has no next hop for, when the router takes none of another family", async () => {
+    const { listener, port } = await router("::1");
+    const speaker = session({ peerAddress: ip("::1"), peerPort: port, denied: ["extendedNextHop"] });
     speaker.setRoutes([route("2001:db8::1/128"), route("192.0.2.1/32")]);
     speaker.start();
     expect(await learned(listener, 1)).toEqual(["2001:db8::1/128 ::1"]);

@@ -5,7 +5,8 @@ import { encodeUpdate } from "../../src/bgp/message/update.ts";
 import type { Route } from "../../src/bgp/route.ts";
 import { IpAddress } from "../../src/net/ip-address.ts";
 import { millis, seconds } from "../../src/net/micros.ts";
-import { BgpSession, type BgpSessionConfig } from "../../src/speaker/bgp-session.ts";
+import { BgpSession } from "../../src/speaker/bgp-session.ts";
+import type { BgpSessionConfig } from "../../src/speaker/bgp-session-config.ts";
 import { asn, ip, prefix, route } from "../bgp/values.ts";
 import { hex } from "../support/hex.ts";
 import { silentLog } from "../support/silent-log.ts";
@@ -389,7 +390,7 @@ describe("a slow peer", () => {
     for (let i = 0; i < 50; i++)
       expect(scene.set(route("192.0.2.1/32", { communities: [`1:${i}`] }), route(`192.0.2.${i + 2}/32`))).toEqual([]);
     end.drain();
-    scene.wire.settle();
+    scene.advance(millis(0));
     expect(scene.peer.take()).toEqual(["+192.0.2.1/32>10.0.0.1", "+192.0.2.51/32>10.0.0.1"]);
   });
 });
