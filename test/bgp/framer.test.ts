@@ -9,8 +9,8 @@ import { hex } from "../support/hex.ts";
 const ONES = "ff".repeat(16);
 
 /** What a stream gives, cut into these chunks: messages, then perhaps the end of it. */
-function frames(chunks: Iterable<Uint8Array>): readonly string[] {
-  const framer = new Framer();
+function frames(chunks: Iterable<Uint8Array>, extendedMessages = false): readonly string[] {
+  const framer = new Framer({ extendedMessages });
   const said: string[] = [];
   try {
     for (const chunk of chunks) {
@@ -49,6 +49,34 @@ describe("Framer refuses at once", () => {
 test("the longest message passes", () => {
   const bytes = encodeMessage(2, (w) => w.bytes(new Uint8Array(4096 - 19)));
   expect(frames([bytes, encodeKeepalive()]).map((said) => said.split(" ")[0])).toEqual(["update", "keepalive"]);
+});
+
+describe("RFC 8654 messages of up to 65,535 octets", () => {
+  const long = encodeMessage(2, (w) => w.bytes(new Uint8Array(65535 - 19)));
+
+  it("pass where we offered them, in one piece or in many", () => {
+    const chunks = Array.from({ length: 66 }, (_, i) => long.subarray(i * 1000, (i + 1) * 1000));
+    for (const pieces of [
+      [long, encodeKeepalive()],
+      [...chunks, encodeKeepalive()],
+    ]) {
+      expect(frames(pieces, true).map((said) => said.split(" ")[0])).toEqual(["update", "keepalive"]);
+    }
+  });
+
+  it("are refused where we did not", () => {
+    expect(frames([long.subarray(0, 19)])).toEqual(["1/2 255.255"]);
+  });
+
+  test.each([
+    ["a NOTIFICATION may be long", 3, "notification"],
+    ["a ROUTE-REFRESH may be long", 5, "routeRefresh"],
+    ["an OPEN may not", 1, "1/2"],
+    ["a KEEPALIVE may not", 4, "1/2"],
+  ])("%s", (_name, type, want) => {
+    const bytes = encodeMessage(type, (w) => w.bytes(new Uint8Array(4097 - 19)));
+    expect(frames([bytes], true).map((said) => said.split(" ")[0])).toEqual([want]);
+  });
 });
 
 test("an incomplete message says nothing", () => {
