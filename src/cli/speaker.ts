@@ -2,19 +2,20 @@ import { hostname } from "node:os";
 import { type Command, Option } from "commander";
 import { KubernetesClient } from "../kubernetes/client.ts";
 import { clientConfigFromKubeconfig } from "../kubernetes/kubeconfig.ts";
+import { bgpSystem } from "../speaker/bgp-system.ts";
 import { Speaker } from "../speaker/speaker.ts";
 import { systemClock, systemWallClock } from "../system/clock.ts";
 import { HealthServer } from "../system/health-server.ts";
-import { addressBeside } from "../system/next-hop.ts";
 import { systemRandom } from "../system/random.ts";
-import { dialTcp } from "../system/tcp.ts";
 import { pinoLog } from "../telemetry/pino-log.ts";
-import { addDaemonOptions, type DaemonOptions, resolveNamespace, unusedFlags } from "./daemon-options.ts";
+import { addDaemonOptions, type DaemonOptions, parsePort, resolveNamespace, unusedFlags } from "./daemon-options.ts";
 import type { CliPorts, ExitCode } from "./ports.ts";
 
 interface SpeakerFlags extends DaemonOptions {
   readonly nodeName?: string;
   readonly ignoreExcludeLb: boolean;
+  readonly bgpListenPort?: number;
+  readonly stateDir?: string;
 }
 
 const IGNORED = [
@@ -34,7 +35,8 @@ Examples:
   herald speaker                                               in a pod of the DaemonSet
   herald speaker --kubeconfig ~/.kube/config --namespace metallb-system --node-name worker1
 
-On SIGTERM it withdraws its routes with a Cease (Administrative Shutdown) and exits.
+On SIGTERM it withdraws its routes with a Cease (Administrative Shutdown) and exits. Routers of peers with enableGracefulRestart are
+not told: they keep the routes for two minutes, for the speaker that comes next.
 MetalLB's other flags are accepted and have no effect yet.
 `;
 
@@ -53,6 +55,8 @@ export function registerSpeaker(program: Command, ports: CliPorts, done: (code: 
       "announce although the node carries the exclude-from-external-load-balancers label",
       false,
     )
+    .option("--bgp-listen-port <port>", "also let routers open sessions to this port, usually 179", parsePort)
+    .option("--state-dir <path>", "remember here which sessions were up, so that a restart can be told to routers")
     .addHelpText("after", EXAMPLES)
     .action(async (flags: SpeakerFlags) => {
       await runSpeaker(flags, ports, unusedFlags(command, IGNORED));
@@ -67,9 +71,17 @@ async function runSpeaker(flags: SpeakerFlags, ports: CliPorts, unused: readonly
   if (unused.length > 0) log.warn("flags have no effect", { flags: unused });
   const base = { clock: systemClock, wallClock: systemWallClock, random: systemRandom, log };
   const client = new KubernetesClient(base, clientConfigFromKubeconfig(flags.kubeconfig));
+  const bgp = bgpSystem(base, { stateDir: flags.stateDir });
   const speaker = new Speaker(
-    { ...base, client, dial: dialTcp, nextHopFor: (family, local) => addressBeside(local, family) },
-    { namespace, nodeName, loadBalancerClass: flags.lbClass, ignoreExcludeLb: flags.ignoreExcludeLb },
+    { ...base, client, ...bgp.ports },
+    {
+      namespace,
+      nodeName,
+      loadBalancerClass: flags.lbClass,
+      ignoreExcludeLb: flags.ignoreExcludeLb,
+      sessions: { ...bgp.facts, bfd: false },
+      ...(flags.bgpListenPort === undefined ? {} : { bgpPort: flags.bgpListenPort }),
+    },
   );
   const health = new HealthServer(() => speaker.unsynced());
   if (flags.healthProbePort !== 0) await health.listen(flags.healthProbePort, flags.healthProbeAddress);
@@ -78,5 +90,6 @@ async function runSpeaker(flags: SpeakerFlags, ports: CliPorts, unused: readonly
   } finally {
     health.close();
     client.close();
+    bgp.close();
   }
 }

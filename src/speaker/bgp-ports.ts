@@ -57,8 +57,14 @@ export type BgpDial = (
   outcome: { connected(connection: BgpConnection): void; failed(reason: string): void },
 ) => { abort(): void };
 
-/** Tells who is behind an interface, for peers that have no address in the configuration. */
-export type WatchNeighbour = (interfaceName: string, found: (address: IpAddress) => void) => { stop(): void };
+/**
+ * Looks for the router behind an interface, for peers that have no address in the configuration. Each other address is told;
+ * `failed` when the interface is there and cannot be used for that.
+ */
+export type WatchNeighbour = (
+  interfaceName: string,
+  outcome: { found(address: IpAddress): void; failed(reason: string): void },
+) => { stop(): void };
 
 /** What outlives this process about the sessions it had: who was up, so that a restart is known to be one. */
 export interface RestartMemory {

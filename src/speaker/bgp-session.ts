@@ -105,10 +105,12 @@ export class BgpSession {
       return;
     }
     this.#lastError = `no router has been heard on ${name} yet`;
-    this.#search ??= this.#ports.watchNeighbour?.(name, (address) => {
-      if (this.#search === undefined) return;
-      this.#peerAddress = address;
-      this.#primary.dispatch({ type: "started" });
+    this.#search ??= this.#ports.watchNeighbour?.(name, {
+      found: (address) => this.#onNeighbour(address),
+      failed: (reason) => {
+        this.#lastError = reason;
+        this.#ports.log.error("bgp neighbour cannot be looked for", { interface: name, reason });
+      },
     });
   }
 
@@ -222,6 +224,12 @@ export class BgpSession {
       drained: () => this.#outbox.flush(),
       sent: (message) => this.#count(message),
     };
+  }
+
+  #onNeighbour(address: IpAddress): void {
+    this.#peerAddress = address;
+    this.#ports.log.info("bgp neighbour found", { interface: this.config.interface, address: `${address}` });
+    this.#primary.dispatch({ type: "started" });
   }
 
   #target(): BgpDialTarget | string {

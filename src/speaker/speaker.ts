@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { prepareNode } from "../announcement/decision.ts";
 import type { RouteChange } from "../announcement/route-table.ts";
 import { nodeName, serviceKey } from "../api/brands.ts";
@@ -7,21 +8,28 @@ import { stripEndpointSlice, stripService } from "../api/strip.ts";
 import type { KubernetesClient } from "../kubernetes/client.ts";
 import { ConfigSource } from "../kubernetes/config-source.ts";
 import { ConfigurationStateWriter } from "../kubernetes/configuration-state.ts";
-import { EventRecorder } from "../kubernetes/event-recorder.ts";
+import { type EventContent, EventRecorder } from "../kubernetes/event-recorder.ts";
 import { Informer } from "../kubernetes/informer.ts";
 import { ENDPOINT_SLICES, SERVICES } from "../kubernetes/resource.ts";
+import { type Micros, micros, seconds } from "../net/micros.ts";
 import { aborted } from "../system/aborted.ts";
 import type { WallClock } from "../system/clock.ts";
 import { Announcer } from "./announcer.ts";
+import { BgpListener, type ListenerPorts } from "./bgp-listener.ts";
 import { OutboxHub } from "./bgp-outbox-hub.ts";
 import type { BgpPorts } from "./bgp-ports.ts";
 import { BgpSession } from "./bgp-session.ts";
 import type { BgpSessionConfig } from "./bgp-session-config.ts";
+import { DrainControl } from "./drain-control.ts";
+import { drainEvent } from "./drain-events.ts";
 import { EndpointIndex } from "./endpoint-index.ts";
-import { sessionConfigs, type Unsupported } from "./session-config.ts";
+import { type SessionFacts, sessionConfigs, type Unsupported } from "./session-config.ts";
 import { SessionSet } from "./session-set.ts";
+import { WeightPacer } from "./weight-pacer.ts";
 
 export interface SpeakerPorts extends BgpPorts {
+  /** Needed where routers may open sessions. */
+  readonly listen?: ListenerPorts["listen"];
   readonly client: KubernetesClient;
   readonly wallClock: WallClock;
 }
@@ -32,7 +40,23 @@ export interface SpeakerOptions {
   /** Empty handles the Services without a class. */
   readonly loadBalancerClass: string;
   readonly ignoreExcludeLb: boolean;
+  /** What this machine can do for sessions; nothing special when absent. */
+  readonly sessions?: Omit<SessionFacts, "nodeName">;
+  /** Where routers may open sessions themselves, 179 or another port; nowhere when absent. */
+  readonly bgpPort?: number;
+  /** How long the end of the speaker may take to hand its traffic over; when absent it just ends. */
+  readonly drainOnStop?: Micros;
+  /** How often routers may hear of another weight of one route; 5 s when absent. */
+  readonly weightInterval?: Micros;
 }
+
+const WEIGHT_INTERVAL = seconds(5);
+const PLAIN: Omit<SessionFacts, "nodeName"> = {
+  native: false,
+  neighbours: false,
+  bfd: false,
+  forwardingPreserved: true,
+};
 
 /** One node's announcer: watches the cluster, decides, and keeps the routers told. */
 export class Speaker {
@@ -45,8 +69,11 @@ export class Speaker {
   readonly #announcer: Announcer;
   readonly #sessions: SessionSet<BgpSession>;
   readonly #events: EventRecorder;
+  readonly #drain: DrainControl;
+  readonly #pacer: WeightPacer;
   readonly #state: ConfigurationStateWriter;
   #unsupported: readonly Unsupported[] = [];
+  #listener: BgpListener | undefined;
 
   constructor(ports: SpeakerPorts, options: SpeakerOptions) {
     this.#ports = { ...ports, outboxHub: new OutboxHub(ports) };
@@ -61,7 +88,20 @@ export class Speaker {
       labels: { "metallb.io/component-type": "speaker", "metallb.io/node-name": options.nodeName },
       condition: "configReconcilerValid",
     });
-    this.#sessions = new SessionSet<BgpSession>({ log: ports.log, open: (peer, config) => this.#open(peer, config) });
+    this.#sessions = new SessionSet<BgpSession>({
+      log: ports.log,
+      open: (peer, config) => this.#open(peer, config),
+      closing: (session) => this.#listener?.remove(session),
+      rekeyed: (session) => this.#listener?.rekey(session),
+    });
+    this.#drain = new DrainControl({
+      clock: ports.clock,
+      log: ports.log,
+      changed: () => this.#reconfigure(),
+      entered: (phase, why) => this.#sayOfNode(drainEvent(phase, why)),
+    });
+    const tell = (changes: readonly RouteChange[]): void => this.#tell(changes);
+    this.#pacer = new WeightPacer({ clock: ports.clock, tell }, options.weightInterval ?? WEIGHT_INTERVAL);
     this.#announcer = this.#makeAnnouncer();
   }
 
@@ -80,21 +120,38 @@ export class Speaker {
   }
 
   /**
-   * Announces until the signal is aborted, then withdraws with a Cease and resolves when the routers have been told.
-   * While the API is away it goes on with what it knew.
+   * Announces until the signal is aborted, then says goodbye and resolves when the routers have been told. Those that help with
+   * graceful restart keep the routes for the next speaker. Sessions begin when all caches are complete, so that the first
+   * End-of-RIB tells the whole. While the API is away it goes on with what it knew. With `drainOnStop` it hands its traffic over
+   * before it goes, and looks at the cluster until then.
    */
   async run(signal: AbortSignal): Promise<void> {
+    await this.#acceptSessions();
     this.#listen();
-    for (const source of [this.#services, this.#slices, this.#config]) source.start(signal);
-    const stating = this.#state.run(signal);
+    const watching = new AbortController();
+    setMaxListeners(0, watching.signal);
+    for (const source of [this.#services, this.#slices, this.#config]) source.start(watching.signal);
+    const stating = this.#state.run(watching.signal);
     const synced = Promise.all([this.#services.synced, this.#slices.synced, this.#config.synced()]);
     await Promise.race([synced, aborted(signal)]);
     if (!signal.aborted) {
       this.#reconfigure();
       await aborted(signal);
     }
-    await Promise.all([this.#sessions.stop("speaker is stopping"), stating]);
+    await this.#drain.stop("speaker is stopping", this.#options.drainOnStop ?? micros(0));
+    watching.abort();
+    const goodbye = this.#drain.drain.handedOver ? "shutdown" : "restarting";
+    await Promise.all([this.#sessions.stop("speaker is stopping", goodbye), stating]);
+    await this.#listener?.stop("speaker is stopping");
     await this.#events[Symbol.asyncDispose]();
+  }
+
+  async #acceptSessions(): Promise<void> {
+    const { listen, log } = this.#ports;
+    const { bgpPort, sessions } = this.#options;
+    if (bgpPort === undefined || listen === undefined) return;
+    this.#listener = new BgpListener({ listen, log, native: sessions?.native === true });
+    await this.#listener.start(undefined, bgpPort);
   }
 
   #makeAnnouncer(): Announcer {
@@ -104,7 +161,7 @@ export class Speaker {
       services: () => this.#services.values(),
       endpoints: (key) => this.#endpoints.summary(key),
       keyOf,
-      tell: (changes) => this.#tell(changes),
+      tell: (changes) => this.#pacer.tell(changes),
       announced: (service) => this.#sayAnnounced(service),
     });
   }
@@ -131,21 +188,31 @@ export class Speaker {
   #reconfigure(): void {
     const { config, nodes, invalid } = this.#config.read();
     const { nodeName: name, loadBalancerClass, ignoreExcludeLb } = this.#options;
+    this.#drain.observe(nodes.find(({ metadata }) => metadata.name === name));
+    const { drain } = this.#drain;
     const context = prepareNode({
       config,
       nodes,
       nodeName: nodeName(name),
+      drain,
       members: undefined,
       ignoreExcludeLb,
       loadBalancerClass: loadBalancerClass === "" ? undefined : loadBalancerClass,
     });
     this.#state.report(invalid);
-    const { sessions, unsupported } = sessionConfigs(context.peers, name);
+    const { sessions, unsupported } = sessionConfigs(context.peers, {
+      nodeName: name,
+      ...(this.#options.sessions ?? PLAIN),
+    });
     this.#reportUnsupported(unsupported);
     // Routes first: a session that is about to be opened starts with all of them, one about to close needs none.
     this.#announcer.reconfigure(context);
+    if (drain.phase === "closed") {
+      void this.#sessions.stop(drain.why === "" ? "drained" : `drained: ${drain.why}`, "shutdown");
+      return;
+    }
     for (const peer of this.#sessions.apply(sessions))
-      this.#sessions.get(peer)?.setRoutes(this.#announcer.routesOf(peer));
+      this.#sessions.get(peer)?.setRoutes(this.#pacer.startOver(this.#announcer.routesOf(peer)));
   }
 
   #open(peer: PeerName, config: BgpSessionConfig): BgpSession {
@@ -154,6 +221,7 @@ export class Speaker {
       this.#ports.log.debug("bgp session state", { peer, to: state, reason: lastError });
     });
     session.start();
+    this.#listener?.add(session);
     return session;
   }
 
@@ -167,6 +235,12 @@ export class Speaker {
     for (const [peer, own] of byPeer) this.#sessions.get(peer)?.changeRoutes(own);
   }
 
+  #sayOfNode(content: EventContent): void {
+    // What a kubelet says of its node carries the name as uid, and kubectl looks for that.
+    const name = this.#options.nodeName;
+    this.#events.record({ apiVersion: "v1", kind: "Node", name, uid: name }, content);
+  }
+
   #sayAnnounced(service: Service): void {
     const message = `announcing from node "${this.#options.nodeName}" with protocol "bgp"`;
     this.#events.record(
@@ -177,9 +251,9 @@ export class Speaker {
 
   #reportUnsupported(unsupported: readonly Unsupported[]): void {
     const said = new Set(this.#unsupported.map(({ peer, field }) => `${peer} ${field}`));
-    for (const { peer, field, effect } of unsupported) {
+    for (const { peer, field, effect, reason } of unsupported) {
       if (said.has(`${peer} ${field}`)) continue;
-      this.#ports.log.error("field of a peer is not supported", { peer, field, reason: effect });
+      this.#ports.log.error("field of a peer is not supported", { peer, field, effect, reason });
     }
     this.#unsupported = unsupported;
   }
