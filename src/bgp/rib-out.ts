@@ -132,8 +132,8 @@ export class AdjRibOut {
   }
 
   close(): void {
-    if (this.#group === undefined) return;
-    this.#store.leave(this.#group);
+    const group = this.#group;
+    if (group === undefined) return;
     this.#group = undefined;
     this.#families = [];
     this.#plan = undefined;
@@ -141,10 +141,13 @@ export class AdjRibOut {
     this.#flags.fill(0);
     this.#size = 0;
     for (let row = 0; row < this.#sent.length; row++) {
-      if (this.#sent[row] === WITHDRAWN) continue;
+      const wire = this.#sent[row] ?? WITHDRAWN;
+      if (wire === WITHDRAWN) continue;
+      group.use(wire, -1);
       this.#sent[row] = WITHDRAWN;
       if (this.#desired[row] === 0) this.#store.release(row);
     }
+    this.#store.leave(group);
   }
 
   /** The peer asked for everything of one family again (RFC 2918). */
@@ -183,7 +186,8 @@ export class AdjRibOut {
         continue;
       }
       const bytes = group.message(batch.wire, batch.rows, batch.length);
-      for (const row of batch.rows) this.#settle(row, batch.wire);
+      group.use(batch.wire, batch.rows.length);
+      for (const row of batch.rows) this.#settle(row, batch.wire, group);
       return bytes;
     }
     return undefined;
@@ -219,6 +223,8 @@ export class AdjRibOut {
     if (before === 0 && sent === WITHDRAWN) this.#store.hold(row);
     if (set !== 0) this.#store.sets.retain(set);
     this.#desired[row] = set;
+    // Before the old set may be forgotten: what comes to the same octets has to get the same id.
+    this.#wireOf(row);
     if (before !== 0) this.#store.sets.release(before);
     if (set === 0 && sent === WITHDRAWN) this.#store.release(row);
     else if (this.#group !== undefined) this.#enqueue(row);
@@ -231,8 +237,10 @@ export class AdjRibOut {
     this.#queue.push(row);
   }
 
-  #settle(row: number, wire: WireId): void {
-    if (this.#sent[row] === WITHDRAWN) this.#size++;
+  #settle(row: number, wire: WireId, group: UpdateGroup): void {
+    const before = this.#sent[row] ?? WITHDRAWN;
+    if (before === WITHDRAWN) this.#size++;
+    else group.use(before, -1);
     if (wire === WITHDRAWN) this.#size--;
     this.#sent[row] = wire;
     this.#flags[row] = (this.#flags[row] ?? 0) & ~AGAIN;

@@ -19,8 +19,8 @@ interface Layout {
   /** Octets of prefixes that a message holds. */
   readonly room: number;
   readonly octets: string;
-  /** Attribute sets that come to this. */
-  sets: number;
+  /** Attribute sets that come to this, and rows of members that were sent so. */
+  uses: number;
 }
 
 interface SharedMessage {
@@ -46,11 +46,13 @@ export class UpdateGroup {
   /** By family, then by attribute set: the wire id, -1 - n for the n-th reason not to send, 0 while nobody asked. */
   readonly #wires: Record<Family, number[]> = { 4: [], 6: [] };
   readonly #idOfOctets = new Map<string, WireId>();
-  readonly #layouts: Record<Family, Map<WireId, Layout>> = { 4: new Map(), 6: new Map() };
+  readonly #withdrawing: Record<Family, Layout>;
+  /** By wire id, which is of one family. */
+  readonly #layouts: (Layout | undefined)[] = [undefined];
+  readonly #freeWires: WireId[] = [];
   readonly #shared = new Map<number, SharedMessage>();
   #sharedOctets = 0;
   #generation = 0;
-  #lastWire: WireId = WITHDRAWN;
   #members = 0;
   #encoded = 0;
 
@@ -58,9 +60,10 @@ export class UpdateGroup {
     this.key = key;
     this.origination = origination;
     this.#sources = sources;
-    for (const family of [4, 6] as const) {
-      this.#layouts[family].set(WITHDRAWN, this.#layoutOf(withdrawing(family, origination)));
-    }
+    this.#withdrawing = {
+      4: this.#layoutOf(withdrawing(4, origination)),
+      6: this.#layoutOf(withdrawing(6, origination)),
+    };
   }
 
   get members(): number {
@@ -95,23 +98,26 @@ export class UpdateGroup {
     for (const family of [4, 6] as const) {
       const wires = this.#wires[family];
       const wire = wires[set] ?? UNKNOWN;
-      if (wire === UNKNOWN) continue;
-      wires[set] = UNKNOWN;
-      this.#forgetWire(wire, family);
+      if (wire !== UNKNOWN) wires[set] = UNKNOWN;
+      this.use(wire, -1);
     }
   }
 
-  /** Its id is never given again: a member may still have it on record for what its peer was sent last. */
-  #forgetWire(wire: WireId, family: Family): void {
-    const layout = this.#layouts[family].get(wire);
-    if (layout === undefined || --layout.sets > 0) return;
-    this.#layouts[family].delete(wire);
+  /** Rows that a member has sent so from now on, or no longer. An id means the same for as long as it is in use. */
+  use(wire: WireId, rows: number): void {
+    const layout = this.#layouts[wire];
+    if (layout === undefined) return;
+    layout.uses += rows;
+    if (layout.uses > 0) return;
+    this.#layouts[wire] = undefined;
     this.#idOfOctets.delete(layout.octets);
+    this.#freeWires.push(wire);
+    this.#unshare();
   }
 
   /** Octets of prefixes that one message holds. */
   room(wire: WireId, family: Family): number {
-    return this.#layouts[family].get(wire)?.room ?? 0;
+    return this.#layout(wire, family)?.room ?? 0;
   }
 
   /** Octets in front of each prefix (RFC 7911 section 3). */
@@ -134,7 +140,7 @@ export class UpdateGroup {
   #encode(wire: WireId, rows: Int32Array, length: number): Uint8Array {
     const { prefixes } = this.#sources;
     const family = prefixes.familyAt(rows[0] ?? 0);
-    const moulds = this.#layouts[family].get(wire)?.moulds;
+    const moulds = this.#layout(wire, family)?.moulds;
     if (moulds === undefined) return new Uint8Array();
     this.#encoded++;
     const mould = length <= moulds.shortLimit ? moulds.short : moulds.long;
@@ -169,18 +175,26 @@ export class UpdateGroup {
     const layout = this.#layoutOf(moulds);
     if (layout.room < LONGEST_NLRI[family] + this.pathIdLength(family)) return TOO_LARGE;
     // Sets that differ in nothing this group sends are one on the wire, and no reason for an UPDATE.
-    const wire = this.#idOfOctets.get(layout.octets) ?? ++this.#lastWire;
-    this.#idOfOctets.set(layout.octets, wire);
-    const known = this.#layouts[family].get(wire) ?? layout;
-    known.sets++;
-    this.#layouts[family].set(wire, known);
+    const wire = this.#idOfOctets.get(layout.octets) ?? this.#addWire(layout);
+    this.use(wire, 1);
     return wire;
+  }
+
+  #addWire(layout: Layout): WireId {
+    const wire = this.#freeWires.pop() ?? this.#layouts.length;
+    this.#layouts[wire] = layout;
+    this.#idOfOctets.set(layout.octets, wire);
+    return wire;
+  }
+
+  #layout(wire: WireId, family: Family): Layout | undefined {
+    return wire === WITHDRAWN ? this.#withdrawing[family] : this.#layouts[wire];
   }
 
   #layoutOf(moulds: MouldPair): Layout {
     const { before, after } = moulds.long;
     const octets = `${before.join()} ${after.join()}`;
-    return { moulds, room: longestMessage(this.origination) - before.length - after.length, octets, sets: 0 };
+    return { moulds, room: longestMessage(this.origination) - before.length - after.length, octets, uses: 0 };
   }
 
   #share(first: number, message: SharedMessage): void {

@@ -3,7 +3,12 @@ export interface Bench {
   readonly name: string;
   readonly summary: string;
   /** `note` tells whoever waits how far it is. */
-  run(note: (text: string) => void): Promise<readonly Table[]>;
+  run(note: (text: string) => void, options: BenchOptions): Promise<readonly Table[]>;
+}
+
+export interface BenchOptions {
+  /** How often what varies is measured; figures are medians. */
+  readonly runs: number;
 }
 
 export interface Table {

@@ -2,11 +2,13 @@ import { cpus, release, totalmem } from "node:os";
 import { parseArgs } from "node:util";
 import { allocationBench } from "./allocation.ts";
 import { type Bench, markdownOf } from "./bench.ts";
+import { bgpBench } from "./bgp.ts";
 
-const BENCHES: readonly Bench[] = [allocationBench];
+const BENCHES: readonly Bench[] = [allocationBench, bgpBench];
+const DEFAULT_RUNS = 5;
 
 const list = BENCHES.map(({ name, summary }) => `  ${name.padEnd(14)} ${summary}`).join("\n");
-const USAGE = `usage: npm run bench -- NAME...
+const USAGE = `usage: npm run bench -- NAME... [--runs N]
 
 Runs benchmarks one after the other and prints their tables as markdown.
 
@@ -21,7 +23,7 @@ function machine(): string {
 
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
-    options: { help: { type: "boolean", short: "h" } },
+    options: { help: { type: "boolean", short: "h" }, runs: { type: "string" } },
     allowPositionals: true,
   });
   if (values.help === true || positionals.length === 0) {
@@ -33,9 +35,14 @@ async function main(): Promise<number> {
     process.stderr.write(`no benchmark called ${unknown.join(", ")}\n\n${USAGE}`);
     return 2;
   }
+  const runs = Number(values.runs ?? DEFAULT_RUNS);
+  if (!Number.isInteger(runs) || runs < 1) {
+    process.stderr.write("--runs takes a whole number from 1 up\n");
+    return 2;
+  }
   process.stdout.write(`${new Date().toISOString().slice(0, 10)}, ${machine()}\n\n`);
   for (const bench of BENCHES.filter(({ name }) => positionals.includes(name))) {
-    const tables = await bench.run((text) => process.stderr.write(`${bench.name}: ${text}\n`));
+    const tables = await bench.run((text) => process.stderr.write(`${bench.name}: ${text}\n`), { runs });
     for (const table of tables) process.stdout.write(`${markdownOf(table)}\n`);
   }
   return 0;
