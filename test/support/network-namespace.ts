@@ -37,7 +37,7 @@ export class NamespacePair {
     const [a, b] = pair.names;
     for (const name of pair.names) {
       ip(`netns add ${name}`);
-      execFileSync("nsenter", [`--net=/run/netns/${name}`, "sysctl", "-qw", ...SYSCTLS]);
+      setSysctls(name, SYSCTLS);
     }
     ip(`link add eth0 netns ${a} type veth peer name eth0 netns ${b}`);
     for (const [i, name] of pair.names.entries()) {
@@ -63,10 +63,18 @@ export class NamespacePair {
     return found;
   }
 
+  sysctl(side: 0 | 1, setting: string): void {
+    setSysctls(this.names[side], [setting]);
+  }
+
   async remove(): Promise<void> {
     await Promise.all(this.#agents.map((agent) => agent.stop()));
     for (const name of this.names) failureOf(["netns", "delete", name]);
   }
+}
+
+function setSysctls(namespace: string, settings: readonly string[]): void {
+  execFileSync("nsenter", [`--net=/run/netns/${namespace}`, "sysctl", "-qw", ...settings]);
 }
 
 const SYSCTLS = ["net.ipv6.conf.all.accept_dad=0", "net.ipv6.conf.default.accept_dad=0"];
