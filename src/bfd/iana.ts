@@ -19,7 +19,14 @@ export const DIAGNOSTICS = [
   "misconnectivity-defect",
 ] as const;
 
-export const FLAG = { poll: 0x20, final: 0x10, independent: 0x08, authentication: 0x04, demand: 0x02, multipoint: 0x01 };
+export const FLAG = {
+  poll: 0x20,
+  final: 0x10,
+  independent: 0x08,
+  authentication: 0x04,
+  demand: 0x02,
+  multipoint: 0x01,
+};
 
 /** Octets of a packet without, and at least with, an authentication section. */
 export const PACKET_LENGTH = { plain: 24, authenticated: 26 } as const;

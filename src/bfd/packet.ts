@@ -86,7 +86,8 @@ function versionIsOurs(payload: Uint8Array): boolean {
 
 function checkLength(length: number, flags: number, available: number): void {
   const authenticated = (flags & FLAG.authentication) !== 0;
-  if (length < (authenticated ? PACKET_LENGTH.authenticated : PACKET_LENGTH.plain)) throw new PacketRefused("too-short");
+  if (length < (authenticated ? PACKET_LENGTH.authenticated : PACKET_LENGTH.plain))
+    throw new PacketRefused("too-short");
   if (length > available) throw new PacketRefused("length-beyond-payload");
 }
 

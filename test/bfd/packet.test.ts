@@ -50,7 +50,11 @@ describe("decodePacket() asks what RFC 5880 6.8.6 asks", () => {
   test.each<[string, Uint8Array, Refusal]>([
     ["version before length", withOctet(0, 0x40).subarray(0, 10), "version"],
     ["length before multiplier", hex("20c00017 40357b0b 11223344 0000ea60 0000c350 0000c350"), "too-short"],
-    ["payload before multiplier", hex("20c00019 40357b0b 11223344 0000ea60 0000c350 0000c350"), "length-beyond-payload"],
+    [
+      "payload before multiplier",
+      hex("20c00019 40357b0b 11223344 0000ea60 0000c350 0000c350"),
+      "length-beyond-payload",
+    ],
     ["multiplier before multipoint", hex("20c10018 40357b0b 11223344 0000ea60 0000c350 0000c350"), "multiplier-zero"],
     ["multipoint before my discriminator", hex("20c10318 00000000 11223344 0000ea60 0000c350 0000c350"), "multipoint"],
     ["mine before yours", hex("20c00318 00000000 00000000 0000ea60 0000c350 0000c350"), "my-discriminator-zero"],

@@ -1,11 +1,11 @@
-// Bundles the program into one file that needs no node_modules beside it: dist/herald.js, with the native sockets next to it.
+// Bundles the program so that it needs no node_modules beside it: dist/herald.js, with BFD's thread and the native sockets next to it.
 import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync } from "node:fs";
 import { build } from "esbuild";
 
 const { version } = JSON.parse(readFileSync("package.json", "utf8"));
 await build({
-  entryPoints: ["src/main.ts"],
-  outfile: "dist/herald.js",
+  entryPoints: { herald: "src/main.ts", "bfd-worker": "src/speaker/bfd-worker.ts" },
+  outdir: "dist",
   bundle: true,
   platform: "node",
   format: "esm",

@@ -1,0 +1,63 @@
+import { PORT, TTL } from "../bfd/iana.ts";
+import type { IpAddress } from "../net/ip-address.ts";
+import type { OpenUdp, UdpSocket } from "../system/udp.ts";
+import type { BfdSendPath, BfdUdp } from "./bfd-ports.ts";
+
+export interface BfdUdpPorts {
+  readonly openUdp: OpenUdp;
+  /** The kernel's number of an interface. @throws SystemError when there is none of this name */
+  readonly interfaceIndex: (name: string) => number;
+  /** Called for each datagram that was read. */
+  readonly read?: () => void;
+}
+
+/** BFD's sockets out of the kernel's UDP. Over a single hop the kernel itself drops what has not TTL 255 (RFC 5881 section 5). */
+export function bfdUdp({ openUdp, interfaceIndex, read }: BfdUdpPorts): BfdUdp {
+  const names = new Map<number, string>();
+  return {
+    listen: ({ family, multihop }, received) =>
+      openUdp(
+        { family, port: multihop ? PORT.multihop : PORT.singleHop, ...(multihop ? {} : { minTtl: TTL }) },
+        {
+          received: ({ payload, from, to, interfaceIndex: index, ttl }) => {
+            read?.();
+            // No session has an interface that no session has opened: its number stands for it.
+            received({ bytes: payload, from: from.address, to, interface: names.get(index) ?? `${index}`, ttl });
+          },
+          failed: () => {},
+        },
+      ),
+    open: (path) => {
+      const index = path.interface === undefined ? undefined : interfaceIndex(path.interface);
+      if (index !== undefined && path.interface !== undefined) names.set(index, path.interface);
+      const socket = openSender(openUdp, path, index);
+      const to = {
+        address: path.peer,
+        port: path.multihop ? PORT.multihop : PORT.singleHop,
+        ...scope(path.peer, index),
+      };
+      return {
+        send: (bytes) => socket.send(bytes, to)?.message,
+        close: () => socket.close(),
+      };
+    },
+  };
+}
+
+function openSender(openUdp: OpenUdp, path: BfdSendPath, index: number | undefined): UdpSocket {
+  const { local, peer } = path;
+  return openUdp(
+    {
+      family: peer.family,
+      port: path.sourcePort,
+      ...(local === undefined ? {} : { address: local, ...scope(local, index) }),
+      ...(path.interface === undefined ? {} : { bindToDevice: path.interface }),
+    },
+    // Peers answer to the port of BFD, not to this one.
+    { received: () => {}, failed: () => {} },
+  );
+}
+
+function scope(address: IpAddress, index: number | undefined): { readonly scope?: number } {
+  return index !== undefined && address.family === 6 && address.isLinkLocal ? { scope: index } : {};
+}
