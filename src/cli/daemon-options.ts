@@ -74,3 +74,10 @@ export function parsePort(text: string): number {
   if (!(port <= 65535)) throw new InvalidArgumentError("want a number from 0 to 65535");
   return port;
 }
+
+/** Reads whole seconds, an hour at most. @throws InvalidArgumentError for commander to report. */
+export function parseSeconds(text: string): number {
+  const time = /^\d{1,4}$/.test(text) ? Number(text) : Number.NaN;
+  if (!(time <= 3600)) throw new InvalidArgumentError("want a number of seconds from 0 to 3600");
+  return time;
+}

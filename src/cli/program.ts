@@ -3,6 +3,7 @@ import { CodedError, ConfigError } from "../wire/errors.ts";
 import { registerApiserver } from "./apiserver.ts";
 import { registerController } from "./controller.ts";
 import { registerDemo } from "./demo.ts";
+import { registerDrain } from "./drain.ts";
 import { registerPlan } from "./plan.ts";
 import type { CliPorts, ExitCode } from "./ports.ts";
 import { registerSpeaker } from "./speaker.ts";
@@ -34,7 +35,8 @@ function buildProgram(ports: CliPorts, done: (code: ExitCode) => void): Command 
     .showHelpAfterError("(run with --help for usage and examples)")
     .configureOutput({ writeOut: ports.stdout, writeErr: ports.stderr })
     .exitOverride();
-  for (const register of [registerDemo, registerPlan, registerController, registerSpeaker, registerApiserver]) {
+  const commands = [registerDemo, registerPlan, registerDrain, registerController, registerSpeaker, registerApiserver];
+  for (const register of commands) {
     register(program, ports, done);
   }
   for (const command of program.commands) command.copyInheritedSettings(program);

@@ -2,13 +2,21 @@ import { hostname } from "node:os";
 import { type Command, Option } from "commander";
 import { KubernetesClient } from "../kubernetes/client.ts";
 import { clientConfigFromKubeconfig } from "../kubernetes/kubeconfig.ts";
+import { seconds } from "../net/micros.ts";
 import { bgpSystem } from "../speaker/bgp-system.ts";
 import { Speaker } from "../speaker/speaker.ts";
 import { systemClock, systemWallClock } from "../system/clock.ts";
 import { HealthServer } from "../system/health-server.ts";
 import { systemRandom } from "../system/random.ts";
 import { pinoLog } from "../telemetry/pino-log.ts";
-import { addDaemonOptions, type DaemonOptions, parsePort, resolveNamespace, unusedFlags } from "./daemon-options.ts";
+import {
+  addDaemonOptions,
+  type DaemonOptions,
+  parsePort,
+  parseSeconds,
+  resolveNamespace,
+  unusedFlags,
+} from "./daemon-options.ts";
 import type { CliPorts, ExitCode } from "./ports.ts";
 
 interface SpeakerFlags extends DaemonOptions {
@@ -16,6 +24,8 @@ interface SpeakerFlags extends DaemonOptions {
   readonly ignoreExcludeLb: boolean;
   readonly bgpListenPort?: number;
   readonly stateDir?: string;
+  readonly drainOnStop: number;
+  readonly linkBandwidthInterval: number;
 }
 
 const IGNORED = [
@@ -36,7 +46,7 @@ Examples:
   herald speaker --kubeconfig ~/.kube/config --namespace metallb-system --node-name worker1
 
 On SIGTERM it withdraws its routes with a Cease (Administrative Shutdown) and exits. Routers of peers with enableGracefulRestart are
-not told: they keep the routes for two minutes, for the speaker that comes next.
+not told: they keep the routes for two minutes, for the speaker that comes next. With --drain-on-stop they are: see herald drain.
 MetalLB's other flags are accepted and have no effect yet.
 `;
 
@@ -57,6 +67,13 @@ export function registerSpeaker(program: Command, ports: CliPorts, done: (code: 
     )
     .option("--bgp-listen-port <port>", "also let routers open sessions to this port, usually 179", parsePort)
     .option("--state-dir <path>", "remember here which sessions were up, so that a restart can be told to routers")
+    .option("--drain-on-stop <seconds>", "on SIGTERM, hand the traffic over for so long first", parseSeconds, 0)
+    .option(
+      "--link-bandwidth-interval <seconds>",
+      "tell routers of another weight of a route this often",
+      parseSeconds,
+      5,
+    )
     .addHelpText("after", EXAMPLES)
     .action(async (flags: SpeakerFlags) => {
       await runSpeaker(flags, ports, unusedFlags(command, IGNORED));
@@ -79,6 +96,8 @@ async function runSpeaker(flags: SpeakerFlags, ports: CliPorts, unused: readonly
       nodeName,
       loadBalancerClass: flags.lbClass,
       ignoreExcludeLb: flags.ignoreExcludeLb,
+      drainOnStop: seconds(flags.drainOnStop),
+      weightInterval: seconds(flags.linkBandwidthInterval),
       sessions: { ...bgp.facts, bfd: false },
       ...(flags.bgpListenPort === undefined ? {} : { bgpPort: flags.bgpListenPort }),
     },
