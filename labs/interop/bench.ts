@@ -1,8 +1,9 @@
 import type { Look } from "../runner/poll.ts";
-import { HERALD, HERALD_ASN, ROUTER, ROUTER_ASN } from "./addresses.ts";
+import { HERALD, HERALD_ASN, PORT, ROUTER, ROUTER_ASN } from "./addresses.ts";
 import { Herald } from "./herald.ts";
 import type { RouteSpec, SessionSpec, Transport } from "./protocol.ts";
 import type { Router, RouterKind, RouterRoute, RouterSession, RouterSetup } from "./router.ts";
+import type { LabProcess } from "../runner/processes.ts";
 import type { Stage } from "./stage.ts";
 
 /** Both sides of a session, as a case wants them to differ from what is usual. */
@@ -10,6 +11,10 @@ export interface Wish {
   readonly transport?: Transport;
   readonly router?: Partial<RouterSetup>;
   readonly herald?: Partial<SessionSpec>;
+  /** Our engine takes connections. */
+  readonly listen?: boolean;
+  /** Both find each other on the link. */
+  readonly unnumbered?: boolean;
 }
 
 const FAMILIES = [4, 6] as const;
@@ -45,30 +50,33 @@ export class Bench {
   /** Starts router and engine and opens the session. */
   async open(wish: Wish = {}): Promise<SessionSpec> {
     const family = wish.transport ?? 4;
-    this.#peer = HERALD[family][0];
+    const unnumbered = wish.unnumbered === true;
+    this.#peer = unnumbered ? PORT : HERALD[family][0];
     this.#router = this.kind.make(this.stage, {
       asn: ROUTER_ASN,
       heraldAsn: HERALD_ASN,
-      peers: [this.#peer],
+      peers: unnumbered ? [] : [this.#peer],
       families: FAMILIES,
       passive: true,
       holdTime: 9,
       ...wish.router,
     });
     this.#herald = new Herald(this.stage);
-    await this.#router.start();
     const session: SessionSpec = {
       name: "router",
       localAsn: HERALD_ASN,
       peerAsn: ROUTER_ASN,
-      peerAddress: ROUTER[family],
-      localAddress: this.#peer,
+      ...(unnumbered ? { interface: PORT } : { peerAddress: ROUTER[family], localAddress: HERALD[family][0] }),
       families: FAMILIES,
       holdTime: 9,
       passive: false,
       ...wish.herald,
     };
+    // A router that finds nobody waits for long before it dials again.
+    if (wish.listen !== true) await this.#router.start();
+    else await this.#herald.listen();
     await this.#herald.open(session);
+    if (wish.listen === true) await this.#router.start();
     return session;
   }
 
@@ -86,6 +94,37 @@ export class Bench {
     await this.#herald.routes(routes);
   }
 
+  /** Both sides up again after a loss; does what an operator would for a router that holds the session back. */
+  async revived(): Promise<void> {
+    const revive = this.router.revive?.bind(this.router);
+    await this.routerSession("Established again", ({ up, state }) => (up ? undefined : state), async () => {
+      await revive?.(this.#peer);
+    });
+    await this.established();
+  }
+
+  /** BFD is up for the router. */
+  async bfdUp(): Promise<void> {
+    await this.stage.until("router: BFD up", async () => {
+      const state = (await this.router.bfd?.(this.#peer)) ?? "no BFD";
+      return state === "up" ? { value: state } : { seen: state };
+    });
+  }
+
+  /** Ends all programs of the router, as its operator would, or at once. */
+  async stopRouter(signal: "SIGTERM" | "SIGKILL"): Promise<void> {
+    await Promise.all(this.#routerProcesses().map((process) => process.stop(signal)));
+  }
+
+  /** Signals all programs of the router; those they started too. */
+  signalRouter(signal: "SIGSTOP" | "SIGCONT"): void {
+    for (const process of this.#routerProcesses()) process.signalGroup(signal);
+  }
+
+  #routerProcesses(): readonly LabProcess[] {
+    return this.stage.processes.all.filter((process) => process.running && process.spec.node === "router");
+  }
+
   async established(): Promise<void> {
     await this.routerSession("Established", ({ up, state }) => (up ? undefined : state));
     await this.herald.until("Established", ({ state, lastError }) =>
@@ -97,14 +136,16 @@ export class Bench {
   async routerSession(
     what: string,
     wrong: (session: RouterSession) => string | undefined,
-    within?: number,
+    meanwhile: () => Promise<void> = async () => {},
   ): Promise<RouterSession> {
     const look = async (): Promise<Look<RouterSession>> => {
       const session = await this.router.session(this.#peer);
       const problem = wrong(session);
-      return problem === undefined ? { value: session } : { seen: `${problem} (${session.state}; ${session.why})` };
+      if (problem === undefined) return { value: session };
+      await meanwhile();
+      return { seen: `${problem} (${session.state}; ${session.why})` };
     };
-    return await this.stage.until(`router: ${what}`, look, within);
+    return await this.stage.until(`router: ${what}`, look);
   }
 
   /** Waits until the router has exactly these of our routes; `check` looks closer at each. */

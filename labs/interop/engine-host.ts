@@ -12,6 +12,7 @@ import { addressBeside } from "../../src/system/next-hop.ts";
 import { systemRandom } from "../../src/system/random.ts";
 import { dialTcp, listenTcp } from "../../src/system/tcp.ts";
 import { pinoLog } from "../../src/telemetry/pino-log.ts";
+import { HERALD } from "./addresses.ts";
 import { InteropError } from "./errors.ts";
 import type { Request, RouteSpec, SessionSeen, SessionSpec } from "./protocol.ts";
 
@@ -29,6 +30,7 @@ export class EngineHost {
     nextHopFor: (family, local) => addressBeside(local, family),
   };
   readonly #sessions = new Map<string, BgpSession>();
+  readonly #reasons = new Map<BgpSession, string[]>();
   readonly #listener = new BgpListener({ listen: listenTcp, log: this.#log });
 
   /** Does what is asked; the answer goes back as JSON. @throws InteropError when it makes no sense. */
@@ -60,6 +62,11 @@ export class EngineHost {
     const session = new BgpSession(this.#ports, configOf(spec));
     this.#sessions.set(spec.name, session);
     this.#listener.add(session);
+    const reasons: string[] = [];
+    this.#reasons.set(session, reasons);
+    session.onChange(({ lastError }) => {
+      if (lastError !== undefined && lastError !== reasons.at(-1)) reasons.push(lastError);
+    });
     session.start();
   }
 
@@ -77,6 +84,7 @@ export class EngineHost {
       fourOctetAsn: negotiated?.fourOctetAsn ?? false,
       holdTime: negotiated?.holdTime ?? 0,
       lastError: lastError ?? "",
+      reasons: this.#reasons.get(session) ?? [],
       established: counters.established,
       routesSent,
       notSent: routesNotSent.map(({ prefix, reason }) => ({ prefix: `${prefix}`, reason })),
@@ -94,7 +102,7 @@ function configOf(spec: SessionSpec): BgpSessionConfig {
     peerAsn: asnOf(spec.peerAsn),
     peerAddress: addressOf(spec.peerAddress ?? ""),
     ...(spec.localAddress === undefined ? {} : { localAddress: addressOf(spec.localAddress) }),
-    routerId: addressOf("10.98.0.2"),
+    routerId: addressOf(spec.routerId ?? HERALD[4][0]),
     holdTime: spec.holdTime,
     connectTime: 2,
     families: new Set(spec.families),

@@ -24,7 +24,7 @@ export interface SessionSpec {
   readonly name: string;
   readonly localAsn: number;
   readonly peerAsn: number;
-  readonly localAddress: string;
+  readonly localAddress?: string;
   /** Absent for a peer that is found on `interface`. */
   readonly peerAddress?: string;
   readonly interface?: string;
@@ -35,6 +35,9 @@ export interface SessionSpec {
   readonly ttlSecurity?: boolean;
   readonly bfd?: boolean;
   readonly gracefulRestart?: boolean;
+  /** This process is the one after a restart. */
+  readonly restarting?: boolean;
+  readonly routerId?: string;
   readonly role?: Role;
 }
 
@@ -45,6 +48,8 @@ export interface SessionSeen {
   readonly fourOctetAsn: boolean;
   readonly holdTime: number;
   readonly lastError: string;
+  /** Why it changed its state, each time since it was opened. */
+  readonly reasons: readonly string[];
   /** How many times it was up. */
   readonly established: number;
   readonly routesSent: number;

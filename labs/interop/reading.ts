@@ -8,3 +8,10 @@ export function numberOf(value: unknown): number | undefined {
 export function wordsOf(text: string): readonly string[] {
   return text.split(/\s+/).filter((word) => word !== "");
 }
+
+/** The value of the single-precision number with these bits: how routers show a link bandwidth they do not understand. */
+export function singleOf(bits: number): number {
+  const view = new DataView(new ArrayBuffer(4));
+  view.setUint32(0, bits);
+  return view.getFloat32(0);
+}

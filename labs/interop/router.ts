@@ -79,6 +79,10 @@ export interface RouterKind {
   version(): Promise<string>;
   /** What this program cannot do, by case: the reason stands in the table. */
   readonly cannot: Readonly<Record<string, string>>;
+  /** Whether its operator can give words to a shutdown; they can when absent. */
+  readonly shutdownWords?: false;
+  /** Whether it understands a NOTIFICATION; it does when absent. */
+  readonly readsNotifications?: false;
   make(stage: Stage, setup: RouterSetup): Router;
 }
 

@@ -76,6 +76,12 @@ export class LabProcess {
     this.#child?.kill(signal);
   }
 
+  /** As {@link signal}, for the programs that it started as well. */
+  signalGroup(signal: NodeJS.Signals): void {
+    const pid = this.#child?.pid;
+    if (pid !== undefined) process.kill(-pid, signal);
+  }
+
   /** Ends it with `signal` and waits; after `within` milliseconds with SIGKILL. Returns whether the signal was enough. */
   async stop(signal: NodeJS.Signals = "SIGTERM", within = 10_000): Promise<boolean> {
     const child = this.#child;

@@ -19,6 +19,9 @@ export const frr: RouterKind = {
   make: (stage, setup) => new Frr(stage, setup),
 };
 
+/** Up to so many routes are asked for one by one. */
+const FEW = 8;
+
 class Frr implements Router {
   readonly #stage: Stage;
   readonly #setup: RouterSetup;
@@ -51,11 +54,18 @@ class Frr implements Router {
   }
 
   async routes(family: Transport): Promise<readonly RouterRoute[]> {
-    const table = await this.#json(`show bgp ipv${family} unicast json detail`);
-    return Object.entries(objectOf(at(table, "routes"))).flatMap(([prefix, entry]) => {
-      const paths = listOf(Array.isArray(entry) ? entry : at(entry, "paths"));
-      return paths.filter(isObject).map((path) => routeOf(prefix, path));
+    const table = objectOf(at(await this.#json(`show bgp ipv${family} unicast json`), "routes"));
+    const prefixes = Object.keys(table);
+    // Only what is asked for one prefix says everything.
+    const detailed = prefixes.length > FEW ? [] : await Promise.all(prefixes.map((prefix) => this.#details(family, prefix)));
+    return Object.entries(table).flatMap(([prefix, paths], i) => {
+      const entries = listOf(detailed[i] ?? paths).filter(isObject);
+      return entries.map((path) => routeOf(prefix, path));
     });
+  }
+
+  async #details(family: Transport, prefix: string): Promise<unknown> {
+    return at(await this.#json(`show bgp ipv${family} unicast ${prefix} json`), "paths");
   }
 
   async refresh(peer: string): Promise<void> {

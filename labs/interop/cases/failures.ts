@@ -1,0 +1,150 @@
+import type { InteropCase } from "../case.ts";
+import type { SessionSeen } from "../protocol.ts";
+
+const V4 = "203.0.113.1/32";
+const V6 = "2001:db8:99::1/128";
+const BOTH = [V4, V6];
+const ROUTES = BOTH.map((prefix) => ({ prefix }));
+/** The shortest that RFC 4271 allows. */
+const SHORT = 3;
+const WORDS = "maintenance until noon";
+
+/** Sessions that end: who ended them, who noticed, and how the routes come back. */
+export const FAILURES: readonly InteropCase[] = [
+  {
+    name: "router-restart",
+    title: "The router restarts",
+    run: async (bench) => {
+      await bench.up();
+      await bench.herald.routes(ROUTES);
+      await bench.routes(BOTH);
+      await bench.stopRouter("SIGTERM");
+      await bench.herald.until("session lost", ({ state }) => (state === "established" ? state : undefined));
+      await bench.router.start();
+      await bench.established();
+      await bench.routes(BOTH);
+      return undefined;
+    },
+  },
+  {
+    name: "our-restart",
+    title: "We are killed and come back: routes gone, routes back",
+    run: async (bench) => {
+      const session = await bench.up();
+      await bench.herald.routes(ROUTES);
+      await bench.routes(BOTH);
+      await bench.herald.kill();
+      await bench.routes([]);
+      await bench.heraldAgain(session, ROUTES);
+      await bench.revived();
+      await bench.routes(BOTH);
+      return undefined;
+    },
+  },
+  {
+    name: "graceful-restart",
+    title: "Graceful restart: killed, routes stay; back, what is not announced again goes",
+    needs: ["graceful restart"],
+    run: async (bench) => {
+      const session = await bench.up({ herald: { gracefulRestart: true } });
+      await bench.herald.routes(ROUTES);
+      await bench.routes(BOTH);
+      await bench.herald.kill();
+      await bench.routes(BOTH, ({ stale }) => (stale ? undefined : "not stale"));
+      await bench.heraldAgain({ ...session, restarting: true }, [{ prefix: V4 }]);
+      await bench.revived();
+      await bench.routes([V4], ({ stale }) => (stale ? "stale" : undefined));
+      return undefined;
+    },
+  },
+  {
+    name: "graceful-stop",
+    title: "Graceful restart: a stop that is meant withdraws at once",
+    needs: ["graceful restart"],
+    run: async (bench) => {
+      await bench.up({ herald: { gracefulRestart: true } });
+      await bench.herald.routes(ROUTES);
+      await bench.routes(BOTH);
+      await bench.herald.stop(WORDS);
+      await bench.routes([]);
+      return undefined;
+    },
+  },
+  {
+    name: "our-shutdown",
+    title: "We shut down: the router has our words",
+    run: async (bench) => {
+      await bench.up();
+      await bench.herald.routes(ROUTES);
+      await bench.routes(BOTH);
+      await bench.herald.stop(WORDS);
+      const silent = bench.kind.readsNotifications === false;
+      await bench.routerSession("our words", ({ up, why }) => (!up && (silent || why.includes(WORDS)) ? undefined : why));
+      await bench.routes([]);
+      return silent ? "down; ExaBGP does not understand why" : undefined;
+    },
+  },
+  {
+    name: "router-shutdown",
+    title: "The router's operator shuts down: we have the words",
+    run: async (bench) => {
+      await bench.up();
+      await bench.router.shutdown(bench.peer, WORDS);
+      const wanted = bench.kind.shutdownWords === false ? /Administrative(ly)? Shutdown/i : new RegExp(WORDS);
+      await bench.herald.until("the router's words", ends(wanted));
+      return undefined;
+    },
+  },
+  {
+    name: "we-go-silent",
+    title: "We go silent: the router's hold timer ends it",
+    run: async (bench) => {
+      await bench.up({ router: { holdTime: SHORT }, herald: { holdTime: SHORT } });
+      await bench.herald.routes(ROUTES);
+      await bench.routes(BOTH);
+      bench.herald.freeze();
+      await bench.routerSession("hold timer expired", ({ up, why }) => (!up && /hold/i.test(why) ? undefined : why));
+      await bench.routes([]);
+      bench.herald.thaw();
+      await bench.herald.until("loss noticed", ({ established, state }) =>
+        state === "established" && established === 1 ? state : undefined,
+      );
+      await bench.revived();
+      await bench.routes(BOTH);
+      return undefined;
+    },
+  },
+  {
+    name: "router-goes-silent",
+    title: "The router goes silent: our hold timer ends it",
+    run: async (bench) => {
+      await bench.up({ router: { holdTime: SHORT }, herald: { holdTime: SHORT } });
+      await bench.herald.routes(ROUTES);
+      await bench.routes(BOTH);
+      bench.signalRouter("SIGSTOP");
+      await bench.herald.until("hold timer expired", ends(/hold time/i));
+      bench.signalRouter("SIGCONT");
+      await bench.revived();
+      await bench.routes(BOTH);
+      return undefined;
+    },
+  },
+  {
+    name: "prefix-limit",
+    title: "Prefix limit of the router: its Cease in our words",
+    run: async (bench) => {
+      await bench.up({ router: { maxPrefixes: 3 } });
+      const many = [1, 2, 3, 4, 5, 6].map((n) => ({ prefix: `203.0.113.${n}/32` }));
+      await bench.herald.routes(many);
+      await bench.herald.until("told of the limit", ends(/Maximum Number of Prefixes/i));
+      return undefined;
+    },
+  },
+];
+
+/** Wants a session that has ended, at least for a moment, for a reason that fits. */
+function ends(reason: RegExp): (seen: SessionSeen) => string | undefined {
+  return ({ lastError, reasons, state }) =>
+    [lastError, ...reasons].some((one) => reason.test(one)) ? undefined : `${state}: ${[...reasons, lastError].join("; ") || "no error"}`;
+}
+
