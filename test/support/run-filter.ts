@@ -23,13 +23,17 @@ export function passesFilter(program: Uint8Array, packet: Uint8Array, networkHea
     const [load, test] = [LOADS.get(operation), TESTS.get(operation)];
     if (operation === 0x06) return value > 0;
     if (load !== undefined) {
-      const loaded = tryLoad(load, data, value >= NETWORK_HEADER ? value - NETWORK_HEADER + networkHeader : value);
+      const loaded = tryLoad(load, data, offsetOf(value, networkHeader));
       if (loaded === undefined) return false;
       accumulator = loaded;
-    } else if (test !== undefined) at += 8 * code.u8(at + (test(accumulator, value) ? 2 : 3));
-    else if (operation === 0x54) accumulator = (accumulator & value) >>> 0;
-    else throw new Error(`no such instruction: ${operation}`);
+    }
+    if (test !== undefined) at += 8 * code.u8(at + (test(accumulator, value) ? 2 : 3));
+    if (operation === 0x54) accumulator = (accumulator & value) >>> 0;
   }
+}
+
+function offsetOf(value: number, networkHeader: number): number {
+  return value >= NETWORK_HEADER ? value - NETWORK_HEADER + networkHeader : value;
 }
 
 /** A load beyond the packet ends the program: the packet is dropped. */
