@@ -343,3 +343,31 @@ test("the same plan, whatever the order of documents", async () => {
 test("--help shows examples", async () => {
   await expect(plan("--help")).rejects.toMatchObject({ exitCode: 0 });
 });
+
+describe("what an advertisement adds beyond MetalLB", () => {
+  const PEER =
+    "{apiVersion: metallb.io/v1beta2, kind: BGPPeer, metadata: {name: tor, namespace: metallb-system}, spec: {myASN: 64512, peerASN: 64513, peerAddress: 192.0.2.1}}\n";
+  const ad = (spec: string): string =>
+    `{apiVersion: metallb.io/v1beta1, kind: BGPAdvertisement, metadata: {name: x, namespace: metallb-system}, spec: ${spec}}\n`;
+  const routes = async (spec: string): Promise<unknown> => {
+    const path = write({ "all.yaml": cluster(POOL, PEER, ad(spec), NODE, WEB, SLICE) });
+    return JSON.parse((await plan("-f", path, "-o", "json")).out).nodes[0].bgp;
+  };
+  const plain = { peer: "tor", prefix: "10.0.0.0/32", localPref: null, communities: [], largeCommunities: [] };
+
+  test.each([
+    ["nothing", "{}", {}],
+    ["a med", "{med: 0}", { med: 0 }],
+    ["prepends", "{asPathPrepend: 2}", { asPathPrepend: 2 }],
+    ["a link bandwidth", "{linkBandwidth: Endpoints}", { linkBandwidth: 1_000_000 }],
+  ])("-o json has a key for it only where it is set: %s", async (_, spec, want) => {
+    expect(await routes(spec)).toEqual([{ ...plain, services: ["default/web"], ...want }]);
+  });
+
+  test("the table has a column for it only where a route has it", async () => {
+    const path = write({ "all.yaml": cluster(POOL, PEER, ad("{med: 7}"), NODE, WEB, SLICE) });
+    const { out } = await plan("-f", path);
+    expect(out).toMatch(/PEER +PREFIX +LOCALPREF +MED +COMMUNITIES/);
+    expect(out).not.toMatch(/PREPEND|BANDWIDTH/);
+  });
+});
