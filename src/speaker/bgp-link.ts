@@ -27,6 +27,8 @@ export interface LinkOwner {
   nextConnection(): number;
   /** Whom to dial, or why nobody can be dialled now. */
   target(): BgpDialTarget | string;
+  /** Adds to the reason of a failed attempt what else it may be. */
+  explain(reason: string): string;
   /** What our OPEN on this connection says of us. */
   introduction(connection: BgpConnection): { readonly identifier: RouterId; readonly restarted: boolean };
   /** True when another connection to this peer stays instead (RFC 4271 section 6.8). */
@@ -255,7 +257,7 @@ export class BgpLink {
       connected: (connection) => this.adopt(connection, "outgoing"),
       failed: (reason) => {
         this.#dialling = undefined;
-        this.dispatch({ type: "dial-failed", reason });
+        this.dispatch({ type: "dial-failed", reason: this.#owner.explain(reason) });
       },
     });
   }

@@ -213,6 +213,8 @@ export class BgpSession {
       journal: this.#journal,
       nextConnection: () => ++this.#connections,
       target: () => this.#target(),
+      explain: (reason) =>
+        this.#password === undefined ? reason : `${reason} (a peer with another password, or none, never answers)`,
       introduction: (connection) => ({
         identifier: this.#identifierFor(connection),
         restarted: this.#counters.established === 0 && this.#ports.restarts?.wasUp(this.config.name) === true,
