@@ -298,7 +298,7 @@ function packetOf(session: Session): ControlPacket {
     diagnostic: session.diagnostic,
     poll: session.poll === "running" || session.poll === "stale",
     final: false,
-    // BFD ends with this process, as BGP does (RFC 5882 section 4.3).
+    // BFD ends with this process, as BGP does (RFC 5882 section 4.3.2).
     controlPlaneIndependent: false,
     demand: false,
     authenticated: false,

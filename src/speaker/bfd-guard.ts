@@ -13,8 +13,8 @@ const DROP: BfdVerdict = { type: "drop", subcode: CEASE.bfdDown, communication: 
 const HARMLESS: ReadonlySet<BfdEvent["reason"]> = new Set(["neighbor-admin-down", "admin-down", "detector-lost"]);
 
 /**
- * Only a path that was seen alive and then failed takes BGP with it (RFC 5882 section 3.2 and 4.1): not a neighbour without
- * BFD, not one that switched BFD off (AdminDown, either end), and not a detector of ours that was restarted.
+ * Only a path that was seen alive and then failed takes BGP with it (RFC 5882 section 4.2): not a neighbour without
+ * BFD (4.1), not one that switched BFD off (3.2, either end), and not a detector of ours that was restarted.
  */
 export function judgeBfd(event: BfdEvent, bgp: BgpState): BfdVerdict {
   if (event.from !== "up" || event.to !== "down" || bgp === "idle") return NOTHING;

@@ -13,8 +13,8 @@ const event = (from: BfdEvent["from"], to: BfdEvent["to"], reason: BfdEvent["rea
 
 describe("judgeBfd()", () => {
   test.each<[string, BfdEvent, BgpState, "drop" | "nothing"]>([
-    ["4.1 a path that was alive and fell silent", event("up", "down", "detection-expired"), "established", "drop"],
-    ["4.1 a neighbour that lost us", event("up", "down", "neighbor-down"), "established", "drop"],
+    ["4.2 a path that was alive and fell silent", event("up", "down", "detection-expired"), "established", "drop"],
+    ["4.2 a neighbour that lost us", event("up", "down", "neighbor-down"), "established", "drop"],
     ["a failed echo", event("up", "down", "echo-failed"), "established", "drop"],
     ["also while BGP is only coming up", event("up", "down", "detection-expired"), "open-confirm", "drop"],
     ["3.2 a neighbour that switched BFD off", event("up", "down", "neighbor-admin-down"), "established", "nothing"],

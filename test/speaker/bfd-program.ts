@@ -53,6 +53,7 @@ function stall(milliseconds: number): void {
 const { values, positionals } = parseArgs({ options: { stall: { type: "boolean" } }, allowPositionals: true });
 const service = new BfdService({ start: startThread, clock: machineClock, log: silentLog });
 const handles: BfdHandle[] = [];
+say({ opened: machineClock.now() });
 for (const [id, text] of positionals.entries()) {
   const handle = service.open(request(JSON.parse(text) as ProgramSession));
   handle.onChange((event) => say({ id, ...event, heard: machineClock.now() }));
