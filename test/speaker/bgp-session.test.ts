@@ -1,103 +1,14 @@
 import { describe, expect, it } from "vitest";
-import type { ControlMessage } from "../../src/bgp/message/message.ts";
 import type { Open } from "../../src/bgp/message/open.ts";
 import { encodeUpdate } from "../../src/bgp/message/update.ts";
-import type { Route } from "../../src/bgp/route.ts";
 import { IpAddress } from "../../src/net/ip-address.ts";
 import { millis, seconds } from "../../src/net/micros.ts";
-import { BgpSession } from "../../src/speaker/bgp-session.ts";
-import type { BgpSessionConfig } from "../../src/speaker/bgp-session-config.ts";
-import { asn, ip, prefix, route } from "../bgp/values.ts";
+import { prefix, route } from "../bgp/values.ts";
 import { hex } from "../support/hex.ts";
-import { silentLog } from "../support/silent-log.ts";
-import { VirtualClock } from "../support/virtual-clock.ts";
-import { ScriptedPeer, Wire, type WireEnd } from "./bgp-wire.ts";
+import { ALIVE, OPEN, OURS, open, PEER, Scene } from "./bgp-scene.ts";
 
-const OURS = ip("10.0.0.1");
-const PEER = ip("10.0.0.2");
 const MAPPED = new IpAddress(6, 0xffff_0a00_0001n);
 const EXTERNAL = { fourOctetAsn: true, internal: false };
-
-const config: BgpSessionConfig = {
-  name: "router",
-  localAsn: asn(64512),
-  peerAsn: asn(65000),
-  peerAddress: PEER,
-  nodeName: "node1",
-  holdTime: 9,
-  families: new Set([4, 6] as const),
-};
-const open: Open = {
-  myAs: 65000,
-  holdTime: 90,
-  identifier: 0x0a000002,
-  capabilities: {
-    families: [
-      { afi: 1, safi: 1 },
-      { afi: 2, safi: 1 },
-    ],
-    routeRefresh: true,
-    fourOctetAsn: 65000,
-  },
-};
-const OPEN = { type: "open", open } as const;
-const ALIVE = { type: "keepalive" } as const;
-
-class Scene {
-  readonly clock = new VirtualClock();
-  readonly wire = new Wire();
-  readonly peers: ScriptedPeer[] = [];
-  readonly session: BgpSession;
-  readonly changes: string[] = [];
-
-  constructor(change: Partial<BgpSessionConfig> = {}, nextHop?: string) {
-    this.wire.answer = (end: WireEnd) => void this.peers.push(new ScriptedPeer(end));
-    const ports = { clock: this.clock, random: () => 1, dial: this.wire.dialFrom(OURS), log: silentLog };
-    const nextHopFor = () => (nextHop === undefined ? undefined : ip(nextHop));
-    this.session = new BgpSession({ ...ports, nextHopFor }, { ...config, ...change });
-    this.session.onChange((view) => this.changes.push(view.state));
-  }
-
-  get peer(): ScriptedPeer {
-    const peer = this.peers.at(-1);
-    if (peer === undefined) throw new Error("nobody dialled");
-    return peer;
-  }
-
-  say(...messages: readonly (ControlMessage | Uint8Array)[]): readonly string[] {
-    this.peer.say(...messages);
-    this.wire.settle();
-    return this.peer.take();
-  }
-
-  advance(by: ReturnType<typeof seconds>): void {
-    this.clock.advance(by);
-    this.wire.settle();
-  }
-
-  establish(peerOpen: Open = open): this {
-    this.session.start();
-    this.wire.settle();
-    this.say({ type: "open", open: peerOpen }, ALIVE);
-    return this;
-  }
-
-  set(...routes: readonly Route[]): readonly string[] {
-    this.session.setRoutes(routes);
-    this.wire.settle();
-    return this.peer.take();
-  }
-
-  /** The peer opens a connection of its own. */
-  dialled(): ScriptedPeer {
-    const [theirs, ours] = this.wire.pair(PEER, OURS);
-    this.session.accept(ours);
-    const peer = new ScriptedPeer(theirs);
-    this.peers.push(peer);
-    this.wire.settle();
-    return peer;
-  }
-}
 
 describe("a session", () => {
   it("goes through the states of the RFC and sends everything, then End-of-RIB of each family", () => {
