@@ -114,7 +114,7 @@ export class BgpSession {
     });
   }
 
-  /** Says goodbye to the peer, and resolves when that is out, a second later at the latest. */
+  /** Says goodbye to the peer for good, and resolves when that is out, a second later at the latest. */
   async stop(reason: string, goodbye: Goodbye = "shutdown"): Promise<void> {
     this.#search?.stop();
     this.#search = undefined;
@@ -299,8 +299,10 @@ export class BgpSession {
     if (young || outcome instanceof NotificationError || dead.fsm.negotiated?.gracefulRestart !== true) return false;
     this.#onLost();
     this.#keep(link, "superseded");
-    this.#lastError = dead.lastReason;
+    const reason = dead.lastReason ?? "";
+    this.#lastError = reason;
     this.#since = this.#ports.clock.now();
+    this.#tell({ from: "established", to: link.state, reason });
     return true;
   }
 
@@ -319,7 +321,10 @@ export class BgpSession {
     if (change.to === "established") this.#onEstablished(link);
     if (change.from === "established") this.#onLost();
     if (change.to === "idle" || change.to === "active") this.#lastError = change.reason;
-    const { from, to, reason } = change;
+    this.#tell(change);
+  }
+
+  #tell({ from, to, reason }: Omit<StateChange, "type">): void {
     this.#ports.log.info("bgp session changed", { from, to, reason });
     const view = this.view;
     for (const listener of this.#listeners) listener(view);

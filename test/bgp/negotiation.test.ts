@@ -104,6 +104,76 @@ describe("negotiate() agrees on", () => {
   });
 });
 
+describe("negotiate() of restarts, roles and next hops", () => {
+  const restart = { restartTime: 120, preserved: [4] } as const;
+  const peerRestart = { restarted: false, notification: true, restartTime: 90, families: [] };
+  const extended = [{ afi: 1, safi: 1, nextHopAfi: 2 }];
+  test.each<[string, Partial<Offer>, object, object]>([
+    [
+      "graceful restart of both, with the N bit",
+      { gracefulRestart: restart },
+      { gracefulRestart: peerRestart },
+      { gracefulRestart: true, survivesNotification: true },
+    ],
+    [
+      "none when only the peer has it",
+      {},
+      { gracefulRestart: peerRestart },
+      { gracefulRestart: false, survivesNotification: false },
+    ],
+    [
+      "none when our OPEN did not say so",
+      { gracefulRestart: restart, courtesy: "basic" },
+      { gracefulRestart: peerRestart },
+      { gracefulRestart: false },
+    ],
+    ["long messages when the peer takes them", {}, { extendedMessage: true }, { extendedMessages: true }],
+    ["short messages otherwise", {}, {}, { extendedMessages: false }],
+    [
+      "IPv6 next hops for IPv4 when both say so",
+      { extendedNextHop: true },
+      { extendedNextHop: extended },
+      { extendedNextHop: true },
+    ],
+    [
+      "not when the peer means something else",
+      { extendedNextHop: true },
+      { extendedNextHop: [{ afi: 1, safi: 128, nextHopAfi: 2 }] },
+      { extendedNextHop: false },
+    ],
+    ["not when we did not offer it", {}, { extendedNextHop: extended }, { extendedNextHop: false }],
+    ["the role that goes with ours", { role: { role: "customer", strict: true } }, { role: 0 }, { peerAsn: 65000 }],
+    ["no role of the peer, unless we insist", { role: { role: "peer", strict: false } }, {}, { peerAsn: 65000 }],
+    ["any role when we say none", {}, { role: 4 }, { peerAsn: 65000 }],
+    [
+      "two octets when our OPEN was bare",
+      { courtesy: "bare" },
+      {},
+      { fourOctetAsn: false, families: [4], routeRefresh: false },
+    ],
+    ["two octets when the peer must not be sent more", { denied: ["fourOctetAsn"] }, {}, { fourOctetAsn: false }],
+  ])("%s", (_name, ours, theirs, want) => {
+    const capabilities = { ...open.capabilities, ...theirs };
+    expect(negotiate({ ...offer, ...ours }, ID, { ...open, capabilities })).toMatchObject(want);
+  });
+
+  test.each<[string, NonNullable<Offer["role"]>, number | undefined]>([
+    ["a provider meets a provider", { role: "provider", strict: false }, 0],
+    ["a customer meets a peer", { role: "customer", strict: false }, 4],
+    ["a route server meets a customer", { role: "routeServer", strict: false }, 3],
+    ["a role nobody has assigned", { role: "peer", strict: false }, 9],
+    ["no role where we insist on one", { role: "customer", strict: true }, undefined],
+  ])("refuses with 2/11 when %s", (_name, role, theirs) => {
+    const capabilities = { ...open.capabilities, ...(theirs === undefined ? {} : { role: theirs }) };
+    const got = negotiate({ ...offer, role }, ID, { ...open, capabilities });
+    expect(got instanceof NotificationError ? got.notification : "accepted").toEqual({
+      code: 2,
+      subcode: 11,
+      data: [],
+    });
+  });
+});
+
 it("every refusal is documented by a code of its own", () => {
   const refusals = [
     negotiate(offer, ID, { ...open, myAs: 1 }),

@@ -18,6 +18,15 @@ const HELPER: Open = {
 };
 const EXTERNAL = { fourOctetAsn: true, internal: false };
 
+const UPDATE = encodeUpdate(
+  {
+    withdrawn: [],
+    attributes: { origin: "igp", asPath: [{ type: "sequence", asns: [65000] }], nextHop: PEER },
+    nlri: [prefix("198.51.100.0/25"), prefix("198.51.100.128/25")],
+  },
+  EXTERNAL,
+);
+
 /** Notes whom a session dials. */
 function dialling(): { readonly targets: BgpDialTarget[]; readonly dial: BgpDial } {
   const targets: BgpDialTarget[] = [];
@@ -217,10 +226,21 @@ describe("a peer that restarted comes again while its old connection looks alive
     scene.advance(seconds(11));
     const old = scene.peer;
     old.take();
+    scene.say(UPDATE);
+    expect(scene.session.view).toMatchObject({ routesSent: 1, routesLearned: 2 });
+    scene.changes.length = 0;
     const again = scene.dialled();
-    again.say({ type: "open", open: HELPER }, ALIVE);
+    again.say({ type: "open", open: HELPER });
     scene.wire.settle();
     expect(old.take()).toEqual(["closed"]);
+    expect(scene.session.view).toMatchObject({
+      routesSent: 0,
+      routesLearned: 0,
+      lastError: "the peer restarted and has a new connection",
+    });
+    expect(scene.changes).toEqual(["open-sent", "open-confirm"]);
+    again.say(ALIVE);
+    scene.wire.settle();
     expect(again.take()).toEqual(["open", "keepalive", "+192.0.2.1/32>10.0.0.1", "end-of-rib 4", "end-of-rib 6"]);
     expect(scene.session.view).toMatchObject({ state: "established", routesSent: 1 });
   });
@@ -294,15 +314,12 @@ describe("a peer that", () => {
   });
 
   it("announces more than it may is reset, or only warned about", () => {
-    const attributes = { origin: "igp", asPath: [{ type: "sequence", asns: [65000] }], nextHop: PEER } as const;
-    const nlri = [prefix("198.51.100.0/25"), prefix("198.51.100.128/25")];
-    const update = encodeUpdate({ withdrawn: [], attributes, nlri }, EXTERNAL);
     const reset = new Scene({ maxPrefixes: { limit: 1, action: "reset" } }).establish();
     reset.peer.take();
-    expect(reset.say(update)).toEqual(["notification 6/1", "closed"]);
+    expect(reset.say(UPDATE)).toEqual(["notification 6/1", "closed"]);
     expect(reset.session.view.lastError).toBe("the peer announced more than 1 routes");
     const warned = new Scene({ maxPrefixes: { limit: 1, action: "warn" } }).establish();
-    warned.say(update);
+    warned.say(UPDATE);
     expect(warned.session.view).toMatchObject({ state: "established", routesLearned: 1 });
   });
 
