@@ -51,9 +51,9 @@ export class OutboxHub {
     const start = this.#clock.now() - this.#spent;
     for (let ready = this.#ready(); ready.length > 0; ready = this.#ready()) {
       for (const writer of ready) {
-        this.#spent = this.#clock.now() - start;
         if (this.#spent >= TURN) return;
         if (this.#waiting.delete(writer)) this.#burst(writer);
+        this.#spent = this.#clock.now() - start;
       }
     }
   }

@@ -45,7 +45,7 @@ function announce(daemon: Daemon, port: number, perSet: number | undefined): Pro
     const before = probe.cpu();
     const router = await CountingRouter.dial(port, ROUTER);
     router.wanted = ROUTES;
-    await Promise.race([router.until(() => router.announced >= ROUTES || router.closed), pause(60_000)]);
+    await Promise.race([router.until(() => router.announced >= ROUTES || router.closed), pause(20_000)]);
     const figures = {
       first: router.firstUpdateAt - router.establishedAt,
       most: router.mostAt - router.establishedAt,
@@ -68,7 +68,7 @@ function takeIn(
   port: number,
   table: { readonly routes: number; readonly perSet?: number },
 ): Promise<Figures> {
-  const bytes = dump(table.routes, table.perSet, ROUTER.address);
+  const bytes = dump(table.routes, table.perSet);
   return withDaemon(daemon.start(port, { routes: 0, perSet: undefined }), async (probe) => {
     await pause(500);
     const router = await CountingRouter.dial(port, ROUTER);
@@ -164,7 +164,13 @@ async function rounds(
   for (let round = 0; round < runs; round++) {
     for (const daemon of daemons) {
       note(`${daemon.name}, round ${round + 1} of ${runs}`);
-      all.get(daemon.name)?.push(await measure(daemon));
+      try {
+        const figures = await measure(daemon);
+        all.get(daemon.name)?.push(figures);
+        note(JSON.stringify(figures));
+      } catch (error) {
+        note(`${daemon.name} failed: ${error}`);
+      }
     }
   }
   return new Map([...all].map(([name, figures]) => [name, medians(figures)]));
@@ -301,7 +307,7 @@ async function changeTable({ bundle, ports, note }: Setting): Promise<Table> {
   };
 }
 
-async function run(note: Note, { runs }: BenchOptions): Promise<readonly Table[]> {
+async function run(note: Note, { runs, only }: BenchOptions): Promise<readonly Table[]> {
   const { file: bundle, remove } = await bundleSubject();
   try {
     const everyone = [herald(bundle), bird, frr, gobgp, exabgp];
@@ -310,15 +316,20 @@ async function run(note: Note, { runs }: BenchOptions): Promise<readonly Table[]
     const skipped = missing.length === 0 ? "" : ` Not installed, so not measured: ${missing.join(", ")}.`;
     const setting: Setting = { daemons, runs, note, ports: new Ports(), bundle, skipped };
     const ours = { ...setting, daemons: daemons.slice(0, 1) };
-    return [
-      await announceTable(setting, undefined),
-      await announceTable(setting, PER_SET),
-      await intakeTable(setting, "100,000 IPv4 /32, one attribute set", { routes: ROUTES }),
-      await intakeTable(setting, "100,000 IPv4 /32, one attribute set per 100", { routes: ROUTES, perSet: PER_SET }),
-      await intakeTable(ours, "1,000,000 IPv4 /32 with the limit off", { routes: MANY, perSet: PER_SET }),
-      await fleetTable(setting),
-      await changeTable(setting),
-    ];
+    const parts: Readonly<Record<string, () => Promise<Table>>> = {
+      announce: () => announceTable(setting, undefined),
+      "announce-sets": () => announceTable(setting, PER_SET),
+      intake: () => intakeTable(setting, "100,000 IPv4 /32, one attribute set", { routes: ROUTES }),
+      "intake-sets": () =>
+        intakeTable(setting, "100,000 IPv4 /32, one attribute set per 100", { routes: ROUTES, perSet: PER_SET }),
+      million: () => intakeTable(ours, "1,000,000 IPv4 /32 with the limit off", { routes: MANY, perSet: PER_SET }),
+      sessions: () => fleetTable(setting),
+      change: () => changeTable(setting),
+    };
+    const tables: Table[] = [];
+    for (const [name, table] of Object.entries(parts))
+      if (only === undefined || name === only) tables.push(await table());
+    return tables;
   } finally {
     remove();
   }

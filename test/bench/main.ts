@@ -8,7 +8,7 @@ const BENCHES: readonly Bench[] = [allocationBench, bgpBench];
 const DEFAULT_RUNS = 5;
 
 const list = BENCHES.map(({ name, summary }) => `  ${name.padEnd(14)} ${summary}`).join("\n");
-const USAGE = `usage: npm run bench -- NAME... [--runs N]
+const USAGE = `usage: npm run bench -- NAME... [--runs N] [--only PART]
 
 Runs benchmarks one after the other and prints their tables as markdown.
 
@@ -23,7 +23,7 @@ function machine(): string {
 
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
-    options: { help: { type: "boolean", short: "h" }, runs: { type: "string" } },
+    options: { help: { type: "boolean", short: "h" }, runs: { type: "string" }, only: { type: "string" } },
     allowPositionals: true,
   });
   if (values.help === true || positionals.length === 0) {
@@ -42,7 +42,10 @@ async function main(): Promise<number> {
   }
   process.stdout.write(`${new Date().toISOString().slice(0, 10)}, ${machine()}\n\n`);
   for (const bench of BENCHES.filter(({ name }) => positionals.includes(name))) {
-    const tables = await bench.run((text) => process.stderr.write(`${bench.name}: ${text}\n`), { runs });
+    const tables = await bench.run((text) => process.stderr.write(`${bench.name}: ${text}\n`), {
+      runs,
+      only: values.only,
+    });
     for (const table of tables) process.stdout.write(`${markdownOf(table)}\n`);
   }
   return 0;

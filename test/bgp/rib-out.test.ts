@@ -382,7 +382,7 @@ describe("any sequence of tables, changes, joins, leaves, refreshes and slow dra
         const held = new Set(peers.flatMap(({ desired }) => [...desired.keys()]));
         expect(store.prefixes.size).toBe(held.size);
       }),
-      { numRuns: 1000 },
+      { numRuns: 500 },
     );
   });
 
@@ -399,7 +399,7 @@ describe("any sequence of tables, changes, joins, leaves, refreshes and slow dra
         }
         expect(new Set(peers.map(({ receiver }) => receiver?.octets.join("|"))).size).toBe(1);
       }),
-      { numRuns: 300 },
+      { numRuns: 150 },
     );
   });
 });

@@ -162,7 +162,7 @@ export const exabgp: Daemon = {
       "exabgp.tcp.port": `${port}`,
       "exabgp.daemon.user": "root",
       "exabgp.daemon.drop": "false",
-      "exabgp.log.level": "CRITICAL",
+      "exabgp.log.all": "false",
     };
     return inFolder({ "exabgp.conf": config }, (folder) => ["/usr/sbin/exabgp", [join(folder, "exabgp.conf")], env]);
   },

@@ -5,11 +5,14 @@ import { IpAddress } from "../../../src/net/ip-address.ts";
 import { FEEDER } from "./daemons.ts";
 import { hostRoutes } from "./routes.ts";
 
+/** Nobody takes a loopback address for a next hop. */
+const NEXT_HOP = "192.0.2.9";
+
 /** A whole table as a feeder sends it, End-of-RIB included, in one piece. */
-export function dump(routes: number, perSet: number | undefined, next = "127.0.0.9"): Uint8Array {
+export function dump(routes: number, perSet: number | undefined): Uint8Array {
   const localAsn = asnFromNumber(FEEDER.asn);
   if (localAsn === undefined) throw new Error("no such AS");
-  const value = next.split(".").reduce((all, octet) => all * 256 + Number(octet), 0);
+  const value = NEXT_HOP.split(".").reduce((all, octet) => all * 256 + Number(octet), 0);
   const nextHop = { address: new IpAddress(4, BigInt(value)), linkLocal: undefined };
   const origination: Origination = {
     internal: false,
