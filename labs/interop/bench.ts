@@ -1,9 +1,9 @@
 import type { Look } from "../runner/poll.ts";
+import type { LabProcess } from "../runner/processes.ts";
 import { HERALD, HERALD_ASN, PORT, ROUTER, ROUTER_ASN } from "./addresses.ts";
 import { Herald } from "./herald.ts";
 import type { RouteSpec, SessionSpec, Transport } from "./protocol.ts";
 import type { Router, RouterKind, RouterRoute, RouterSession, RouterSetup } from "./router.ts";
-import type { LabProcess } from "../runner/processes.ts";
 import type { Stage } from "./stage.ts";
 
 /** Both sides of a session, as a case wants them to differ from what is usual. */
@@ -97,9 +97,13 @@ export class Bench {
   /** Both sides up again after a loss; does what an operator would for a router that holds the session back. */
   async revived(): Promise<void> {
     const revive = this.router.revive?.bind(this.router);
-    await this.routerSession("Established again", ({ up, state }) => (up ? undefined : state), async () => {
-      await revive?.(this.#peer);
-    });
+    await this.routerSession(
+      "Established again",
+      ({ up, state }) => (up ? undefined : state),
+      async () => {
+        await revive?.(this.#peer);
+      },
+    );
     await this.established();
   }
 
@@ -149,8 +153,13 @@ export class Bench {
   }
 
   /** Waits until the router has exactly these of our routes; `check` looks closer at each. */
-  async routes(wanted: readonly string[], check: (route: RouterRoute) => string | undefined = () => undefined): Promise<void> {
-    const families = FAMILIES.filter((family) => wanted.length === 0 || wanted.some((p) => p.includes(":") === (family === 6)));
+  async routes(
+    wanted: readonly string[],
+    check: (route: RouterRoute) => string | undefined = () => undefined,
+  ): Promise<void> {
+    const families = FAMILIES.filter(
+      (family) => wanted.length === 0 || wanted.some((p) => p.includes(":") === (family === 6)),
+    );
     for (const family of families) {
       const prefixes = wanted.filter((prefix) => prefix.includes(":") === (family === 6));
       await this.stage.until(`router: IPv${family} ${brief(prefixes)}`, async () => {

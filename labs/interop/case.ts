@@ -1,5 +1,5 @@
-import type { Feature } from "./features.ts";
 import type { Bench } from "./bench.ts";
+import type { Feature } from "./features.ts";
 
 /** One promise, to be kept with every router that can take part. */
 export interface InteropCase {

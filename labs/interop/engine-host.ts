@@ -1,16 +1,20 @@
-import { parseCommunity, parseLargeCommunity } from "../../src/net/community.ts";
+import type { BfdProfile } from "../../src/api/config.ts";
+import type { RestartOffer } from "../../src/bgp/graceful-restart.ts";
 import type { Route } from "../../src/bgp/route.ts";
 import { type Asn, asnFromNumber } from "../../src/net/asn.ts";
+import { parseCommunity, parseLargeCommunity } from "../../src/net/community.ts";
 import { type IpAddress, parseIpAddress } from "../../src/net/ip-address.ts";
 import { type IpPrefix, parsePrefix } from "../../src/net/ip-prefix.ts";
+import { guardBgp } from "../../src/speaker/bfd-guard.ts";
+import { type BfdHandle, BfdService } from "../../src/speaker/bfd-service.ts";
+import { startThread } from "../../src/speaker/bfd-thread.ts";
 import { BgpListener } from "../../src/speaker/bgp-listener.ts";
 import type { BgpPorts } from "../../src/speaker/bgp-ports.ts";
 import { BgpSession } from "../../src/speaker/bgp-session.ts";
 import type { BgpSessionConfig } from "../../src/speaker/bgp-session-config.ts";
+import { type BgpSystem, bgpSystem } from "../../src/speaker/bgp-system.ts";
 import { systemClock } from "../../src/system/clock.ts";
-import { addressBeside } from "../../src/system/next-hop.ts";
 import { systemRandom } from "../../src/system/random.ts";
-import { dialTcp, listenTcp } from "../../src/system/tcp.ts";
 import { pinoLog } from "../../src/telemetry/pino-log.ts";
 import { HERALD } from "./addresses.ts";
 import { InteropError } from "./errors.ts";
@@ -19,19 +23,31 @@ import type { Request, RouteSpec, SessionSeen, SessionSpec } from "./protocol.ts
 const STDERR = 2;
 const BGP_PORT = 179;
 
+/** A session with what belongs to it. */
+interface Hosted {
+  readonly session: BgpSession;
+  /** Why it changed its state, each time. */
+  readonly reasons: string[];
+  readonly bfd: BfdHandle | undefined;
+}
+
 /** The engine's sessions and its listener, as the requests of the suite make them. */
 export class EngineHost {
   readonly #log = pinoLog("all", { component: "interop" }, STDERR);
-  readonly #ports: BgpPorts = {
-    clock: systemClock,
-    random: systemRandom,
-    dial: dialTcp,
-    log: this.#log,
-    nextHopFor: (family, local) => addressBeside(local, family),
-  };
-  readonly #sessions = new Map<string, BgpSession>();
-  readonly #reasons = new Map<BgpSession, string[]>();
-  readonly #listener = new BgpListener({ listen: listenTcp, log: this.#log });
+  readonly #base = { clock: systemClock, random: systemRandom, log: this.#log };
+  readonly #system: BgpSystem;
+  readonly #ports: BgpPorts;
+  readonly #bfd = new BfdService({ ...this.#base, start: startThread });
+  readonly #sessions = new Map<string, Hosted>();
+  readonly #listener: BgpListener;
+
+  /** @param stateDir where a restart is remembered */
+  constructor(stateDir: string | undefined) {
+    this.#system = bgpSystem(this.#base, { stateDir });
+    this.#ports = { ...this.#base, ...this.#system.ports };
+    const { listen } = this.#system.ports;
+    this.#listener = new BgpListener({ listen, log: this.#log, native: this.#system.facts.native });
+  }
 
   /** Does what is asked; the answer goes back as JSON. @throws InteropError when it makes no sense. */
   async perform(request: Request): Promise<unknown> {
@@ -41,67 +57,100 @@ export class EngineHost {
       case "listen":
         return await this.#listener.start(undefined, BGP_PORT);
       case "routes":
-        return this.#session(request.name).setRoutes(request.routes.map(routeOf));
+        return this.#hosted(request.name).session.setRoutes(request.routes.map(routeOf));
       case "change": {
         const gone = request.gone.map((prefix) => ({ prefix: prefixOf(prefix), route: undefined }));
         const there = request.routes.map(routeOf).map((route) => ({ prefix: route.prefix, route }));
-        return this.#session(request.name).changeRoutes([...gone, ...there]);
+        return this.#hosted(request.name).session.changeRoutes([...gone, ...there]);
       }
       case "view":
-        return this.#seen(this.#session(request.name));
+        return seen(this.#hosted(request.name));
       case "stop":
-        return await this.#session(request.name).stop(request.reason);
+        return await this.#hosted(request.name).session.stop(request.reason, request.goodbye);
     }
   }
 
   async stopAll(reason: string): Promise<void> {
-    await Promise.all([...this.#sessions.values()].map((session) => session.stop(reason)));
+    await Promise.all([...this.#sessions.values()].map(({ session }) => session.stop(reason)));
   }
 
   #open(spec: SessionSpec): void {
     const session = new BgpSession(this.#ports, configOf(spec));
-    this.#sessions.set(spec.name, session);
-    this.#listener.add(session);
     const reasons: string[] = [];
-    this.#reasons.set(session, reasons);
     session.onChange(({ lastError }) => {
       if (lastError !== undefined && lastError !== reasons.at(-1)) reasons.push(lastError);
     });
+    this.#sessions.set(spec.name, { session, reasons, bfd: spec.bfd === true ? this.#guard(session) : undefined });
+    this.#listener.add(session);
     session.start();
   }
 
-  #session(name: string): BgpSession {
-    const session = this.#sessions.get(name);
-    if (session === undefined) throw new InteropError(`no session ${name}`);
-    return session;
+  #guard(session: BgpSession): BfdHandle | undefined {
+    const { peerAddress, localAddress } = session.config;
+    if (peerAddress === undefined) return undefined;
+    const local = localAddress === undefined ? {} : { localAddress };
+    const handle = this.#bfd.open({ peer: peerAddress, ...local, multihop: false, profile: BFD_PROFILE });
+    guardBgp(handle, {
+      get state() {
+        return session.view.state;
+      },
+      drop: (subcode, reason) => session.reset(subcode, reason),
+    });
+    return handle;
   }
 
-  #seen(session: BgpSession): SessionSeen {
-    const { state, negotiated, lastError, counters, routesSent, routesNotSent } = session.view;
-    return {
-      state,
-      families: negotiated?.families ?? [],
-      fourOctetAsn: negotiated?.fourOctetAsn ?? false,
-      holdTime: negotiated?.holdTime ?? 0,
-      lastError: lastError ?? "",
-      reasons: this.#reasons.get(session) ?? [],
-      established: counters.established,
-      routesSent,
-      notSent: routesNotSent.map(({ prefix, reason }) => ({ prefix: `${prefix}`, reason })),
-      learned: [...session.learned].map(({ prefix }) => `${prefix}`).toSorted(),
-      bfd: "",
-    };
+  #hosted(name: string): Hosted {
+    const hosted = this.#sessions.get(name);
+    if (hosted === undefined) throw new InteropError(`no session ${name}`);
+    return hosted;
   }
 }
 
+const BFD_PROFILE: BfdProfile = {
+  name: "fast",
+  receiveInterval: 100,
+  transmitInterval: 100,
+  detectMultiplier: 3,
+  echoInterval: undefined,
+  echoMode: false,
+  passiveMode: false,
+  minimumTtl: undefined,
+};
+
+const GRACEFUL_RESTART: RestartOffer = { restartTime: 60, preserved: [4, 6] };
+
+function seen({ session, reasons, bfd }: Hosted): SessionSeen {
+  const { state, negotiated, lastError, counters, routesSent, routesNotSent } = session.view;
+  return {
+    state,
+    families: negotiated?.families ?? [],
+    fourOctetAsn: negotiated?.fourOctetAsn ?? false,
+    holdTime: negotiated?.holdTime ?? 0,
+    lastError: lastError ?? "",
+    reasons,
+    established: counters.established,
+    routesSent,
+    notSent: routesNotSent.map(({ prefix, reason }) => ({ prefix: `${prefix}`, reason })),
+    learned: [...session.learned].map(({ prefix }) => `${prefix}`).toSorted(),
+    bfd: bfd?.view.state ?? "none",
+  };
+}
+
 function configOf(spec: SessionSpec): BgpSessionConfig {
+  const { password, role, interface: interfaceName } = spec;
   return {
     name: spec.name,
     nodeName: "interop",
     localAsn: asnOf(spec.localAsn),
     peerAsn: asnOf(spec.peerAsn),
-    peerAddress: addressOf(spec.peerAddress ?? ""),
+    ...(spec.peerAddress === undefined ? {} : { peerAddress: addressOf(spec.peerAddress) }),
     ...(spec.localAddress === undefined ? {} : { localAddress: addressOf(spec.localAddress) }),
+    ...(interfaceName === undefined ? {} : { interface: interfaceName }),
+    ...(password === undefined ? {} : { password }),
+    ...(role === undefined ? {} : { role: { role, strict: true } }),
+    ...(spec.maxPrefixes === undefined ? {} : { maxPrefixes: { limit: spec.maxPrefixes, action: "reset" } }),
+    ...(spec.ttlSecurity === true ? { minTtl: 255 } : {}),
+    ...(spec.gracefulRestart === true ? { gracefulRestart: GRACEFUL_RESTART } : {}),
     routerId: addressOf(spec.routerId ?? HERALD[4][0]),
     holdTime: spec.holdTime,
     connectTime: 2,

@@ -1,4 +1,5 @@
 import { createInterface } from "node:readline";
+import { parseArgs } from "node:util";
 import { isObject } from "../runner/json.ts";
 import { messageOf } from "../runner/report.ts";
 import { EngineHost } from "./engine-host.ts";
@@ -10,11 +11,12 @@ import type { Request } from "./protocol.ts";
  * The log goes to stderr. With `--features` it says what this build can do, and ends.
  */
 function main(): void {
-  if (process.argv.includes("--features")) {
+  const { values } = parseArgs({ options: { features: { type: "boolean" }, "state-dir": { type: "string" } } });
+  if (values.features === true) {
     process.stdout.write(`${JSON.stringify(engineFeatures())}\n`);
     return;
   }
-  const host = new EngineHost();
+  const host = new EngineHost(values["state-dir"]);
   let last: Promise<void> = Promise.resolve();
   createInterface({ input: process.stdin }).on("line", (line) => {
     last = last.then(() => answer(host, line));

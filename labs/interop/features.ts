@@ -1,7 +1,12 @@
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import type { Capabilities } from "../../src/bgp/capability.ts";
+import { type Offer, ourCapabilities } from "../../src/bgp/negotiation-offer.ts";
 import { originate } from "../../src/bgp/packing.ts";
 import type { Route } from "../../src/bgp/route.ts";
 import { AS_TRANS } from "../../src/net/asn.ts";
 import { parsePrefix } from "../../src/net/ip-prefix.ts";
+import { systemSockets } from "../../src/system/native/socket.ts";
 import { InteropError } from "./errors.ts";
 
 /** What a case may need that not every build has. */
@@ -23,15 +28,16 @@ export function engineFeatures(): readonly Feature[] {
 }
 
 const PROBES: Readonly<Record<Feature, () => boolean>> = {
-  med: () => sends({ med: 50 }).med === 50,
-  prepend: () => JSON.stringify(sends({ asPathPrepend: 2 }).asPath).split(String(AS_TRANS)).length > 3,
-  "link bandwidth": () => sends({ linkBandwidth: 1e6 }).extendedCommunities !== undefined,
-  md5: () => false,
-  gtsm: () => false,
-  bfd: () => false,
-  "graceful restart": () => false,
-  unnumbered: () => false,
-  roles: () => false,
+  med: () => sends({ med: 50 })["med"] === 50,
+  prepend: () => JSON.stringify(sends({ asPathPrepend: 2 })["asPath"]).split(String(AS_TRANS)).length > 3,
+  "link bandwidth": () => sends({ linkBandwidth: 1e6 })["extendedCommunities"] !== undefined,
+  md5: () => systemSockets.available,
+  gtsm: () => systemSockets.available,
+  bfd: () => systemSockets.available && existsSync(fileURLToPath(new URL("./bfd-worker.js", import.meta.url))),
+  "graceful restart": () =>
+    offers({ gracefulRestart: { restartTime: 60, preserved: [4, 6] } }).gracefulRestart !== undefined,
+  unnumbered: () => systemSockets.available && offers({ extendedNextHop: true }).extendedNextHop !== undefined,
+  roles: () => offers({ role: { role: "customer", strict: true } }).role !== undefined,
 };
 
 /** The attributes that the engine makes of a route with one more field. */
@@ -39,6 +45,23 @@ function sends(extra: Readonly<Record<string, number>>): Readonly<Record<string,
   const prefix = parsePrefix("203.0.113.0/24");
   if (prefix === undefined) throw new InteropError("no prefix");
   const route: Route = { prefix, localPref: undefined, communities: [], largeCommunities: [], ...extra };
-  const origination = { internal: false, fourOctetAsn: true, localAsn: AS_TRANS, nextHops: { 4: undefined, 6: undefined } };
+  const origination = {
+    internal: false,
+    fourOctetAsn: true,
+    localAsn: AS_TRANS,
+    nextHops: { 4: undefined, 6: undefined },
+  };
   return { ...originate(route, origination) };
+}
+
+/** The capabilities that the engine makes of an offer with one more field. */
+function offers(extra: Partial<Offer>): Capabilities {
+  return ourCapabilities({
+    localAsn: AS_TRANS,
+    peerAsn: "external",
+    holdTime: 90,
+    keepaliveTime: undefined,
+    families: [4, 6],
+    ...extra,
+  });
 }

@@ -1,8 +1,9 @@
+import { join } from "node:path";
 import { at, parseJson } from "../runner/json.ts";
 import type { Look } from "../runner/poll.ts";
 import type { LabProcess } from "../runner/processes.ts";
 import { InteropError } from "./errors.ts";
-import type { Request, RouteSpec, SessionSeen, SessionSpec } from "./protocol.ts";
+import type { Goodbye, Request, RouteSpec, SessionSeen, SessionSpec } from "./protocol.ts";
 import type { Stage } from "./stage.ts";
 
 /** Our engine in its namespace, and the wire to it. */
@@ -15,7 +16,7 @@ export class Herald {
     this.#stage = stage;
     this.#process = stage.start("herald", {
       name: "engine",
-      argv: [process.execPath, "--enable-source-maps", stage.engine],
+      argv: [process.execPath, "--enable-source-maps", stage.engine, "--state-dir", join(stage.state, "engine")],
       onLine: (line) => this.#waiting.shift()?.(line),
     });
   }
@@ -51,9 +52,9 @@ export class Herald {
     });
   }
 
-  /** Says Cease with these words. */
-  async stop(reason: string, name = "router"): Promise<void> {
-    await this.#ask({ do: "stop", name, reason });
+  /** Ends the session, for good or to come back at once. */
+  async stop(reason: string, goodbye: Goodbye = "shutdown"): Promise<void> {
+    await this.#ask({ do: "stop", name: "router", reason, goodbye });
   }
 
   /** The end of the process without a word to anybody. */

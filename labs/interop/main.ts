@@ -20,7 +20,9 @@ const JOBS = 4;
 async function main(argv: readonly string[]): Promise<number> {
   let code = 0;
   const program = new Command("npm run interop --")
-    .description("Plays every case of the engine with real routers on network namespaces (as root), and asks the routers.")
+    .description(
+      "Plays every case of the engine with real routers on network namespaces (as root), and asks the routers.",
+    )
     .argument("[router...]", "only these routers")
     .option("--case <name...>", "only these cases")
     .option("--list", "list routers and cases")

@@ -17,7 +17,7 @@ export interface RouteSpec {
   readonly bandwidth?: number;
 }
 
-export type Role = "provider" | "rs-server" | "rs-client" | "customer" | "peer";
+export type Role = "provider" | "customer" | "peer";
 
 /** A session for the engine to run. */
 export interface SessionSpec {
@@ -35,10 +35,10 @@ export interface SessionSpec {
   readonly ttlSecurity?: boolean;
   readonly bfd?: boolean;
   readonly gracefulRestart?: boolean;
-  /** This process is the one after a restart. */
-  readonly restarting?: boolean;
   readonly routerId?: string;
   readonly role?: Role;
+  /** More routes than this from the peer end the session. */
+  readonly maxPrefixes?: number;
 }
 
 /** The engine's own word on a session. */
@@ -58,6 +58,9 @@ export interface SessionSeen {
   readonly bfd: string;
 }
 
+/** `restarting`: the next process is back within seconds. */
+export type Goodbye = "shutdown" | "restarting";
+
 export type Request =
   | { readonly do: "open"; readonly session: SessionSpec }
   | { readonly do: "listen" }
@@ -69,4 +72,4 @@ export type Request =
       readonly gone: readonly string[];
     }
   | { readonly do: "view"; readonly name: string }
-  | { readonly do: "stop"; readonly name: string; readonly reason: string };
+  | { readonly do: "stop"; readonly name: string; readonly reason: string; readonly goodbye: Goodbye };

@@ -24,7 +24,9 @@ export function checkReadme(files: Files): number {
   const { between } = split(readFileSync(files.readme, "utf8"), files.readme);
   const wanted = interopTable(readResults(files.results));
   if (withoutVersions(between) === withoutVersions(wanted)) return 0;
-  process.stderr.write(`${files.readme} does not say what the suite found: npm run interop -- --write-readme\n${wanted}\n`);
+  process.stderr.write(
+    `${files.readme} does not say what the suite found: npm run interop -- --write-readme\n${wanted}\n`,
+  );
   return 1;
 }
 

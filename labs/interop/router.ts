@@ -81,6 +81,8 @@ export interface RouterKind {
   readonly cannot: Readonly<Record<string, string>>;
   /** Whether its operator can give words to a shutdown; they can when absent. */
   readonly shutdownWords?: false;
+  /** With TTL security it has to dial: it cannot let others in. */
+  readonly gtsmDials?: true;
   /** Whether it understands a NOTIFICATION; it does when absent. */
   readonly readsNotifications?: false;
   make(stage: Stage, setup: RouterSetup): Router;

@@ -51,9 +51,26 @@ export const FAILURES: readonly InteropCase[] = [
       await bench.routes(BOTH);
       await bench.herald.kill();
       await bench.routes(BOTH, ({ stale }) => (stale ? undefined : "not stale"));
-      await bench.heraldAgain({ ...session, restarting: true }, [{ prefix: V4 }]);
+      await bench.heraldAgain(session, [{ prefix: V4 }]);
       await bench.revived();
       await bench.routes([V4], ({ stale }) => (stale ? "stale" : undefined));
+      return undefined;
+    },
+  },
+  {
+    name: "graceful-handover",
+    title: "Graceful restart: stopped for the next process, routes stay",
+    needs: ["graceful restart"],
+    run: async (bench) => {
+      const session = await bench.up({ herald: { gracefulRestart: true } });
+      await bench.herald.routes(ROUTES);
+      await bench.routes(BOTH);
+      await bench.herald.stop("the next one comes", "restarting");
+      await bench.herald.kill();
+      await bench.routes(BOTH, ({ stale }) => (stale ? undefined : "not stale"));
+      await bench.heraldAgain(session, ROUTES);
+      await bench.revived();
+      await bench.routes(BOTH, ({ stale }) => (stale ? "stale" : undefined));
       return undefined;
     },
   },
@@ -79,7 +96,9 @@ export const FAILURES: readonly InteropCase[] = [
       await bench.routes(BOTH);
       await bench.herald.stop(WORDS);
       const silent = bench.kind.readsNotifications === false;
-      await bench.routerSession("our words", ({ up, why }) => (!up && (silent || why.includes(WORDS)) ? undefined : why));
+      await bench.routerSession("our words", ({ up, why }) =>
+        !up && (silent || why.includes(WORDS)) ? undefined : why,
+      );
       await bench.routes([]);
       return silent ? "down; ExaBGP does not understand why" : undefined;
     },
@@ -140,11 +159,25 @@ export const FAILURES: readonly InteropCase[] = [
       return undefined;
     },
   },
+  {
+    name: "our-prefix-limit",
+    title: "Our limit on its routes: our Cease in the router's words",
+    run: async (bench) => {
+      await bench.open({ router: { announces: true }, herald: { maxPrefixes: 1 } });
+      await bench.herald.until("over the limit", ends(/more than 1|limit|Maximum Number of Prefixes/i));
+      if (bench.kind.readsNotifications === false) return "ExaBGP does not understand why";
+      await bench.routerSession("told of our limit", ({ why }) =>
+        /max(imum)?[ -](number of )?prefix|prefix(es)? (limit|count)|Cease, max/i.test(why) ? undefined : why,
+      );
+      return undefined;
+    },
+  },
 ];
 
 /** Wants a session that has ended, at least for a moment, for a reason that fits. */
 function ends(reason: RegExp): (seen: SessionSeen) => string | undefined {
   return ({ lastError, reasons, state }) =>
-    [lastError, ...reasons].some((one) => reason.test(one)) ? undefined : `${state}: ${[...reasons, lastError].join("; ") || "no error"}`;
+    [lastError, ...reasons].some((one) => reason.test(one))
+      ? undefined
+      : `${state}: ${[...reasons, lastError].join("; ") || "no error"}`;
 }
-

@@ -60,7 +60,12 @@ export const SECURITY: readonly InteropCase[] = [
     title: "GTSM (TTL security)",
     needs: ["gtsm"],
     run: async (bench) => {
-      await bench.up({ router: { gtsm: true }, herald: { ttlSecurity: true } });
+      const listen = bench.kind.gtsmDials === true;
+      await bench.up({
+        listen,
+        router: { gtsm: true, passive: !listen },
+        herald: { ttlSecurity: true, passive: listen },
+      });
       await bench.herald.routes([{ prefix: V4 }]);
       await bench.routes([V4]);
       return undefined;
@@ -111,10 +116,11 @@ export const SECURITY: readonly InteropCase[] = [
     run: async (bench) => {
       await bench.up({ router: { bfd: true, holdTime: 90 }, herald: { bfd: true, holdTime: 90 } });
       await bench.bfdUp();
+      const { reasons: before } = await bench.herald.seen();
       const start = performance.now();
       bench.signalRouter("SIGSTOP");
-      await bench.herald.until("down for BFD", ({ lastError, reasons }) =>
-        [lastError, ...reasons].some((one) => /BFD/i.test(one)) ? undefined : lastError || "no error",
+      await bench.herald.until("down for BFD", ({ reasons }) =>
+        reasons.slice(before.length).some((one) => /BFD/i.test(one)) ? undefined : reasons.at(-1) || "no error",
       );
       return `noticed after ${Math.round(performance.now() - start)} ms`;
     },

@@ -42,7 +42,13 @@ export const SESSIONS: readonly InteropCase[] = [
       await bench.established();
       await bench.herald.routes([ROUTE]);
       await bench.routes([ROUTE.prefix]);
-      const text = await bench.stage.exec("router", ["ss", "-Htn", "state", "established", "( sport = :179 or dport = :179 )"]);
+      const text = await bench.stage.exec("router", [
+        "ss",
+        "-Htn",
+        "state",
+        "established",
+        "( sport = :179 or dport = :179 )",
+      ]);
       const connections = text.trim().split("\n").length;
       return connections === 1 ? undefined : `${connections} connections for a moment`;
     },
@@ -56,7 +62,9 @@ export const SESSIONS: readonly InteropCase[] = [
         herald: { localAsn: BIG_HERALD, peerAsn: BIG_ROUTER },
       });
       await bench.herald.routes([ROUTE]);
-      await bench.routes([ROUTE.prefix], ({ asPath }) => (asPath === `${BIG_HERALD}` ? undefined : `AS path ${asPath}`));
+      await bench.routes([ROUTE.prefix], ({ asPath }) =>
+        asPath === `${BIG_HERALD}` ? undefined : `AS path ${asPath}`,
+      );
       return undefined;
     },
   },
@@ -67,7 +75,9 @@ export const SESSIONS: readonly InteropCase[] = [
       await bench.up({ router: { heraldAsn: BIG_HERALD, twoOctet: true }, herald: { localAsn: BIG_HERALD } });
       await bench.herald.until("two octets", ({ fourOctetAsn }) => (fourOctetAsn ? "four octets" : undefined));
       await bench.herald.routes([ROUTE]);
-      await bench.routes([ROUTE.prefix], ({ asPath }) => [AS_TRANS, BIG_HERALD].includes(Number(asPath)) ? undefined : `AS path ${asPath}`);
+      await bench.routes([ROUTE.prefix], ({ asPath }) =>
+        [AS_TRANS, BIG_HERALD].includes(Number(asPath)) ? undefined : `AS path ${asPath}`,
+      );
       return undefined;
     },
   },
@@ -76,7 +86,9 @@ export const SESSIONS: readonly InteropCase[] = [
     title: "Wrong AS: refused, and both say why",
     run: async (bench) => {
       await bench.open({ herald: { localAsn: 65002 } });
-      await bench.herald.until("refused for the AS", ({ lastError }) => (/peer AS/i.test(lastError) ? undefined : lastError));
+      await bench.herald.until("refused for the AS", ({ lastError }) =>
+        /peer AS/i.test(lastError) ? undefined : lastError,
+      );
       await bench.routerSession("not Established", ({ up, state }) => (up ? state : undefined));
       return undefined;
     },
@@ -99,7 +111,9 @@ export const SESSIONS: readonly InteropCase[] = [
     needs: ["roles"],
     run: async (bench) => {
       await bench.open({ router: { role: "customer" }, herald: { role: "customer" } });
-      await bench.herald.until("refused for the role", ({ lastError }) => (/role/i.test(lastError) ? undefined : lastError));
+      await bench.herald.until("refused for the role", ({ lastError }) =>
+        /role/i.test(lastError) ? undefined : lastError,
+      );
       return undefined;
     },
   },

@@ -1,6 +1,6 @@
+import { at, isObject, listOf, parseJson } from "../../runner/json.ts";
 import { HERALD } from "../addresses.ts";
 import type { InteropCase } from "../case.ts";
-import { at, isObject, listOf, parseJson } from "../../runner/json.ts";
 
 const V4 = "203.0.113.1/32";
 

@@ -5,7 +5,14 @@ import type { LabProcess } from "../../runner/processes.ts";
 import { isIpv6, ROUTER, ROUTERS_OWN } from "../addresses.ts";
 import type { Transport } from "../protocol.ts";
 import { numberOf, singleOf, wordsOf } from "../reading.ts";
-import { type Router, type RouterKind, type RouterRoute, type RouterSession, type RouterSetup, versionIn } from "../router.ts";
+import {
+  type Router,
+  type RouterKind,
+  type RouterRoute,
+  type RouterSession,
+  type RouterSetup,
+  versionIn,
+} from "../router.ts";
 import type { Stage } from "../stage.ts";
 
 /** BIRD 2. */
@@ -38,7 +45,10 @@ class Bird implements Router {
     if (this.#process !== undefined) this.#process.start();
     else {
       const config = this.#stage.file("bird.conf", birdConfig(this.#setup));
-      this.#process = this.#stage.start("router", { name: "bird", argv: ["bird", "-f", "-c", config, "-s", this.#socket] });
+      this.#process = this.#stage.start("router", {
+        name: "bird",
+        argv: ["bird", "-f", "-c", config, "-s", this.#socket],
+      });
     }
     await this.#stage.until("bird answers", async () => {
       if (!existsSync(this.#socket)) return { seen: "no socket" };
@@ -55,7 +65,11 @@ class Bird implements Router {
   }
 
   async routes(family: Transport): Promise<readonly RouterRoute[]> {
-    return parseRoutes(await this.#ask(`show route all table master${family} where source = RTS_BGP`));
+    const routes = parseRoutes(await this.#ask(`show route all table master${family} where source = RTS_BGP`));
+    // BIRD 2.0 does not mark stale routes: it says of the neighbour that it is waited for.
+    const protocols = await this.#ask("show protocols all");
+    const stale = protocols.includes("Neighbor graceful restart active");
+    return routes.map((route) => ({ ...route, stale }));
   }
 
   async refresh(peer: string): Promise<void> {
@@ -96,7 +110,7 @@ function parseRoutes(text: string): readonly RouterRoute[] {
   const routes: RouterRoute[] = [];
   let prefix = "";
   for (const block of text.split(/\n(?=\S| {2,}unicast)/)) {
-    const head = /^(\S*)\s+\w+ \[(\S+) .*\((\d+)(s?)(?:\/[^)]*)?\)/.exec(block);
+    const head = /^(\S*)\s+\w+ \[(\S+) /.exec(block);
     if (head === null) continue;
     if (head[1] !== "" && head[1] !== undefined) prefix = head[1];
     routes.push({
@@ -110,7 +124,7 @@ function parseRoutes(text: string): readonly RouterRoute[] {
       communities: tuples(field(block, "BGP.community")),
       large: tuples(field(block, "BGP.large_community")),
       bandwidth: bandwidthOf(field(block, "BGP.ext_community")),
-      stale: head[4] === "s",
+      stale: false,
     });
   }
   return routes;
@@ -155,7 +169,7 @@ function neighbour(peer: string, index: number, setup: RouterSetup): string {
   if (setup.gtsm === true) lines.push("ttl security on;");
   if (setup.bfd === true) lines.push("bfd on;");
   if (setup.twoOctet === true) lines.push("enable as4 off;");
-  if (setup.role !== undefined) lines.push(`local role ${setup.role.replace("-", "_")}; require roles;`);
+  if (setup.role !== undefined) lines.push(`local role ${setup.role}; require roles;`);
   const limit = setup.maxPrefixes === undefined ? "" : `import limit ${setup.maxPrefixes} action disable;`;
   const out = setup.announces === true ? "export where source = RTS_STATIC;" : "export none;";
   lines.push(...setup.families.map((family) => `ipv${family} { import all; ${out} ${limit} };`));

@@ -5,7 +5,14 @@ import type { LabProcess } from "../../runner/processes.ts";
 import { isIpv6, ROUTER, ROUTERS_OWN } from "../addresses.ts";
 import type { Transport } from "../protocol.ts";
 import { numberOf, singleOf } from "../reading.ts";
-import { type Router, type RouterKind, type RouterRoute, type RouterSession, type RouterSetup, versionIn } from "../router.ts";
+import {
+  type Router,
+  type RouterKind,
+  type RouterRoute,
+  type RouterSession,
+  type RouterSetup,
+  versionIn,
+} from "../router.ts";
 import type { Stage } from "../stage.ts";
 
 /** What two-octet AS numbers have for a larger one. */
@@ -29,12 +36,14 @@ export const exabgp: RouterKind = {
     unnumbered: "ExaBGP does not find neighbours by router advertisements",
     "bandwidth-weights": "ExaBGP has no kernel routes",
     "graceful-restart": NO_RIB,
+    "graceful-handover": NO_RIB,
     "graceful-stop": NO_RIB,
     "prefix-limit": "ExaBGP has no prefix limit",
     "role-mismatch": "ExaBGP knows no roles",
     "gtsm-missing": "ExaBGP does not look at the TTL of connections it accepts",
   },
   shutdownWords: false,
+  gtsmDials: true,
   readsNotifications: false,
   make: (stage, setup) => new Exabgp(stage, setup),
 };
@@ -86,12 +95,14 @@ class Exabgp implements Router {
   }
 
   async routes(family: Transport): Promise<readonly RouterRoute[]> {
-    return this.#setup.peers.flatMap((peer) => [...ribOf(this.#eventsOf(peer), peer).values()])
+    return this.#setup.peers
+      .flatMap((peer) => [...ribOf(this.#eventsOf(peer), peer).values()])
       .filter(({ prefix }) => isIpv6(prefix) === (family === 6));
   }
 
   async refresh(peer: string): Promise<void> {
-    for (const family of this.#setup.families) this.#command(`neighbor ${peer} announce route-refresh ipv${family} unicast`);
+    for (const family of this.#setup.families)
+      this.#command(`neighbor ${peer} announce route-refresh ipv${family} unicast`);
   }
 
   async updates(peer: string): Promise<number> {
@@ -129,21 +140,31 @@ function ribOf(events: readonly Event[], peer: string): ReadonlyMap<string, Rout
   for (const { type, neighbor } of events) {
     if (type === "state" && neighbor["state"] === "down") rib.clear();
     const update = at(neighbor, "message", "update");
-    for (const list of Object.values(objectOf(at(update, "withdraw"))))
-      for (const one of listOf(list)) rib.delete(textOf(at(one, "nlri")));
-    for (const hops of Object.values(objectOf(at(update, "announce"))))
-      for (const [nextHop, list] of Object.entries(objectOf(hops)))
-        for (const one of listOf(list)) {
-          const prefix = textOf(at(one, "nlri"));
-          if (prefix !== "") rib.set(prefix, { prefix, peer, nextHop, ...attributesOf(at(update, "attribute")) });
-        }
+    for (const list of Object.values(objectOf(at(update, "withdraw")))) {
+      for (const prefix of prefixesOf(list)) rib.delete(prefix);
+    }
+    for (const route of announcedBy(update, peer)) rib.set(route.prefix, route);
   }
   return rib;
 }
 
+function announcedBy(update: unknown, peer: string): readonly RouterRoute[] {
+  const attributes = attributesOf(at(update, "attribute"));
+  const byHop = Object.values(objectOf(at(update, "announce"))).flatMap((hops) => Object.entries(objectOf(hops)));
+  return byHop.flatMap(([nextHop, list]) =>
+    prefixesOf(list).map((prefix) => ({ prefix, peer, nextHop, ...attributes })),
+  );
+}
+
+/** End-of-RIB has an entry without a prefix. */
+function prefixesOf(list: unknown): readonly string[] {
+  return listOf(list)
+    .map((one) => textOf(at(one, "nlri")))
+    .filter((prefix) => prefix !== "");
+}
+
 function attributesOf(attribute: unknown): Omit<RouterRoute, "prefix" | "peer" | "nextHop"> {
-  const lists = (key: string): readonly string[] =>
-    listOf(at(attribute, key)).map((one) => listOf(one).join(":"));
+  const lists = (key: string): readonly string[] => listOf(at(attribute, key)).map((one) => listOf(one).join(":"));
   return {
     origin: textOf(at(attribute, "origin")),
     asPath: listOf(at(attribute, "as-path")).join(" "),

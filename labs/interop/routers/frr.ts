@@ -4,9 +4,16 @@ import { FrrRouter } from "../../runner/frr.ts";
 import { at, isObject, type JsonObject, listOf, objectOf, textOf } from "../../runner/json.ts";
 import { PORT, ROUTER, ROUTERS_OWN } from "../addresses.ts";
 import type { Transport } from "../protocol.ts";
-import { type Router, type RouterKind, type RouterRoute, type RouterSession, type RouterSetup, versionIn } from "../router.ts";
-import type { Stage } from "../stage.ts";
 import { numberOf } from "../reading.ts";
+import {
+  type Router,
+  type RouterKind,
+  type RouterRoute,
+  type RouterSession,
+  type RouterSetup,
+  versionIn,
+} from "../router.ts";
+import type { Stage } from "../stage.ts";
 
 /** FRR: bgpd with zebra, and bfdd when it is wanted. */
 export const frr: RouterKind = {
@@ -57,7 +64,8 @@ class Frr implements Router {
     const table = objectOf(at(await this.#json(`show bgp ipv${family} unicast json`), "routes"));
     const prefixes = Object.keys(table);
     // Only what is asked for one prefix says everything.
-    const detailed = prefixes.length > FEW ? [] : await Promise.all(prefixes.map((prefix) => this.#details(family, prefix)));
+    const detailed =
+      prefixes.length > FEW ? [] : await Promise.all(prefixes.map((prefix) => this.#details(family, prefix)));
     return Object.entries(table).flatMap(([prefix, paths], i) => {
       const entries = listOf(detailed[i] ?? paths).filter(isObject);
       return entries.map((path) => routeOf(prefix, path));

@@ -3,7 +3,14 @@ import type { LabProcess } from "../../runner/processes.ts";
 import { isIpv6, ROUTER, ROUTERS_OWN } from "../addresses.ts";
 import type { Transport } from "../protocol.ts";
 import { numberOf } from "../reading.ts";
-import { type Router, type RouterKind, type RouterRoute, type RouterSession, type RouterSetup, versionIn } from "../router.ts";
+import {
+  type Router,
+  type RouterKind,
+  type RouterRoute,
+  type RouterSession,
+  type RouterSetup,
+  versionIn,
+} from "../router.ts";
 import type { Stage } from "../stage.ts";
 
 const NO_BFD = "no BFD in this version";
@@ -123,7 +130,9 @@ function routeOf(prefix: string, path: JsonObject): RouterRoute {
     med: numberOf(of(4)["metric"]),
     localPref: numberOf(of(5)["value"]),
     communities: listOf(of(8)["communities"]).map((n) => `${Number(n) >>> 16}:${Number(n) & 0xffff}`),
-    large: listOf(of(32)["value"]).map((one) => ["ASN", "LocalData1", "LocalData2"].map((key) => at(one, key)).join(":")),
+    large: listOf(of(32)["value"]).map((one) =>
+      ["ASN", "LocalData1", "LocalData2"].map((key) => at(one, key)).join(":"),
+    ),
     bandwidth: listOf(of(16)["value"]).flatMap((one) => numberOf(at(one, "bandwidth")) ?? [])[0],
     stale: path["stale"] === true,
   };
@@ -171,6 +180,7 @@ function addressFamily(family: Transport, { maxPrefixes }: RouterSetup): readonl
     "[neighbors.afi-safis.mp-graceful-restart.config]",
     "enabled = true",
   ];
-  if (maxPrefixes !== undefined) lines.push("[neighbors.afi-safis.prefix-limit.config]", `max-prefixes = ${maxPrefixes}`);
+  if (maxPrefixes !== undefined)
+    lines.push("[neighbors.afi-safis.prefix-limit.config]", `max-prefixes = ${maxPrefixes}`);
   return lines;
 }

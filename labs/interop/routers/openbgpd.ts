@@ -1,15 +1,23 @@
-import { existsSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { run } from "../../runner/command.ts";
 import { at, isObject, type JsonObject, listOf, parseJson, textOf } from "../../runner/json.ts";
 import type { LabProcess } from "../../runner/processes.ts";
-import { isIpv6, ROUTER, ROUTERS_OWN } from "../addresses.ts";
+import { ROUTER, ROUTERS_OWN } from "../addresses.ts";
 import type { Transport } from "../protocol.ts";
 import { numberOf, singleOf, wordsOf } from "../reading.ts";
-import { type Router, type RouterKind, type RouterRoute, type RouterSession, type RouterSetup, versionIn } from "../router.ts";
+import {
+  type Router,
+  type RouterKind,
+  type RouterRoute,
+  type RouterSession,
+  type RouterSetup,
+  versionIn,
+} from "../router.ts";
 import type { Stage } from "../stage.ts";
 
 const NO_BFD = "no BFD";
+const CHROOT = "/run/openbgpd";
 
 /** OpenBGPD, its portable edition. */
 export const openbgpd: RouterKind = {
@@ -41,6 +49,8 @@ class Openbgpd implements Router {
   }
 
   async start(): Promise<void> {
+    // The home of its user, which it shuts itself up in. Debian's service makes it.
+    mkdirSync(CHROOT, { recursive: true });
     if (this.#process !== undefined) this.#process.start();
     else {
       const config = this.#stage.file("bgpd.conf", bgpdConfig(this.#setup, this.#socket), 0o600);
@@ -149,9 +159,9 @@ function bgpdConfig(setup: RouterSetup, socket: string): string {
 function neighbour(peer: string, setup: RouterSetup): string {
   const announce = (family: Transport): string =>
     `announce IPv${family} ${setup.families.includes(family) ? "unicast" : "none"}`;
+  // No local-address: with one, 7.7 does not ask for signatures on connections it accepts.
   const lines = [
     `remote-as ${setup.heraldAsn}`,
-    `local-address ${ROUTER[isIpv6(peer) ? 6 : 4]}`,
     announce(4),
     announce(6),
     "announce restart yes",
@@ -163,7 +173,7 @@ function neighbour(peer: string, setup: RouterSetup): string {
   if (setup.password !== undefined) lines.push(`tcp md5sig password "${setup.password}"`);
   if (setup.gtsm === true) lines.push("ttl-security yes");
   if (setup.twoOctet === true) lines.push("announce as-4byte no");
-  if (setup.role !== undefined) lines.push("announce policy enforce", `role ${setup.role}`);
+  if (setup.role !== undefined) lines.push(`announce policy ${setup.role} enforce`);
   if (setup.maxPrefixes !== undefined) lines.push(`max-prefix ${setup.maxPrefixes}`);
   return `neighbor ${peer} {\n  ${lines.join("\n  ")}\n}`;
 }
