@@ -4,7 +4,7 @@ import { MessageBuffer, type NativeSocket, type NativeSockets } from "./native/s
 import { NETLINK_ROOM, netlinkAttribute, netlinkMessages, netlinkRequest, openNetlink } from "./netlink.ts";
 
 /** There is no interface of this name here. */
-export class InterfaceMissing extends SystemError {
+class InterfaceMissing extends SystemError {
   readonly code = "ERR_SYSTEM_INTERFACE_MISSING";
 }
 

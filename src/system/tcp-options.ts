@@ -3,7 +3,7 @@ import type { Family, IpAddress } from "../net/ip-address.ts";
 import { IpPrefix } from "../net/ip-prefix.ts";
 import type { Micros } from "../net/micros.ts";
 import { OPTION, type SocketOption } from "./native/linux.ts";
-import type { NativeSockets } from "./native/socket.ts";
+import { type NativeSockets, SocketError } from "./native/socket.ts";
 import { tcpMd5Option } from "./native/tcp-md5.ts";
 
 /** What a connection may ask of the kernel; whatever is named here needs the native layer. */
@@ -62,7 +62,12 @@ export function setPassword(
   key: { readonly peers: IpPrefix; readonly password: string | undefined; readonly mapped: boolean },
 ): void {
   const { option, value } = tcpMd5Option(key.peers, key.password, key.mapped);
-  set(option, value);
+  try {
+    set(option, value);
+  } catch (error) {
+    // There was none to remove.
+    if (key.password !== undefined || !(error instanceof SocketError) || error.errno !== "ENOENT") throw error;
+  }
 }
 
 /** An interface's name as SO_BINDTODEVICE takes it. */

@@ -104,7 +104,7 @@ function domain(family: Family): number {
 }
 
 /** Who is calling. */
-export interface TcpCaller {
+interface TcpCaller {
   readonly address: IpAddress;
   /** The interface, when the address is link-local. */
   readonly zone: string | undefined;

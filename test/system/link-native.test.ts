@@ -93,11 +93,11 @@ describe.skipIf(why !== undefined)("links with the native layer", () => {
   });
 
   it("after losing events for want of room, the view is complete again", async () => {
-    await a.call("overrun", { count: 3000 });
+    await a.call("overrun", { verb: "add", count: 3000 });
     const mine = async (): Promise<number> =>
       (await addresses()).filter((one) => `${one["at"]}`.startsWith("10.88.")).length;
     await untilEqual("all addresses", mine, 3000);
-    inA("address flush dev lo to 10.88.0.0/16");
+    await a.call("overrun", { verb: "del", count: 3000 });
     await untilEqual("none", mine, 0);
   });
 
@@ -119,6 +119,21 @@ describe.skipIf(why !== undefined)("links with the native layer", () => {
     await until("a solicitation", async () => ((await b.call("frames")) as string[]).length > 0);
     const types = ((await b.call("frames")) as string[]).map((frame) => (frame.split(" ")[2] ?? "").slice(108, 110));
     expect(new Set(types)).toEqual(new Set(["87"]));
+  });
+
+  it("UDP leaves with TTL 255 and CS6", async () => {
+    await b.call("listenToFrames", { filter: "none" });
+    for (const to of ["10.77.0.2", "fd77::2"]) await a.call("disturb", { to });
+    const datagrams = async (): Promise<readonly string[]> =>
+      ((await b.call("frames")) as string[])
+        .map((frame) => frame.split(" ")[2] ?? "")
+        .filter((frame) => /^.{24}(0800.{18}11|86dd.{12}11)/.test(frame))
+        .map((frame) =>
+          frame.slice(24, 28) === "0800"
+            ? `${frame.slice(28, 31)} ${frame.slice(44, 46)}`
+            : `${frame.slice(28, 31)} ${frame.slice(42, 44)}`,
+        );
+    await untilEqual("both", datagrams, ["45c ff", "6c0 ff"]);
   });
 
   it("frames are taken many at once, in order", async () => {

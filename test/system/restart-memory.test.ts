@@ -10,7 +10,11 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
-const memory = (boot = "boot-1"): RestartMemory => new RestartMemory(join(folder, "state"), () => boot);
+const memory = (boot = "boot-1", failed: (error: Error) => void = unexpected): RestartMemory =>
+  new RestartMemory(join(folder, "state"), failed, () => boot);
+const unexpected = (error: Error): never => {
+  throw error;
+};
 
 it("knows the sessions that were up when the last process ended, and not those that said goodbye", () => {
   const first = memory();
@@ -47,6 +51,14 @@ it.each(["", "{", "[]", "null", '{"boot":1,"up":[]}', '{"boot":"boot-1"}', '{"bo
     });
   },
 );
+
+it("a folder that cannot be written any more costs the memory and nothing else", () => {
+  const failures: string[] = [];
+  const one = memory("boot-1", (error) => failures.push(error.message));
+  rmSync(join(folder, "state"), { recursive: true });
+  one.remember("a");
+  expect(failures.join()).toContain("ENOENT");
+});
 
 it("says what is wrong with a folder it cannot use", () => {
   writeFileSync(join(folder, "state"), "a file");

@@ -77,7 +77,7 @@ describe.skipIf(why !== undefined)("TCP with the native layer", () => {
     await b.call("setPassword", { peers: "10.77.0.1/32", password: "two" });
     expect(await dial({ ...V4, password: "one" })).toBe("silence");
     expect(await dial({ ...V4, password: "two" })).toBe("connected");
-    await b.call("setPassword", { peers: "10.77.0.1/32" });
+    for (let i = 0; i < 2; i++) await b.call("setPassword", { peers: "10.77.0.1/32" });
     expect(await dial(V4)).toBe("connected");
     await b.call("setPassword", { peers: "10.77.0.0/24", password: "three" });
     expect(await dial(V4)).toBe("silence");
@@ -149,10 +149,18 @@ describe.skipIf(why !== undefined)("TCP with the native layer", () => {
     });
   });
 
-  it("SYN, SYN-ACK and the rest are marked CS6 and signed on the wire", async () => {
-    await listen({ passwords: [[all, "s"]] });
+  it.each([
+    ["IPv4", V4],
+    ["IPv6", V6],
+  ])("SYN, SYN-ACK and the rest are marked CS6 and signed on the wire: %s", async (_, target) => {
+    await listen({
+      passwords: [
+        [all, "s"],
+        ["fd77::/64", "s"],
+      ],
+    });
     await a.call("capture");
-    await dial({ ...V4, password: "s", minTtl: 255 });
+    await dial({ ...target, password: "s", minTtl: 255 });
     await a.call("echo", { text: "x" });
     await a.call("hangUp");
     const frames = ((await a.call("captured")) as string[]).map(tcpOf).filter((frame) => frame !== undefined);
@@ -207,9 +215,15 @@ type TtlRow = { readonly minTtl?: number; readonly ttl?: number };
 
 const SIGNATURE_OPTION = "1312";
 
+const V4_HEADER = { start: 34, protocol: 23, ttl: 22, tos: (bytes: Buffer) => bytes[15] };
+const V6_HEADER = { start: 54, protocol: 20, ttl: 21, tos: (bytes: Buffer) => (bytes.readUInt16BE(14) >> 4) & 255 };
+
 function tcpOf(frame: string) {
   const bytes = Buffer.from(frame, "hex");
-  if (bytes.readUInt16BE(12) !== 0x0800 || bytes[23] !== 6) return undefined;
-  const options = bytes.subarray(54, 34 + ((bytes[46] ?? 0) >> 4) * 4).toString("hex");
-  return { tos: bytes[15], ttl: bytes[22], flags: bytes[47], signed: options.includes(SIGNATURE_OPTION) };
+  const header = { 2048: V4_HEADER, 34525: V6_HEADER }[bytes.readUInt16BE(12)];
+  if (header === undefined || bytes[header.protocol] !== 6) return undefined;
+  const tcp = bytes.subarray(header.start);
+  const options = tcp.subarray(20, ((tcp[12] ?? 0) >> 4) * 4).toString("hex");
+  const [tos, ttl] = [header.tos(bytes), bytes[header.ttl]];
+  return { tos, ttl, flags: tcp[13], signed: options.includes(SIGNATURE_OPTION) };
 }

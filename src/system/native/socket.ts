@@ -81,7 +81,7 @@ export class BatchBuffer {
 }
 
 /** A watch on a socket. */
-export interface Watch {
+interface Watch {
   /** Whether waiting keeps the program alive; it does at first. */
   keepAlive(keep: boolean): void;
   close(): void;

@@ -6,7 +6,7 @@ import { Structure } from "./memory.ts";
 import { inetSockaddr, mappedAddress } from "./sockaddr.ts";
 
 /** A password that RFC 2385 keys cannot be made of. */
-export class TcpPasswordUnusable extends ConfigError {
+class TcpPasswordUnusable extends ConfigError {
   readonly code = "ERR_SYSTEM_TCP_PASSWORD";
 }
 

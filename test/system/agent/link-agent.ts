@@ -16,6 +16,12 @@ import { until } from "../../support/until.ts";
 
 const WORKER = new URL("./udp-worker.ts", import.meta.url).href;
 
+const FILTERS = {
+  "arp-requests": { program: arpFilter([1]), protocol: ETHERTYPE.arp },
+  solicitations: { program: neighbourDiscoveryFilter([135]), protocol: ETHERTYPE.ipv6 },
+  none: { program: undefined, protocol: ETHERTYPE.all },
+};
+
 let monitor: InterfaceMonitor | undefined;
 let changes = 0;
 const found: string[] = [];
@@ -46,8 +52,8 @@ serveCalls({
       at: `${at}/${prefixLength}`,
     })),
   /** The program is busy while the kernel has more to tell than it may keep. */
-  overrun({ count }: { count: number }) {
-    const lines = Array.from({ length: count }, (_, i) => `address add 10.88.${i >> 8}.${i & 255}/32 dev lo`);
+  overrun({ verb, count }: { verb: "add" | "del"; count: number }) {
+    const lines = Array.from({ length: count }, (_, i) => `address ${verb} 10.88.${i >> 8}.${i & 255}/32 dev lo`);
     execFileSync("ip", ["-batch", "-"], { input: lines.join("\n") });
   },
   indexOf: ({ name }: { name: string }) => interfaceIndex(name, systemSockets),
@@ -57,10 +63,11 @@ serveCalls({
     watchNeighbour({ ...ports, failed: (_, error) => found.push(error.message) }, name, (at) => found.push(`${at}`));
   },
   found: () => found,
-  listenToFrames({ filter }: { filter: "arp-requests" | "solicitations" }) {
+  listenToFrames({ filter }: { filter: keyof typeof FILTERS }) {
+    packets?.socket.close();
     const socket = systemSockets.open(AF.packet, SOCK.raw, 0);
-    socket.attachFilter(filter === "arp-requests" ? arpFilter([1]) : neighbourDiscoveryFilter([135]));
-    const protocol = filter === "arp-requests" ? ETHERTYPE.arp : ETHERTYPE.ipv6;
+    const { program, protocol } = FILTERS[filter];
+    if (program !== undefined) socket.attachFilter(program);
     socket.bind(linkSockaddr(protocol, interfaceIndex("eth0", systemSockets)));
     const frames: string[] = [];
     const buffer = new MessageBuffer(2048, { address: true });
