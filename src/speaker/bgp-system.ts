@@ -8,6 +8,7 @@ import { addressBeside } from "../system/next-hop.ts";
 import type { Random } from "../system/random.ts";
 import { RestartMemory } from "../system/restart-memory.ts";
 import { dialTcp, listenTcp } from "../system/tcp.ts";
+import { errorFields, type Log } from "../telemetry/log.ts";
 import type { ListenerPorts } from "./bgp-listener.ts";
 import type { BgpPorts, WatchNeighbour } from "./bgp-ports.ts";
 import type { SessionFacts } from "./session-config.ts";
@@ -28,7 +29,7 @@ const FRESH_BOOT_SECONDS = 180;
  * @throws the system's error when the folder cannot be used
  */
 export function bgpSystem(
-  base: { readonly clock: Clock; readonly random: Random },
+  base: { readonly clock: Clock; readonly random: Random; readonly log: Log },
   { stateDir }: { readonly stateDir: string | undefined },
 ): BgpSystem {
   const native = systemSockets.available;
@@ -41,7 +42,13 @@ export function bgpSystem(
       nextHopFor: (family, local) => addressBeside(local, family),
       hasAddress: (address) => localAddresses().some((local) => parseIpAddress(local)?.equals(address) === true),
       ...neighbours,
-      ...(stateDir === undefined ? {} : { restarts: new RestartMemory(stateDir) }),
+      ...(stateDir === undefined
+        ? {}
+        : {
+            restarts: new RestartMemory(stateDir, (error) =>
+              base.log.error("restart memory not written", errorFields(error)),
+            ),
+          }),
     },
     facts: { native, neighbours: monitor !== undefined, forwardingPreserved: uptime() > FRESH_BOOT_SECONDS },
     close: () => monitor?.close(),

@@ -18,13 +18,18 @@ export function systemBootId(): string {
 export class RestartMemory {
   readonly #path: string;
   readonly #boot: string;
+  readonly #failed: (error: Error) => void;
   readonly #before: ReadonlySet<string>;
   readonly #up: Set<string>;
 
-  /** @throws the system's error when the folder cannot be made */
-  constructor(folder: string, bootId: () => string = systemBootId) {
+  /**
+   * `failed` is told what kept a change from the file: a full disk costs the memory, nothing else.
+   * @throws the system's error when the folder cannot be made
+   */
+  constructor(folder: string, failed: (error: Error) => void, bootId: () => string = systemBootId) {
     mkdirSync(folder, { recursive: true });
     this.#path = join(folder, FILE);
+    this.#failed = failed;
     this.#boot = bootId();
     const memory = read(this.#path);
     this.#before = new Set(memory?.boot === this.#boot ? memory.up : []);
@@ -50,8 +55,13 @@ export class RestartMemory {
   /** A whole file or the old one: never half of one. */
   #write(): void {
     const memory: Memory = { boot: this.#boot, up: [...this.#up].sort() };
-    writeFileSync(`${this.#path}.new`, JSON.stringify(memory));
-    renameSync(`${this.#path}.new`, this.#path);
+    try {
+      writeFileSync(`${this.#path}.new`, JSON.stringify(memory));
+      renameSync(`${this.#path}.new`, this.#path);
+    } catch (error) {
+      if (!(error instanceof Error && "code" in error)) throw error;
+      this.#failed(error);
+    }
   }
 }
 
