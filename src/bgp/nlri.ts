@@ -4,15 +4,8 @@ import type { Reader } from "../wire/reader.ts";
 import type { Writer } from "../wire/writer.ts";
 import { InvalidNetworkFieldError } from "./error.ts";
 
-/** Octets of a path identifier (RFC 7911 section 3). */
-const PATH_ID_LENGTH = 4;
 /** The identifier of a prefix that has only one path: its sender may choose any. */
 const ONLY_PATH = 1;
-
-/** Octets one prefix takes on the wire. */
-function nlriLength(prefix: IpPrefix): number {
-  return 1 + Math.ceil(prefix.length / 8);
-}
 
 /** Prefixes as one field carries them, and the identifier of each where the session has them. */
 export interface Nlri {
@@ -75,26 +68,4 @@ export type PrefixKey = number | string;
 export function prefixKey(prefix: IpPrefix): PrefixKey {
   const { value } = prefix.address;
   return prefix.family === 4 ? Number(value) * 64 + prefix.length : `${value.toString(32)}/${prefix.length}`;
-}
-
-/** Cuts a list into runs whose NLRI fits into `room` octets. */
-export function* nlriBatches(
-  prefixes: Iterable<IpPrefix>,
-  room: number,
-  withIds = false,
-): Generator<readonly IpPrefix[]> {
-  const head = withIds ? PATH_ID_LENGTH : 0;
-  let batch: IpPrefix[] = [];
-  let used = 0;
-  for (const prefix of prefixes) {
-    const length = head + nlriLength(prefix);
-    if (used + length > room && batch.length > 0) {
-      yield batch;
-      batch = [];
-      used = 0;
-    }
-    batch.push(prefix);
-    used += length;
-  }
-  if (batch.length > 0) yield batch;
 }

@@ -7,7 +7,7 @@ import type { Journal } from "../bgp/journal.ts";
 import { type ControlMessage, encodeControl, formatControl } from "../bgp/message/message.ts";
 import { cease, decodeNotification } from "../bgp/message/notification.ts";
 import { decodeOpen, type Open } from "../bgp/message/open.ts";
-import { decodeRouteRefresh } from "../bgp/message/route-refresh.ts";
+import { decodeRouteRefresh, refreshMeaning } from "../bgp/message/route-refresh.ts";
 import { decodeUpdate, interpretUpdate, type RouteChange } from "../bgp/message/update.ts";
 import { ourCapabilities } from "../bgp/negotiation-offer.ts";
 import type { RouterId } from "../bgp/router-id.ts";
@@ -198,8 +198,11 @@ export class BgpLink {
 
   #onRouteRefresh(body: Uint8Array): void {
     this.dispatch({ type: "route-refresh-received" });
-    const family = familyOf(decodeRouteRefresh(body));
-    if (family !== undefined && this.state === "established") this.#owner.refreshed(family);
+    const { negotiated } = this.#fsm;
+    if (this.state !== "established" || negotiated === undefined) return;
+    const refresh = decodeRouteRefresh(body, negotiated);
+    const family = familyOf(refresh);
+    if (family !== undefined && refreshMeaning(refresh, negotiated) === "request") this.#owner.refreshed(family);
   }
 
   #onUpdate(body: Uint8Array): boolean {

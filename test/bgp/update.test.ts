@@ -11,7 +11,6 @@ import {
   interpretUpdate,
   type UpdateMessage,
 } from "../../src/bgp/message/update.ts";
-import { nlriBatches } from "../../src/bgp/nlri.ts";
 import { stronger, VERDICTS, type Verdict } from "../../src/bgp/verdict.ts";
 import { Writer } from "../../src/wire/writer.ts";
 import { hex } from "../support/hex.ts";
@@ -678,12 +677,6 @@ describe("RFC 7911 path identifiers", () => {
   it("cut off inside one resets the session", () => {
     const { reset } = decodeUpdate(body(MINIMUM, "000000"), PATHS);
     expect(reset?.notification).toMatchObject({ code: 3, subcode: 10 });
-  });
-
-  it("count where a list is cut into runs", () => {
-    const prefixes = ["10.0.0.1/32", "10.0.0.2/32", "10.0.0.3/32"].map(prefix);
-    expect([...nlriBatches(prefixes, 18, true)].map((run) => run.length)).toEqual([2, 1]);
-    expect([...nlriBatches(prefixes, 18)].map((run) => run.length)).toEqual([3]);
   });
 });
 

@@ -16,8 +16,9 @@ import {
 } from "../../src/bgp/message/update.ts";
 import { VERDICTS } from "../../src/bgp/verdict.ts";
 import { contexts } from "../bgp/arbitraries.ts";
+import { busyMillis } from "../support/busy-time.ts";
 import { brokenMessages, ourMessages } from "./seeds.ts";
-import { expectNoStall, millisOf, type Subject, type SubjectResult } from "./subject.ts";
+import { expectNoStall, type Subject, type SubjectResult } from "./subject.ts";
 
 /** A property as a subject: fast-check shrinks what it finds. */
 export function propertySubject<T>(name: string, input: fc.Arbitrary<T>, holds: (value: T) => void): Subject {
@@ -106,7 +107,7 @@ const bodies = fc.oneof(
 /** Any octets read as any message in any session. */
 export const decoders = propertySubject("decoders", fc.tuple(bodies, contexts), ([body, cx]) => {
   expectNoStall(
-    () => millisOf(() => readEverything(body, cx)),
+    () => busyMillis(() => readEverything(body, cx)),
     () => Buffer.from(body).toString("hex"),
   );
 });

@@ -11,10 +11,11 @@ import type { Log } from "../../src/telemetry/log.ts";
 import { updates } from "../bgp/arbitraries.ts";
 import { asn, ip, route, routerId } from "../bgp/values.ts";
 import { Wire, type WireEnd } from "../speaker/bgp-wire.ts";
+import { busyMillis } from "../support/busy-time.ts";
 import { VirtualClock } from "../support/virtual-clock.ts";
 import { propertySubject } from "./decoders.ts";
 import { brokenMessages, joined, ourMessages } from "./seeds.ts";
-import { expectNoStall, millisOf } from "./subject.ts";
+import { expectNoStall } from "./subject.ts";
 
 /** What a peer without manners does, and what happens around it. */
 type Act =
@@ -115,7 +116,7 @@ class Stage {
   }
 
   #turn(what: () => void): void {
-    const took = millisOf(() => {
+    const took = busyMillis(() => {
       what();
       this.#wire.settle();
     });

@@ -26,10 +26,3 @@ export function expectNoStall(work: Timed, what: () => string): void {
   for (let attempt = 0; attempt < 6 && quickest > STALL_MILLIS; attempt++) quickest = Math.min(quickest, work());
   if (quickest > STALL_MILLIS) throw new Error(`${quickest.toFixed(1)} ms for ${what()}`);
 }
-
-/** How long a call takes. */
-export function millisOf(call: () => void): number {
-  const before = performance.now();
-  call();
-  return performance.now() - before;
-}
