@@ -1,11 +1,17 @@
 import { type ChildProcess, execFileSync, fork } from "node:child_process";
 import { once } from "node:events";
+import { existsSync } from "node:fs";
+import { systemSockets } from "../../src/system/native/socket.ts";
 
-/** Why network namespaces cannot be made here; undefined when they can. In CI that is a failure, not a reason to skip. */
+/** Why native sockets cannot be tried in network namespaces here, as a remark; undefined when they can. In CI that is a failure. */
 export function whyNoNamespaces(): string | undefined {
-  const reason = process.getuid?.() === 0 ? failureOf(["netns", "list"]) : "network namespaces need root";
+  const reason = systemSockets.available ? whyNotAllowed() : "native sockets are not built";
   if (reason !== undefined && process.env["CI"] === "true") throw new Error(`CI must run these tests: ${reason}`);
-  return reason;
+  return reason === undefined ? undefined : ` (skipped: ${reason})`;
+}
+
+function whyNotAllowed(): string | undefined {
+  return process.getuid?.() === 0 ? failureOf(["netns", "list"]) : "network namespaces need root";
 }
 
 function failureOf(words: readonly string[]): string | undefined {
@@ -33,6 +39,7 @@ export class NamespacePair {
 
   /** Makes both, with addresses `10.77.0.1` and `.2`, `fd77::1` and `::2`, and no duplicate address detection. */
   static create(prefix: string): NamespacePair {
+    removeAbandoned(prefix);
     const pair = new NamespacePair([`${prefix}-${process.pid}-a`, `${prefix}-${process.pid}-b`]);
     const [a, b] = pair.names;
     for (const name of pair.names) {
@@ -70,6 +77,13 @@ export class NamespacePair {
   async remove(): Promise<void> {
     await Promise.all(this.#agents.map((agent) => agent.stop()));
     for (const name of this.names) failureOf(["netns", "delete", name]);
+  }
+}
+
+/** Runs that were killed could not clean up. */
+function removeAbandoned(prefix: string): void {
+  for (const [name, , pid] of ip("netns list").matchAll(new RegExp(`^((?:${prefix})-(\\d+)-[ab])\\b`, "gm"))) {
+    if (!existsSync(`/proc/${pid}`)) failureOf(["netns", "delete", name]);
   }
 }
 

@@ -8,7 +8,7 @@ const AGENT = new URL("./agent/link-agent.ts", import.meta.url).pathname;
 
 type Row = Readonly<Record<string, unknown>>;
 
-describe.skipIf(why !== undefined)("links with the native layer", () => {
+describe.skipIf(why !== undefined)(`links with the native layer${why ?? ""}`, () => {
   let pair: NamespacePair;
   let a: Agent;
   let b: Agent;

@@ -29,7 +29,11 @@ export interface DialCall extends TcpOptions {
   readonly port: number;
   readonly zone?: string;
   readonly localAddress?: string;
+  /** How long until no answer counts as silence. */
+  readonly waitMs?: number;
 }
+
+const PATIENCE = 10_000;
 
 let lastFd = -1;
 const sockets: NativeSockets = {
@@ -93,7 +97,7 @@ serveCalls({
   setPassword({ peers, password }: { peers: string; password?: string }) {
     listener?.setPassword(prefix(peers), password);
   },
-  async dial({ address: to, localAddress, ...rest }: DialCall) {
+  async dial({ address: to, localAddress, waitMs = PATIENCE, ...rest }: DialCall) {
     let outcome: string | undefined;
     heard = "";
     closed = undefined;
@@ -124,14 +128,14 @@ serveCalls({
       },
       sockets,
     );
-    if (await within(700, () => outcome !== undefined)) return outcome;
+    if (await within(waitMs, () => outcome !== undefined)) return outcome;
     attempt.abort();
     return "silence";
   },
-  async echo({ text }: { text: string }) {
+  async echo({ text, waitMs = PATIENCE }: { text: string; waitMs?: number }) {
     heard = "";
     dialled?.write(new TextEncoder().encode(text));
-    return (await within(700, () => heard === text || closed !== undefined)) ? (closed ?? heard) : "silence";
+    return (await within(waitMs, () => heard === text || closed !== undefined)) ? (closed ?? heard) : "silence";
   },
   changePassword({ password }: { password: string }) {
     for (const connection of [...accepted, ...(dialled === undefined ? [] : [dialled])])
