@@ -61,11 +61,3 @@ function padded(bytes: Uint8Array, family: Family): IpAddress {
   whole.set(bytes);
   return addressFromBytes(whole) ?? new IpAddress(family, 0n);
 }
-
-/** A compact map key: a number for IPv4, which is what the big tables are made of. */
-export type PrefixKey = number | string;
-
-export function prefixKey(prefix: IpPrefix): PrefixKey {
-  const { value } = prefix.address;
-  return prefix.family === 4 ? Number(value) * 64 + prefix.length : `${value.toString(32)}/${prefix.length}`;
-}

@@ -9,6 +9,8 @@ export interface Bench {
 export interface BenchOptions {
   /** How often what varies is measured; figures are medians. */
   readonly runs: number;
+  /** How long what must not happen is watched for. */
+  readonly minutes: number;
   /** One part of a benchmark that has parts; all when absent. */
   readonly only?: string | undefined;
 }

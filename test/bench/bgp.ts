@@ -109,12 +109,12 @@ async function fleet(
   const start = performance.now();
   return withDaemon(subject(bundle, { type: "dial", port, ...size }), async (probe) => {
     const complete = (router: CountingRouter): boolean => router.announced >= size.routes && router.ended;
-    while (routers.length < size.peers || !routers.every(complete)) {
+    while (routers.filter(complete).length < size.peers) {
       await pause(5);
-      if (performance.now() - start > 120_000) throw new Error("the sessions did not converge");
+      if (performance.now() - start > 120_000) throw new Error(`converged: ${routers.filter(complete).length}`);
     }
-    const converged = Math.max(...routers.map(({ lastUpdateAt }) => lastUpdateAt)) - start;
-    const wire = converged - (Math.min(...routers.map(({ establishedAt }) => establishedAt)) - start);
+    const converged = Math.max(...routers.filter(complete).map(({ lastUpdateAt }) => lastUpdateAt)) - start;
+    const wire = converged - (Math.min(...routers.filter(complete).map(({ establishedAt }) => establishedAt)) - start);
     const cpu = probe.cpu() / 1000;
     const peak = probe.peak();
     await pause(2_000);

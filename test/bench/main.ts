@@ -2,13 +2,15 @@ import { cpus, release, totalmem } from "node:os";
 import { parseArgs } from "node:util";
 import { allocationBench } from "./allocation.ts";
 import { type Bench, markdownOf } from "./bench.ts";
+import { bfdBench } from "./bfd.ts";
 import { bgpBench } from "./bgp.ts";
 
-const BENCHES: readonly Bench[] = [allocationBench, bgpBench];
+const BENCHES: readonly Bench[] = [allocationBench, bgpBench, bfdBench];
 const DEFAULT_RUNS = 5;
+const DEFAULT_MINUTES = 1;
 
 const list = BENCHES.map(({ name, summary }) => `  ${name.padEnd(14)} ${summary}`).join("\n");
-const USAGE = `usage: npm run bench -- NAME... [--runs N] [--only PART]
+const USAGE = `usage: npm run bench -- NAME... [--runs N] [--minutes N] [--only PART]
 
 Runs benchmarks one after the other and prints their tables as markdown.
 
@@ -23,7 +25,12 @@ function machine(): string {
 
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
-    options: { help: { type: "boolean", short: "h" }, runs: { type: "string" }, only: { type: "string" } },
+    options: {
+      help: { type: "boolean", short: "h" },
+      runs: { type: "string" },
+      minutes: { type: "string" },
+      only: { type: "string" },
+    },
     allowPositionals: true,
   });
   if (values.help === true || positionals.length === 0) {
@@ -40,10 +47,16 @@ async function main(): Promise<number> {
     process.stderr.write("--runs takes a whole number from 1 up\n");
     return 2;
   }
+  const minutes = Number(values.minutes ?? DEFAULT_MINUTES);
+  if (!Number.isInteger(minutes) || minutes < 1) {
+    process.stderr.write("--minutes takes a whole number from 1 up\n");
+    return 2;
+  }
   process.stdout.write(`${new Date().toISOString().slice(0, 10)}, ${machine()}\n\n`);
   for (const bench of BENCHES.filter(({ name }) => positionals.includes(name))) {
     const tables = await bench.run((text) => process.stderr.write(`${bench.name}: ${text}\n`), {
       runs,
+      minutes,
       only: values.only,
     });
     for (const table of tables) process.stdout.write(`${markdownOf(table)}\n`);

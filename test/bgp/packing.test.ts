@@ -1,7 +1,7 @@
+import fc from "fast-check";
 import { describe, expect, it, test } from "vitest";
 import { Framer } from "../../src/bgp/framer.ts";
 import { decodeUpdate, interpretUpdate } from "../../src/bgp/message/update.ts";
-import { prefixKey } from "../../src/bgp/nlri.ts";
 import { endOfRib, type Origination, originate } from "../../src/bgp/packing.ts";
 import { AdjRibIn } from "../../src/bgp/rib.ts";
 import { AdjRibOut, RouteStore } from "../../src/bgp/rib-out.ts";
@@ -316,19 +316,22 @@ describe("the UPDATEs of a table", () => {
 });
 
 describe("AdjRibIn", () => {
-  const learn = (text: string) => ({
+  const learn = (...texts: readonly string[]) => ({
     withdrawn: [],
-    announced: [{ family: 4 as const, nextHop: ip("10.0.0.1"), prefixes: [prefix(text)] }],
+    announced: [{ family: 4 as const, nextHop: ip("10.0.0.1"), prefixes: texts.map(prefix) }],
     attributes: {},
     endOfRib: undefined,
   });
+  const words = (table: AdjRibIn): readonly string[] =>
+    [...table.routes].map((one) => `${one.prefix}>${one.nextHop} ${one.attributes.med ?? ""}`);
 
-  it("never holds more than its limit, and counts what it left out", () => {
+  it("never holds more than its limit, says so, and counts what it left out", () => {
     const table = new AdjRibIn(2);
-    for (const text of ["10.0.0.1/32", "10.0.0.2/32", "10.0.0.3/32", "10.0.0.2/32"]) table.apply(learn(text));
+    const taken = ["10.0.0.1/32", "10.0.0.2/32", "10.0.0.3/32", "10.0.0.2/32"].map((text) => table.apply(learn(text)));
+    expect(taken).toEqual([true, true, false, true]);
     expect([table.size, table.ignored]).toEqual([2, 1]);
     table.clear();
-    expect([table.size, table.ignored]).toEqual([0, 0]);
+    expect([table.size, table.ignored, words(table)]).toEqual([0, 0, []]);
   });
 
   it("keeps a prefix that one UPDATE both withdraws and announces", () => {
@@ -338,19 +341,43 @@ describe("AdjRibIn", () => {
     table.apply({ ...learn("10.0.0.1/32"), announced: [], withdrawn: [prefix("10.0.0.1/32")] });
     expect(table.size).toBe(0);
   });
-});
 
-test("prefix keys are one per prefix, in both families", () => {
-  const texts = [
-    "0.0.0.0/0",
-    "0.0.0.0/32",
-    "0.0.0.1/32",
-    "255.255.255.255/32",
-    "::/0",
-    "::/64",
-    "::1/128",
-    "2001:db8::/32",
-    "2001:db8::/33",
-  ];
-  expect(new Set(texts.map((text) => prefixKey(prefix(text)))).size).toBe(texts.length);
+  it("has the newest path of each prefix, whoever shares it and whatever went", () => {
+    const table = new AdjRibIn(Number.POSITIVE_INFINITY);
+    table.apply({ ...learn("10.0.0.1/32", "10.0.0.2/32"), attributes: { med: 1 } });
+    table.apply({ ...learn("10.0.0.2/32", "10.0.0.3/32", "10.0.0.3/32"), attributes: { med: 2 } });
+    expect(words(table)).toEqual(["10.0.0.1/32>10.0.0.1 1", "10.0.0.2/32>10.0.0.1 2", "10.0.0.3/32>10.0.0.1 2"]);
+    table.apply({ ...learn(), withdrawn: [prefix("10.0.0.1/32"), prefix("10.9.9.9/32")] });
+    table.apply({ ...learn("2001:db8::/32", "10.0.0.3/32"), attributes: { med: 3 } });
+    table.apply({ ...learn("10.0.0.3/32"), attributes: { med: 3 } });
+    expect(words(table)).toEqual(["2001:db8::/32>10.0.0.1 3", "10.0.0.2/32>10.0.0.1 2", "10.0.0.3/32>10.0.0.1 3"]);
+  });
+
+  it("tells apart what large numbers differ in", () => {
+    const table = new AdjRibIn(10);
+    const odd = (value: bigint) => ({ ...learn(`10.0.0.${value}/32`), attributes: { odd: value } as object });
+    for (const value of [1n, 2n, 1n]) table.apply(odd(value));
+    expect([...table.routes].map(({ attributes }) => attributes)).toEqual([{ odd: 1n }, { odd: 2n }]);
+  });
+
+  it("is what a map of the last announcements is", () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.tuple(fc.boolean(), fc.nat({ max: 30 }), fc.nat({ max: 3 })), { maxLength: 80 }),
+        (moves) => {
+          const table = new AdjRibIn(Number.POSITIVE_INFINITY);
+          const model = new Map<string, number>();
+          for (const [gone, host, med] of moves) {
+            const text = `10.0.0.${host}/32`;
+            table.apply(gone ? { ...learn(), withdrawn: [prefix(text)] } : { ...learn(text), attributes: { med } });
+            if (gone) model.delete(text);
+            else model.set(text, med);
+          }
+          const held = [...table.routes].map((one) => [`${one.prefix}`, one.attributes.med] as const);
+          expect(new Map(held.toSorted())).toEqual(new Map([...model].toSorted()));
+          expect(table.size).toBe(model.size);
+        },
+      ),
+    );
+  });
 });

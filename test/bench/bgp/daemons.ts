@@ -6,7 +6,7 @@ import { hostText, setCommunity } from "./routes.ts";
 import type { SubjectTask } from "./subject-task.ts";
 
 /** The AS of what is measured, and of the peers around it. */
-export const SUBJECT_ASN = 64512;
+const SUBJECT_ASN = 64512;
 export const ROUTER = { asn: 65008, address: "127.0.0.8" } as const;
 export const FEEDER = { asn: 65009, address: "127.0.0.9" } as const;
 

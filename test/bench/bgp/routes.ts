@@ -6,7 +6,7 @@ import { IpPrefix } from "../../../src/net/ip-prefix.ts";
 const BASE = 0x14000000;
 
 /** The n-th host of every table here, from 20.0.0.0 on. */
-export function hostNumber(n: number): number {
+function hostNumber(n: number): number {
   return BASE + n;
 }
 
@@ -17,13 +17,15 @@ export function hostText(n: number): string {
 
 /** Host routes; with `perSet`, as many share a community before the next begins. */
 export function hostRoutes(count: number, perSet: number | undefined): readonly Route[] {
-  const none = { localPref: undefined, communities: [], largeCommunities: [] };
+  const none: Route["largeCommunities"] = [];
+  const plain = { localPref: undefined, med: undefined, asPathPrepend: undefined, linkBandwidth: undefined };
   let communities: Route["communities"] = [];
   return Array.from({ length: count }, (_, n) => {
     const community =
       perSet !== undefined && n % perSet === 0 ? communityFromNumber(setCommunity(n / perSet)) : undefined;
     if (community !== undefined) communities = [community];
-    return { ...none, communities, prefix: IpPrefix.ofHost(new IpAddress(4, BigInt(hostNumber(n)))) };
+    const prefix = IpPrefix.ofHost(new IpAddress(4, BigInt(hostNumber(n))));
+    return { prefix, communities, largeCommunities: none, ...plain };
   });
 }
 
