@@ -5,6 +5,8 @@ import type { BfdState, ControlPacket, Diagnostic, Discriminator } from "./packe
 export interface Parameters {
   readonly desiredMinTx: Micros;
   readonly requiredMinRx: Micros;
+  /** How fast echo packets of the peer may come; zero loops none back (RFC 5880 section 6.8.13). */
+  readonly requiredMinEchoRx: Micros;
   readonly multiplier: number;
   /** Says nothing until the peer has spoken. */
   readonly passive: boolean;
@@ -307,7 +309,7 @@ function packetOf(session: Session): ControlPacket {
     yourDiscriminator: remote.discriminator,
     desiredMinTx: advertisedTx(session),
     requiredMinRx: parameters.requiredMinRx,
-    requiredMinEchoRx: micros(0),
+    requiredMinEchoRx: parameters.requiredMinEchoRx,
   };
 }
 
@@ -319,6 +321,7 @@ function differs(before: ControlPacket, after: ControlPacket): boolean {
     before.multiplier !== after.multiplier ||
     before.yourDiscriminator !== after.yourDiscriminator ||
     before.desiredMinTx !== after.desiredMinTx ||
-    before.requiredMinRx !== after.requiredMinRx
+    before.requiredMinRx !== after.requiredMinRx ||
+    before.requiredMinEchoRx !== after.requiredMinEchoRx
   );
 }

@@ -24,6 +24,8 @@ export interface BfdDriverPorts {
   readonly changed: (change: { readonly from: BfdState; readonly to: BfdState; readonly reason: ChangeReason }) => void;
   /** The agreed intervals are others now. */
   readonly negotiated: () => void;
+  /** A timer fired this much after its time. */
+  readonly late: (by: Micros) => void;
 }
 
 /** One session's shell: feeds events to `step`, performs what it returns, and keeps one timer at its deadline. */
@@ -98,12 +100,13 @@ export class BfdDriver {
     this.#timer = undefined;
     if (at === undefined) return;
     const delay = micros(Math.max(0, at - this.#ports.clock.now()));
-    this.#timer = { at, timer: this.#ports.clock.after(delay, () => this.#onTimer()) };
+    this.#timer = { at, timer: this.#ports.clock.after(delay, () => this.#onTimer(at)) };
   }
 
   /** After a stall of this thread the packets that prove the peer alive lie unread in the socket: they come first. */
-  #onTimer(): void {
+  #onTimer(at: Micros): void {
     this.#timer = undefined;
+    this.#ports.late(micros(this.#ports.clock.now() - at));
     if (this.#isSilent()) this.#ports.afterReads(() => this.dispatch({ type: "time-passed" }));
     else this.dispatch({ type: "time-passed" });
   }

@@ -3,8 +3,8 @@ import { PacketRefused, type Refusal } from "../bfd/error.ts";
 import type { Parameters } from "../bfd/fsm.ts";
 import { SOURCE_PORT } from "../bfd/iana.ts";
 import { type ControlPacket, type Discriminator, decodePacket, discriminator, encodePacket } from "../bfd/packet.ts";
-import { type Family, parseIpAddress } from "../net/ip-address.ts";
-import { seconds } from "../net/micros.ts";
+import { type IpAddress, parseIpAddress } from "../net/ip-address.ts";
+import { micros, seconds } from "../net/micros.ts";
 import type { Timer } from "../system/clock.ts";
 import { InvariantError, SystemError } from "../wire/errors.ts";
 import { BfdDriver } from "./bfd-driver.ts";
@@ -35,6 +35,7 @@ export class BfdEngine {
   readonly #demultiplexer = new Demultiplexer<Entry>();
   readonly #listeners = new Map<string, { close(): void }>();
   #listenAgain: Timer | undefined;
+  #worstLateness = micros(0);
   readonly #refused: Partial<Record<Refusal, number>> = {};
 
   constructor(ports: BfdEnginePorts, tell: (report: BfdReport) => void) {
@@ -90,6 +91,9 @@ export class BfdEngine {
           ...this.#ports,
           send: (packet) => this.#send(entry, packet),
           changed: (change) => this.#onChanged(entry, { ...change, at: this.#ports.clock.now() }),
+          late: (by) => {
+            this.#worstLateness = micros(Math.max(by, this.#worstLateness));
+          },
           negotiated: () => this.#tell({ type: "negotiated", id, session: entry.driver.report }),
         },
         local,
@@ -109,6 +113,7 @@ export class BfdEngine {
     entry.path = { ...entry.path, minimumTtl };
     this.#demultiplexer.add(entry.driver.session.localDiscriminator, entry.path, entry);
     entry.driver.dispatch({ type: "parameters-changed", parameters });
+    this.#listen();
   }
 
   #onChanged(entry: Entry, change: Extract<BfdReport, { type: "changed" }>["change"]): void {
@@ -174,13 +179,11 @@ export class BfdEngine {
     this.#listenAgain?.cancel();
     this.#listenAgain = undefined;
     const wanted = new Set<string>();
-    for (const entry of this.#entries.values()) {
-      const { family } = entry.path.peer;
-      const { multihop } = entry.path;
-      const key = `${family} ${multihop}`;
-      wanted.add(key);
-      if (!this.#listeners.has(key)) this.#tryListen(key, { family, multihop }, entry);
-    }
+    for (const entry of this.#entries.values())
+      for (const [key, open] of this.#socketsFor(entry)) {
+        wanted.add(key);
+        if (!this.#listeners.has(key)) this.#tryListen(key, open, entry);
+      }
     for (const [key, listener] of this.#listeners) {
       if (wanted.has(key)) continue;
       listener.close();
@@ -188,10 +191,26 @@ export class BfdEngine {
     }
   }
 
-  #tryListen(key: string, where: { readonly family: Family; readonly multihop: boolean }, entry: Entry): void {
+  #socketsFor({ path, driver }: Entry): readonly (readonly [key: string, open: () => { close(): void }])[] {
+    const { udp } = this.#ports;
+    const { family } = path.peer;
+    const { multihop } = path;
+    const control = () => udp.listen({ family, multihop }, (datagram) => this.#onDatagram(datagram, multihop));
+    const echo = () => udp.reflect(family, (from) => this.#mayReflect(from));
+    const controls = [`${family} ${multihop}`, control] as const;
+    return driver.session.parameters.requiredMinEchoRx === 0 ? [controls] : [controls, [`${family} echo`, echo]];
+  }
+
+  /** Only for neighbours that were told so: nobody else's packets are sent anywhere. */
+  #mayReflect(from: IpAddress): boolean {
+    for (const { path, driver } of this.#entries.values())
+      if (!path.multihop && path.peer.equals(from) && driver.session.parameters.requiredMinEchoRx > 0) return true;
+    return false;
+  }
+
+  #tryListen(key: string, open: () => { close(): void }, entry: Entry): void {
     try {
-      const received = (datagram: BfdDatagram): void => this.#onDatagram(datagram, where.multihop);
-      this.#listeners.set(key, this.#ports.udp.listen(where, received));
+      this.#listeners.set(key, open());
     } catch (error) {
       this.#onSocketFailed(entry, error);
       this.#listenAgain ??= this.#ports.clock.after(LISTEN_AGAIN, () => this.#listen());
@@ -213,7 +232,7 @@ export class BfdEngine {
 
   #inspect(): BfdInspection {
     const sessions = Object.fromEntries([...this.#entries].map(([id, { driver }]) => [id, driver.report]));
-    return { sessions, refused: { ...this.#refused } };
+    return { sessions, refused: { ...this.#refused }, worstLateness: this.#worstLateness };
   }
 
   #freeDiscriminator(): Discriminator {

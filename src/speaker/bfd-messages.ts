@@ -58,4 +58,6 @@ export interface BfdInspection {
   readonly sessions: Readonly<Record<number, BfdSessionReport>>;
   /** Packets that were dropped, by reason. */
   readonly refused: Readonly<Partial<Record<Refusal, number>>>;
+  /** The most that a timer of the thread has been late: how near the machine came to a false alarm. */
+  readonly worstLateness: Micros;
 }

@@ -1,15 +1,17 @@
 import type { BfdProfile } from "../api/config.ts";
 import type { Parameters } from "../bfd/fsm.ts";
-import { millis } from "../net/micros.ts";
+import { micros, millis } from "../net/micros.ts";
 
 /** FRR's, which MetalLB's users have when a profile leaves a field out (reference 1.7). */
-const DEFAULTS = { interval: 300, multiplier: 3, minimumTtl: 254 };
+const DEFAULTS = { interval: 300, echoInterval: 50, multiplier: 3, minimumTtl: 254 };
 
-/** What a profile asks of a session; without a profile the defaults. */
-export function bfdParameters(profile: BfdProfile | undefined): Parameters {
+/** What a profile asks of a session; without a profile the defaults. There is no echo over several hops (RFC 5883 section 4.4). */
+export function bfdParameters(profile: BfdProfile | undefined, multihop: boolean): Parameters {
+  const echo = profile?.echoMode === true && !multihop;
   return {
     desiredMinTx: millis(profile?.transmitInterval ?? DEFAULTS.interval),
     requiredMinRx: millis(profile?.receiveInterval ?? DEFAULTS.interval),
+    requiredMinEchoRx: echo ? millis(profile.echoInterval ?? DEFAULTS.echoInterval) : micros(0),
     multiplier: profile?.detectMultiplier ?? DEFAULTS.multiplier,
     passive: profile?.passiveMode ?? false,
   };

@@ -20,6 +20,8 @@ export interface BfdUdp {
     where: { readonly family: Family; readonly multihop: boolean },
     received: (datagram: BfdDatagram) => void,
   ): { close(): void };
+  /** Sends echo packets back to where they come from, if that may be. @throws SystemError when the port is taken */
+  reflect(family: Family, mayReflect: (from: IpAddress) => boolean): { close(): void };
   /** The socket one session sends from; `sourcePort` is its alone. @throws SystemError when the path cannot be used (yet) */
   open(path: BfdSendPath): BfdSender;
 }

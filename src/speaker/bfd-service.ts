@@ -189,7 +189,7 @@ export class BfdService {
       report: (report) => this.#onReport(report),
       lost: (reason) => this.#onLost(reason),
     });
-    const parameters = bfdParameters(shared.profile);
+    const parameters = bfdParameters(shared.profile, shared.request.multihop);
     this.#channel.post({ type: "add", id: shared.id, path: pathOf(shared), parameters });
     if (shared.adminDown) this.#channel.post({ type: "admin-down", id: shared.id });
   }
@@ -197,7 +197,8 @@ export class BfdService {
   #update(shared: Shared, profile: BfdProfile | undefined): void {
     shared.profile = profile;
     const minimumTtl = bfdMinimumTtl(profile);
-    this.#channel?.post({ type: "update", id: shared.id, parameters: bfdParameters(profile), minimumTtl });
+    const parameters = bfdParameters(profile, shared.request.multihop);
+    this.#channel?.post({ type: "update", id: shared.id, parameters, minimumTtl });
   }
 
   #setAdmin(shared: Shared, down: boolean): void {

@@ -11,6 +11,9 @@ export interface BfdUdpPorts {
   readonly read?: () => void;
 }
 
+/** One less than what came, as a router that forwards has it: the sender tells its own packets from the peer's by it. */
+const REFLECTED_TTL = TTL - 1;
+
 /** BFD's sockets out of the kernel's UDP. Over a single hop the kernel itself drops what has not TTL 255 (RFC 5881 section 5). */
 export function bfdUdp({ openUdp, interfaceIndex, read }: BfdUdpPorts): BfdUdp {
   const names = new Map<number, string>();
@@ -27,6 +30,18 @@ export function bfdUdp({ openUdp, interfaceIndex, read }: BfdUdpPorts): BfdUdp {
           failed: () => {},
         },
       ),
+    reflect: (family, mayReflect) => {
+      const socket = openUdp(
+        { family, port: PORT.echo, minTtl: TTL, ttl: REFLECTED_TTL },
+        {
+          received: ({ payload, from }) => {
+            if (mayReflect(from.address)) socket.send(payload, { ...from, port: PORT.echo });
+          },
+          failed: () => {},
+        },
+      );
+      return socket;
+    },
     open: (path) => {
       const index = path.interface === undefined ? undefined : interfaceIndex(path.interface);
       if (index !== undefined && path.interface !== undefined) names.set(index, path.interface);

@@ -34,7 +34,14 @@ export function packet(fields: Partial<ControlPacket> = {}): ControlPacket {
 }
 
 export function parameters(fields: Partial<Parameters> = {}): Parameters {
-  return { desiredMinTx: millis(100), requiredMinRx: millis(100), multiplier: 3, passive: false, ...fields };
+  return {
+    desiredMinTx: millis(100),
+    requiredMinRx: millis(100),
+    requiredMinEchoRx: micros(0),
+    multiplier: 3,
+    passive: false,
+    ...fields,
+  };
 }
 
 const interval = fc.integer({ min: 0, max: 0xffff_ffff }).map(micros);

@@ -201,6 +201,7 @@ describe("a thread that was stalled", () => {
         send: () => {},
         changed: () => {},
         negotiated: () => {},
+        late: () => {},
       },
       known(7),
       intervals(100, 100, 3),

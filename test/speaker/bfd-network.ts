@@ -31,6 +31,8 @@ export class BfdNetwork {
   delay: () => Micros = () => millis(0);
   loses: (sent: Sent) => boolean = () => false;
   ttl = 255;
+  /** Hosts that loop echo packets back, and whose. */
+  readonly reflectors = new Map<string, (from: IpAddress) => boolean>();
   readonly #listeners = new Map<string, (datagram: BfdDatagram) => void>();
   /** Open sockets of both kinds. */
   open = 0;
@@ -50,6 +52,12 @@ export class BfdNetwork {
             this.open -= 1;
           },
         };
+      },
+      reflect: (_family, mayReflect) => {
+        const reason = refuse();
+        if (reason !== undefined) throw new NoSocket(reason);
+        this.reflectors.set(address, mayReflect);
+        return { close: () => this.reflectors.delete(address) };
       },
       open: (path) => {
         const reason = refuse();
@@ -122,6 +130,7 @@ export function chances(seed: number): () => number {
 export const intervals = (tx: number, rx: number, multiplier: number, passive = false) => ({
   desiredMinTx: micros(tx * 1000),
   requiredMinRx: micros(rx * 1000),
+  requiredMinEchoRx: micros(0),
   multiplier,
   passive,
 });

@@ -71,3 +71,4 @@ for await (const line of createInterface({ input: process.stdin })) {
   else if (word === "stop") break;
 }
 await service.stop();
+process.exit(0);

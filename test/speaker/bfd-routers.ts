@@ -1,15 +1,17 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import type { BfdInspection } from "../../src/speaker/bfd-messages.ts";
 import type { ProgramSession } from "./bfd-program.ts";
 
-/** Namespaces of these tests begin so; whatever an earlier run left behind is removed first. */
+/** Every run has namespaces of its own, and removes what runs that are no more have left behind. */
 const PREFIX = "hbfd";
-export const SPEAKER = `${PREFIX}-a`;
-export const ROUTER = `${PREFIX}-r`;
-const MIDDLE = `${PREFIX}-m`;
+const name = (node: string): string => `${PREFIX}${process.pid}${node}`;
+const SPEAKER = name("a");
+const ROUTER = name("r");
+const MIDDLE = name("m");
 
 /** Whether this machine can run them: as root, with the routers' Debian packages and the native sockets. */
 export const possible =
@@ -28,14 +30,16 @@ function inside(namespace: string, argv: readonly string[]): readonly string[] {
   return ["nsenter", `--net=/run/netns/${namespace}`, "--", ...argv];
 }
 
-/** Routers come before everything else on the machine: a router that has no CPU is a dead peer, and rightly said so. */
-function startRouter(argv: readonly string[]): ChildProcess {
-  return start(ROUTER, ["nice", "-n", "-15", ...argv]);
-}
-
+/**
+ * A process of its own session, which the scheduler puts before whatever else the machine is doing: a router without CPU is a
+ * dead peer, and rightly said so. Within our own process nothing is changed.
+ */
 function start(namespace: string, argv: readonly string[]): ChildProcess {
   const [program = "", ...rest] = inside(namespace, argv);
-  return spawn(program, rest, { stdio: ["pipe", "pipe", "inherit"] });
+  const child = spawn(program, rest, { stdio: ["pipe", "pipe", "inherit"], detached: true });
+  const group = `/proc/${child.pid}/autogroup`;
+  if (existsSync(group)) writeFileSync(group, "-20");
+  return child;
 }
 
 /** Microseconds of the clock that BFD's thread uses too. */
@@ -49,16 +53,16 @@ export function monotonic(): number {
  */
 export function makeNamespaces(): void {
   removeNamespaces();
-  for (const name of [SPEAKER, ROUTER, MIDDLE]) {
-    ip("netns", "add", name);
+  for (const namespace of [SPEAKER, ROUTER, MIDDLE]) {
+    ip("netns", "add", namespace);
     const off = ["net.ipv6.conf.all.accept_dad=0", "net.ipv6.conf.default.accept_dad=0", "net.ipv4.ip_forward=1"];
-    execFileSync("nsenter", [`--net=/run/netns/${name}`, "--", "sysctl", "-qw", ...off]);
+    execFileSync("nsenter", [`--net=/run/netns/${namespace}`, "--", "sysctl", "-qw", ...off]);
   }
   batch(`link add e0 netns ${SPEAKER} type veth peer name e0 netns ${ROUTER}
 link add e1 netns ${SPEAKER} type veth peer name e0 netns ${MIDDLE}
 link add e1 netns ${ROUTER} type veth peer name e1 netns ${MIDDLE}
 `);
-  for (const [name, v4, v6] of [
+  for (const [namespace, v4, v6] of [
     [SPEAKER, "10.77.0.1/24 10.77.1.1/24", "fd77::1/64 fe80::1/64"],
     [ROUTER, "10.77.0.2/24 10.77.2.2/24", "fd77::2/64 fe80::2/64"],
   ] as const) {
@@ -71,7 +75,7 @@ link add e1 netns ${ROUTER} type veth peer name e1 netns ${MIDDLE}
       `addr add ${far} dev e1`,
     ];
     lines.push(...v6.split(" ").map((address) => `addr add ${address} dev e0`));
-    for (const line of lines) ip("-n", name, ...line.split(" "));
+    for (const line of lines) ip("-n", namespace, ...line.split(" "));
   }
   const middle = ["link set e0 up", "link set e1 up", "addr add 10.77.1.3/24 dev e0", "addr add 10.77.2.3/24 dev e1"];
   for (const line of middle) ip("-n", MIDDLE, ...line.split(" "));
@@ -80,7 +84,10 @@ link add e1 netns ${ROUTER} type veth peer name e1 netns ${MIDDLE}
 }
 
 export function removeNamespaces(): void {
-  for (const name of [SPEAKER, ROUTER, MIDDLE]) if (existsSync(`/run/netns/${name}`)) ip("netns", "del", name);
+  for (const found of existsSync("/run/netns") ? readdirSync("/run/netns") : []) {
+    const owner = new RegExp(`^${PREFIX}(\\d+)[arm]$`).exec(found)?.[1];
+    if (owner !== undefined && (owner === `${process.pid}` || !existsSync(`/proc/${owner}`))) ip("netns", "del", found);
+  }
 }
 
 async function until(what: string, within: number, holds: () => boolean): Promise<void> {
@@ -99,22 +106,29 @@ export interface Router {
   stop(): void;
 }
 
+export interface FrrRouter extends Router {
+  /** Takes lines of its configuration. */
+  configure(lines: string): void;
+  /** All it says about a session. */
+  session(peer: string): Readonly<Record<string, unknown>>;
+}
+
 export async function waitFor(router: Router, peer: string, state: string): Promise<void> {
   await until(`the router sees ${peer} ${state}`, 5000, () => router.sees(peer).state === state);
 }
 
 /** FRR's bfdd with zebra. `configure` takes lines of its configuration. */
-export async function startFrr(config: string): Promise<Router & { configure(lines: string): void }> {
+export async function startFrr(config: string): Promise<FrrRouter> {
   const folder = mkdtempSync(join(tmpdir(), "hbfd-frr-"));
   execFileSync("chown", ["frr:frr", folder]);
   const common = ["--vty_socket", folder, "-z", join(folder, "zserv.api"), "-u", "frr", "-g", "frr", "-P", "0"];
   const rest = ["-f", "/dev/null", "--log", "stdout"];
-  const run = (name: string, ...more: string[]): ChildProcess => {
-    const daemon = startRouter([
-      `/usr/lib/frr/${name}`,
+  const run = (program: string, ...more: string[]): ChildProcess => {
+    const daemon = start(ROUTER, [
+      `/usr/lib/frr/${program}`,
       ...common,
       "-i",
-      join(folder, `${name}.pid`),
+      join(folder, `${program}.pid`),
       ...more,
       ...rest,
     ]);
@@ -133,17 +147,18 @@ export async function startFrr(config: string): Promise<Router & { configure(lin
     writeFileSync(file, lines);
     vtysh("-f", file);
   };
+  const session = (peer: string): Readonly<Record<string, unknown>> => {
+    const peers = JSON.parse(vtysh("-c", "show bfd peers json")) as Record<string, unknown>[];
+    return peers.find((entry) => entry["peer"] === peer) ?? {};
+  };
   configure(config);
   return {
     daemon,
     configure,
+    session,
     sees: (peer) => {
-      const peers = JSON.parse(vtysh("-c", "show bfd peers json")) as Record<string, string>[];
-      const found = peers.find((entry) => entry["peer"] === peer);
-      return {
-        state: found?.["status"] ?? "unknown",
-        why: `${found?.["diagnostic"]}, ${found?.["remote-diagnostic"]}`,
-      };
+      const found = session(peer);
+      return { state: `${found["status"]}`, why: `${found["diagnostic"]}, ${found["remote-diagnostic"]}` };
     },
     stop: () => {
       for (const child of [daemon, zebra]) child.kill("SIGKILL");
@@ -158,7 +173,7 @@ export async function startBird(config: string): Promise<Router> {
   const file = join(folder, "bird.conf");
   const control = join(folder, "bird.ctl");
   writeFileSync(file, config);
-  const daemon = startRouter(["/usr/sbin/bird", "-f", "-c", file, "-s", control]);
+  const daemon = start(ROUTER, ["/usr/sbin/bird", "-f", "-c", file, "-s", control]);
   await until("bird listens", 10_000, () => existsSync(control));
   return {
     daemon,
@@ -184,9 +199,15 @@ export interface ProgramEvent {
   readonly heard: number;
 }
 
+interface ProgramInspection {
+  readonly inspection: BfdInspection;
+}
+
 /** Our service in a process of its own. */
 export class Program {
   readonly events: ProgramEvent[] = [];
+  /** The answer to the last "inspect". */
+  inspection: BfdInspection | undefined;
   /** When the sessions were asked for. */
   opened: number | undefined;
   readonly #child: ChildProcess;
@@ -197,9 +218,10 @@ export class Program {
     this.#child = start(SPEAKER, ["node", "--import", "tsx", "test/speaker/bfd-program.ts", ...stall, ...words]);
     if (this.#child.stdout === null) throw new Error("no output to read");
     createInterface({ input: this.#child.stdout }).on("line", (line) => {
-      const said = JSON.parse(line) as ProgramEvent | { readonly opened: number };
+      const said = JSON.parse(line) as ProgramEvent | { readonly opened: number } | ProgramInspection;
       if ("opened" in said) this.opened = said.opened;
       else if ("id" in said) this.events.push(said);
+      else this.inspection = said.inspection;
     });
   }
 
@@ -214,6 +236,14 @@ export class Program {
     const found = find();
     if (found === undefined) throw new Error("lost");
     return found;
+  }
+
+  /** The most that a timer of BFD's thread was late, in microseconds. */
+  async worstLateness(): Promise<number> {
+    const before = this.inspection;
+    this.say("inspect 0");
+    await until("an inspection", 5000, () => this.inspection !== before);
+    return this.inspection?.worstLateness ?? Number.NaN;
   }
 
   kill(): void {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { BfdProfile } from "../../src/api/config.ts";
+import { decodePacket } from "../../src/bfd/packet.ts";
 import { millis, seconds } from "../../src/net/micros.ts";
 import { type BfdChannelHandlers, type BfdStart, startInProcess } from "../../src/speaker/bfd-channel.ts";
 import { type BfdHandle, BfdService } from "../../src/speaker/bfd-service.ts";
@@ -199,12 +200,26 @@ describe("BfdService", () => {
     expect(await site.service.inspect()).toMatchObject({ sessions: { 1: { state: "up" } }, refused: {} });
   });
 
-  it("an echo profile runs asynchronously", () => {
+  it("with echo mode lets the neighbour send echo packets, and nobody else", () => {
     const site = new Site();
-    site.open({ echoMode: true });
+    const handle = site.open({ echoMode: true });
     site.startPeer();
     site.network.clock.advance(seconds(3));
-    expect(site.words.at(-1)).toMatch(/>up:none$/);
+    expect(handle.view.state).toBe("up");
+    const last = site.network.sent.findLast(({ from }) => from === A);
+    expect(decodePacket(last?.bytes ?? new Uint8Array(0)).requiredMinEchoRx).toBe(millis(50));
+    expect(site.network.reflectors.get(A)?.(ip(B))).toBe(true);
+    expect(site.network.reflectors.get(A)?.(ip("10.0.0.3"))).toBe(false);
+    handle.update(profile({ echoMode: false }));
+    site.network.clock.advance(seconds(1));
+    expect(site.network.reflectors.size).toBe(0);
+    expect(handle.view.state).toBe("up");
+  });
+
+  it("RFC 5883 4.4: has no echo over several hops", () => {
+    const site = new Site();
+    site.service.open({ peer: ip(B), multihop: true, profile: profile({ echoMode: true }) });
+    expect(site.network.reflectors.size).toBe(0);
   });
 
   it("paths differ by source address, interface and hops", () => {
