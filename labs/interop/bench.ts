@@ -1,6 +1,7 @@
 import type { Look } from "../runner/poll.ts";
 import type { LabProcess } from "../runner/processes.ts";
 import { HERALD, HERALD_ASN, PORT, ROUTER, ROUTER_ASN } from "./addresses.ts";
+import { InteropError } from "./errors.ts";
 import { Herald } from "./herald.ts";
 import type { RouteSpec, SessionSpec, Transport } from "./protocol.ts";
 import type { Router, RouterKind, RouterRoute, RouterSession, RouterSetup } from "./router.ts";
@@ -33,12 +34,12 @@ export class Bench {
   }
 
   get router(): Router {
-    if (this.#router === undefined) throw new TypeError("no router yet");
+    if (this.#router === undefined) throw new InteropError("no router yet");
     return this.#router;
   }
 
   get herald(): Herald {
-    if (this.#herald === undefined) throw new TypeError("no engine yet");
+    if (this.#herald === undefined) throw new InteropError("no engine yet");
     return this.#herald;
   }
 

@@ -3,7 +3,7 @@ import type { Role, Transport } from "./protocol.ts";
 import type { Stage } from "./stage.ts";
 
 export const ROUTER_NAMES = ["frr", "bird", "gobgp", "openbgpd", "exabgp"] as const;
-export type RouterName = (typeof ROUTER_NAMES)[number];
+type RouterName = (typeof ROUTER_NAMES)[number];
 
 /** What a case wants its router to be. */
 export interface RouterSetup {
@@ -83,8 +83,6 @@ export interface RouterKind {
   readonly shutdownWords?: false;
   /** With TTL security it has to dial: it cannot let others in. */
   readonly gtsmDials?: true;
-  /** Whether it understands a NOTIFICATION; it does when absent. */
-  readonly readsNotifications?: false;
   make(stage: Stage, setup: RouterSetup): Router;
 }
 

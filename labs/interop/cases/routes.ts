@@ -1,3 +1,4 @@
+import { LabCheckError } from "../../runner/errors.ts";
 import { HERALD, HERALD_ASN, ROUTER_ASN, ROUTERS_OWN } from "../addresses.ts";
 import type { InteropCase } from "../case.ts";
 import type { RouteSpec } from "../protocol.ts";
@@ -130,7 +131,7 @@ export const ROUTES: readonly InteropCase[] = [
         learned.join() === own.join() ? undefined : learned.join(),
       );
       const { routesSent } = await bench.herald.seen();
-      if (routesSent !== 0) throw new TypeError(`${routesSent} routes sent`);
+      if (routesSent !== 0) throw new LabCheckError(`${routesSent} routes sent`);
       return undefined;
     },
   },

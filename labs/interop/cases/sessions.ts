@@ -1,3 +1,4 @@
+import { LabCheckError } from "../../runner/errors.ts";
 import type { Bench } from "../bench.ts";
 import type { InteropCase } from "../case.ts";
 
@@ -83,7 +84,7 @@ export const SESSIONS: readonly InteropCase[] = [
   },
   {
     name: "wrong-as",
-    title: "Wrong AS: refused, and both say why",
+    title: "Wrong AS: refused, and we say why",
     run: async (bench) => {
       await bench.open({ herald: { localAsn: 65002 } });
       await bench.herald.until("refused for the AS", ({ lastError }) =>
@@ -101,7 +102,7 @@ export const SESSIONS: readonly InteropCase[] = [
       await bench.herald.routes([ROUTE, { prefix: "2001:db8:99::1/128" }]);
       await bench.routes([ROUTE.prefix]);
       const { families } = await bench.herald.seen();
-      if (`${families}` !== "4") throw new TypeError(`families ${families}`);
+      if (`${families}` !== "4") throw new LabCheckError(`families ${families}`);
       return undefined;
     },
   },

@@ -20,6 +20,7 @@ const AS_TRANS = 23456;
 /** Type and subtype (RFC 10005), transitive. */
 const LINK_BANDWIDTH = 0x0004;
 const NO_BFD = "no BFD";
+const NO_REASON = "ExaBGP 4.2 cannot read a NOTIFICATION: it answers with one of its own";
 const NO_RIB = "ExaBGP keeps no routes of its peers";
 
 /** ExaBGP as a collector: what its API process is told is its view. */
@@ -38,13 +39,14 @@ export const exabgp: RouterKind = {
     "graceful-restart": NO_RIB,
     "graceful-handover": NO_RIB,
     "graceful-stop": NO_RIB,
+    "our-shutdown": NO_REASON,
+    "our-prefix-limit": NO_REASON,
     "prefix-limit": "ExaBGP has no prefix limit",
     "role-mismatch": "ExaBGP knows no roles",
     "gtsm-missing": "ExaBGP does not look at the TTL of connections it accepts",
   },
   shutdownWords: false,
   gtsmDials: true,
-  readsNotifications: false,
   make: (stage, setup) => new Exabgp(stage, setup),
 };
 
