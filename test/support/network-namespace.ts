@@ -16,16 +16,21 @@ function whyNotAllowed(): string | undefined {
 
 function failureOf(words: readonly string[]): string | undefined {
   try {
-    execFileSync("ip", words, { stdio: "pipe" });
+    run(["ip", ...words]);
     return undefined;
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   }
 }
 
+/** Runs a program to its end; what it prints. @throws when it fails */
+export function run([program = "", ...args]: readonly string[], input = ""): string {
+  return execFileSync(program, args, { input, encoding: "utf8", stdio: "pipe" });
+}
+
 /** Runs one `ip` command line. */
 export function ip(line: string): string {
-  return execFileSync("ip", line.split(" "), { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
+  return run(["ip", ...line.split(" ")]);
 }
 
 /** Two network namespaces with a wire between them: `eth0` of each. */
@@ -88,7 +93,7 @@ function removeAbandoned(prefix: string): void {
 }
 
 function setSysctls(namespace: string, settings: readonly string[]): void {
-  execFileSync("nsenter", [`--net=/run/netns/${namespace}`, "sysctl", "-qw", ...settings]);
+  run(["nsenter", `--net=/run/netns/${namespace}`, "sysctl", "-qw", ...settings]);
 }
 
 const SYSCTLS = ["net.ipv6.conf.all.accept_dad=0", "net.ipv6.conf.default.accept_dad=0"];

@@ -1,4 +1,3 @@
-import { execFileSync } from "node:child_process";
 import { readdirSync } from "node:fs";
 import { Worker } from "node:worker_threads";
 import { parseIpAddress } from "../../../src/net/ip-address.ts";
@@ -11,7 +10,7 @@ import { linkSockaddr, parseLinkSockaddr } from "../../../src/system/native/sock
 import { BatchBuffer, MessageBuffer, type NativeSocket, systemSockets } from "../../../src/system/native/socket.ts";
 import { watchNeighbour } from "../../../src/system/neighbour-discovery.ts";
 import { udpSockets } from "../../../src/system/udp.ts";
-import { serveCalls } from "../../support/network-namespace.ts";
+import { run, serveCalls } from "../../support/network-namespace.ts";
 import { until } from "../../support/until.ts";
 
 const WORKER = new URL("./udp-worker.ts", import.meta.url).href;
@@ -54,7 +53,7 @@ serveCalls({
   /** The program is busy while the kernel has more to tell than it may keep. */
   overrun({ verb, count }: { verb: "add" | "del"; count: number }) {
     const lines = Array.from({ length: count }, (_, i) => `address ${verb} 10.88.${i >> 8}.${i & 255}/32 dev lo`);
-    execFileSync("ip", ["-batch", "-"], { input: lines.join("\n") });
+    run(["ip", "-batch", "-"], lines.join("\n"));
   },
   indexOf: ({ name }: { name: string }) => interfaceIndex(name, systemSockets),
   watch({ name }: { name: string }) {
