@@ -18,7 +18,7 @@ export interface JournalStep {
 }
 
 /** A whole message, header included, as it was on the wire. */
-export interface JournalMessage {
+interface JournalMessage {
   readonly type: "message";
   readonly seq: number;
   readonly at: Micros;
@@ -30,7 +30,7 @@ export interface JournalMessage {
 export type JournalLine = JournalStep | JournalMessage;
 
 /** How much a session remembers. */
-export interface JournalLimits {
+interface JournalLimits {
   /** Steps that changed the state or ended in a NOTIFICATION. */
   readonly changes: number;
   /** All others, of which a quiet session makes two every keepalive time. */
