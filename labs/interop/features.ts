@@ -21,14 +21,14 @@ export type Feature =
   | "unnumbered"
   | "roles";
 
-/** Asks the engine this file is bundled with: what is not there is "not yet", and never skipped in silence. */
+/** Asks the engine this file is bundled with whether it has a thing at all, right or wrong: what is not there is "not yet", and never skipped in silence. */
 export function engineFeatures(): readonly Feature[] {
   const all = Object.entries(PROBES) as readonly (readonly [Feature, () => boolean])[];
   return all.flatMap(([feature, has]) => (has() ? [feature] : []));
 }
 
 const PROBES: Readonly<Record<Feature, () => boolean>> = {
-  med: () => sends({ med: 50 })["med"] === 50,
+  med: () => sends({ med: 50 })["med"] !== undefined,
   prepend: () => JSON.stringify(sends({ asPathPrepend: 2 })["asPath"]).split(String(AS_TRANS)).length > 3,
   "link bandwidth": () => sends({ linkBandwidth: 1e6 })["extendedCommunities"] !== undefined,
   md5: () => systemSockets.available,

@@ -2,8 +2,7 @@ import { attempt } from "../runner/command.ts";
 import type { Role, Transport } from "./protocol.ts";
 import type { Stage } from "./stage.ts";
 
-export const ROUTER_NAMES = ["frr", "bird", "gobgp", "openbgpd", "exabgp"] as const;
-type RouterName = (typeof ROUTER_NAMES)[number];
+type RouterName = "frr" | "bird" | "gobgp" | "openbgpd" | "exabgp";
 
 /** What a case wants its router to be. */
 export interface RouterSetup {

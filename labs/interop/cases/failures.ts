@@ -1,3 +1,4 @@
+import { LabCheckError } from "../../runner/errors.ts";
 import type { InteropCase } from "../case.ts";
 import type { SessionSeen } from "../protocol.ts";
 
@@ -65,12 +66,16 @@ export const FAILURES: readonly InteropCase[] = [
       const session = await bench.up({ herald: { gracefulRestart: true } });
       await bench.herald.routes(ROUTES);
       await bench.routes(BOTH);
+      const kernel = bench.stage.start("router", { name: "kernel-routes", argv: ["ip", "monitor", "route"] });
       await bench.herald.stop("the next one comes", "restarting");
       await bench.herald.kill();
       await bench.routes(BOTH, ({ stale }) => (stale ? undefined : "not stale"));
       await bench.heraldAgain(session, ROUTES);
       await bench.revived();
       await bench.routes(BOTH, ({ stale }) => (stale ? "stale" : undefined));
+      // Of a router that forwards: no packet was without a route in between.
+      const lost = kernel.tail(1000).filter((line) => /^Deleted .*(203\.0\.113\.|2001:db8:99::)/.test(line));
+      if (lost.length > 0) throw new LabCheckError(`the router's kernel lost its routes: ${lost.join("; ")}`);
       return undefined;
     },
   },

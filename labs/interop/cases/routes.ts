@@ -154,7 +154,7 @@ export const ROUTES: readonly InteropCase[] = [
 ];
 
 /** What of a route is not as wanted; a next hop of ours and ORIGIN IGP are always. */
-export function differs(route: RouterRoute, wanted: Partial<RouterRoute>): string | undefined {
+function differs(route: RouterRoute, wanted: Partial<RouterRoute>): string | undefined {
   const ours: readonly string[] = [...HERALD[4], ...HERALD[6]];
   if (route.origin !== "igp") return `origin ${route.origin}`;
   if (!ours.includes(route.nextHop)) return `next hop ${route.nextHop}`;
