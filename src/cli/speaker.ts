@@ -3,6 +3,7 @@ import { type Command, Option } from "commander";
 import { KubernetesClient } from "../kubernetes/client.ts";
 import { clientConfigFromKubeconfig } from "../kubernetes/kubeconfig.ts";
 import { seconds } from "../net/micros.ts";
+import { startThread } from "../speaker/bfd-thread.ts";
 import { bgpSystem } from "../speaker/bgp-system.ts";
 import { Speaker } from "../speaker/speaker.ts";
 import { systemClock, systemWallClock } from "../system/clock.ts";
@@ -90,7 +91,7 @@ async function runSpeaker(flags: SpeakerFlags, ports: CliPorts, unused: readonly
   const client = new KubernetesClient(base, clientConfigFromKubeconfig(flags.kubeconfig));
   const bgp = bgpSystem(base, { stateDir: flags.stateDir });
   const speaker = new Speaker(
-    { ...base, client, ...bgp.ports },
+    { ...base, client, ...bgp.ports, ...(bgp.facts.native ? { startBfd: startThread } : {}) },
     {
       namespace,
       nodeName,
@@ -98,7 +99,7 @@ async function runSpeaker(flags: SpeakerFlags, ports: CliPorts, unused: readonly
       ignoreExcludeLb: flags.ignoreExcludeLb,
       drainOnStop: seconds(flags.drainOnStop),
       weightInterval: seconds(flags.linkBandwidthInterval),
-      sessions: { ...bgp.facts, bfd: false },
+      sessions: bgp.facts,
       ...(flags.bgpListenPort === undefined ? {} : { bgpPort: flags.bgpListenPort }),
     },
   );

@@ -24,7 +24,7 @@ export interface Unsupported {
   readonly field: string;
   /** `no-session`: without it the session would not come up, or reach another network. `ignored`: it runs all the same. */
   readonly effect: "no-session" | "ignored";
-  readonly reason: "needs-native-layer" | "needs-neighbour-discovery" | "not-implemented";
+  readonly reason: "needs-native-layer" | "needs-neighbour-discovery";
 }
 
 export interface SessionConfigs {
@@ -53,7 +53,7 @@ function unsupportedFields(peer: Peer, { native, neighbours, bfd }: SessionFacts
     [peer.password !== undefined && !native, "spec.password", "no-session", "needs-native-layer"],
     [peer.vrf !== undefined && !native, "spec.vrf", "no-session", "needs-native-layer"],
     [peer.ttlSecurityHops !== undefined && !native, "spec.ttlSecurity", "no-session", "needs-native-layer"],
-    [peer.bfdProfile !== undefined && !bfd, "spec.bfdProfile", "ignored", "not-implemented"],
+    [peer.bfdProfile !== undefined && !bfd, "spec.bfdProfile", "ignored", "needs-native-layer"],
   ];
   return fields
     .filter(([asked]) => asked)

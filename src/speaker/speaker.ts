@@ -1,7 +1,7 @@
 import { setMaxListeners } from "node:events";
 import { prepareNode } from "../announcement/decision.ts";
 import type { RouteChange } from "../announcement/route-table.ts";
-import { nodeName, serviceKey } from "../api/brands.ts";
+import { nodeName, peerName, serviceKey } from "../api/brands.ts";
 import type { PeerName, ServiceKey } from "../api/config.ts";
 import type { EndpointSlice, Service } from "../api/core.ts";
 import { stripEndpointSlice, stripService } from "../api/strip.ts";
@@ -15,6 +15,9 @@ import { type Micros, micros, seconds } from "../net/micros.ts";
 import { aborted } from "../system/aborted.ts";
 import type { WallClock } from "../system/clock.ts";
 import { Announcer } from "./announcer.ts";
+import type { BfdStart } from "./bfd-channel.ts";
+import { BfdGuards } from "./bfd-guards.ts";
+import { BfdService } from "./bfd-service.ts";
 import { BgpListener, type ListenerPorts } from "./bgp-listener.ts";
 import { OutboxHub } from "./bgp-outbox-hub.ts";
 import type { BgpPorts } from "./bgp-ports.ts";
@@ -32,6 +35,8 @@ export interface SpeakerPorts extends BgpPorts {
   readonly listen?: ListenerPorts["listen"];
   readonly client: KubernetesClient;
   readonly wallClock: WallClock;
+  /** Starts what detects dead paths; without it, profiles are ignored and that is said. */
+  readonly startBfd?: BfdStart;
 }
 
 export interface SpeakerOptions {
@@ -41,7 +46,7 @@ export interface SpeakerOptions {
   readonly loadBalancerClass: string;
   readonly ignoreExcludeLb: boolean;
   /** What this machine can do for sessions; nothing special when absent. */
-  readonly sessions?: Omit<SessionFacts, "nodeName">;
+  readonly sessions?: Omit<SessionFacts, "nodeName" | "bfd">;
   /** Where routers may open sessions themselves, 179 or another port; nowhere when absent. */
   readonly bgpPort?: number;
   /** How long the end of the speaker may take to hand its traffic over; when absent it just ends. */
@@ -51,12 +56,7 @@ export interface SpeakerOptions {
 }
 
 const WEIGHT_INTERVAL = seconds(5);
-const PLAIN: Omit<SessionFacts, "nodeName"> = {
-  native: false,
-  neighbours: false,
-  bfd: false,
-  forwardingPreserved: true,
-};
+const PLAIN: NonNullable<SpeakerOptions["sessions"]> = { native: false, neighbours: false, forwardingPreserved: true };
 
 /** One node's announcer: watches the cluster, decides, and keeps the routers told. */
 export class Speaker {
@@ -72,6 +72,8 @@ export class Speaker {
   readonly #drain: DrainControl;
   readonly #pacer: WeightPacer;
   readonly #state: ConfigurationStateWriter;
+  readonly #bfd: BfdService | undefined;
+  readonly #guards: BfdGuards | undefined;
   #unsupported: readonly Unsupported[] = [];
   #listener: BgpListener | undefined;
 
@@ -91,7 +93,10 @@ export class Speaker {
     this.#sessions = new SessionSet<BgpSession>({
       log: ports.log,
       open: (peer, config) => this.#open(peer, config),
-      closing: (session) => this.#listener?.remove(session),
+      closing: (session) => {
+        this.#listener?.remove(session);
+        this.#guards?.remove(peerName(session.config.name));
+      },
       rekeyed: (session) => this.#listener?.rekey(session),
     });
     this.#drain = new DrainControl({
@@ -103,6 +108,8 @@ export class Speaker {
     const tell = (changes: readonly RouteChange[]): void => this.#tell(changes);
     this.#pacer = new WeightPacer({ clock: ports.clock, tell }, options.weightInterval ?? WEIGHT_INTERVAL);
     this.#announcer = this.#makeAnnouncer();
+    this.#bfd = ports.startBfd === undefined ? undefined : new BfdService({ ...ports, start: ports.startBfd });
+    this.#guards = this.#bfd === undefined ? undefined : new BfdGuards(this.#bfd);
   }
 
   /** What has not been listed yet, in the words of the API; empty when the caches are complete. */
@@ -142,7 +149,7 @@ export class Speaker {
     watching.abort();
     const goodbye = this.#drain.drain.handedOver ? "shutdown" : "restarting";
     await Promise.all([this.#sessions.stop("speaker is stopping", goodbye), stating]);
-    await this.#listener?.stop("speaker is stopping");
+    await Promise.all([this.#listener?.stop("speaker is stopping"), this.#bfd?.stop()]);
     await this.#events[Symbol.asyncDispose]();
   }
 
@@ -203,8 +210,10 @@ export class Speaker {
     const { sessions, unsupported } = sessionConfigs(context.peers, {
       nodeName: name,
       ...(this.#options.sessions ?? PLAIN),
+      bfd: this.#bfd !== undefined,
     });
     this.#reportUnsupported(unsupported);
+    this.#guards?.configure(context.peers, config.bfdProfiles);
     // Routes first: a session that is about to be opened starts with all of them, one about to close needs none.
     this.#announcer.reconfigure(context);
     if (drain.phase === "closed") {
@@ -219,6 +228,7 @@ export class Speaker {
     const session = new BgpSession(this.#ports, config);
     session.onChange(({ state, lastError }) => {
       this.#ports.log.debug("bgp session state", { peer, to: state, reason: lastError });
+      if (state === "established") this.#guards?.established(peer, session);
     });
     session.start();
     this.#listener?.add(session);

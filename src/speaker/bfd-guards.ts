@@ -1,0 +1,94 @@
+import type { BfdProfile, Peer, PeerName } from "../api/config.ts";
+import type { IpAddress } from "../net/ip-address.ts";
+import { guardBgp } from "./bfd-guard.ts";
+import type { BfdHandle, BfdService, BfdView } from "./bfd-service.ts";
+import type { BgpSession } from "./bgp-session.ts";
+
+/** What of a BGP session matters here. */
+export type GuardedSession = Pick<BgpSession, "view" | "reset"> & {
+  readonly config: Pick<BgpSession["config"], "interface" | "localAddress">;
+};
+
+interface Guard {
+  readonly handle: BfdHandle;
+  readonly path: string;
+}
+
+/**
+ * Keeps a BFD session beside each BGP session whose peer names a profile. It begins when BGP comes up, because only then both ends
+ * of the path are known, also of unnumbered peers; and it lives on when BGP is lost, so that it is there when the path comes back.
+ */
+export class BfdGuards {
+  readonly #service: Pick<BfdService, "open">;
+  readonly #guards = new Map<PeerName, Guard>();
+  #wanted: ReadonlyMap<PeerName, Wanted> = new Map();
+
+  constructor(service: Pick<BfdService, "open">) {
+    this.#service = service;
+  }
+
+  /** Takes the peers of this node: intervals change without a flap, and a peer that wants no BFD any more is told so. */
+  configure(peers: readonly Peer[], profiles: ReadonlyMap<string, BfdProfile>): void {
+    this.#wanted = wantedOf(peers, profiles);
+    for (const [peer, { handle }] of this.#guards) {
+      const wanted = this.#wanted.get(peer);
+      if (wanted === undefined) this.remove(peer);
+      else handle.update(wanted.profile);
+    }
+  }
+
+  /** A BGP session came up: from now on BFD may end it. */
+  established(peer: PeerName, session: GuardedSession): void {
+    const wanted = this.#wanted.get(peer);
+    const { peerAddress, localAddress } = session.view;
+    if (wanted === undefined || peerAddress === undefined) return;
+    const request = {
+      peer: peerAddress,
+      multihop: wanted.multihop,
+      profile: wanted.profile,
+      ...(localAddress === undefined ? {} : { localAddress }),
+      ...(session.config.interface === undefined ? {} : { interface: session.config.interface }),
+    };
+    const path = pathText(peerAddress, localAddress);
+    if (this.#guards.get(peer)?.path === path) return;
+    this.remove(peer);
+    const handle = this.#service.open(request);
+    guardBgp(handle, {
+      get state() {
+        return session.view.state;
+      },
+      drop: (subcode, communication) => session.reset(subcode, communication),
+    });
+    this.#guards.set(peer, { handle, path });
+  }
+
+  /** The BGP session is over on purpose, and so is BFD. */
+  remove(peer: PeerName): void {
+    this.#guards.get(peer)?.handle.close();
+    this.#guards.delete(peer);
+  }
+
+  /** The BFD session of a peer, for people to look at. */
+  view(peer: PeerName): BfdView | undefined {
+    return this.#guards.get(peer)?.handle.view;
+  }
+}
+
+interface Wanted {
+  readonly profile: BfdProfile | undefined;
+  readonly multihop: boolean;
+}
+
+function wantedOf(peers: readonly Peer[], profiles: ReadonlyMap<string, BfdProfile>): ReadonlyMap<PeerName, Wanted> {
+  const asking = peers.filter(({ bfdProfile }) => bfdProfile !== undefined);
+  return new Map(
+    asking.map(({ name, bfdProfile, ebgpMultiHop }) => [
+      name,
+      { profile: profiles.get(bfdProfile ?? ""), multihop: ebgpMultiHop },
+    ]),
+  );
+}
+
+function pathText(peer: IpAddress, local: IpAddress | undefined): string {
+  return `${peer} ${local}`;
+}
