@@ -74,7 +74,9 @@ export class Controller {
   /** Hands out addresses until the signal is aborted, and resolves when the last write is answered. */
   async lead(signal: AbortSignal, mayWrite: TermPorts["mayWrite"]): Promise<void> {
     const { services, namespaces, config } = this.#caches;
-    await Promise.race([Promise.all([services.synced, namespaces.synced, config.synced()]), aborted(signal)]);
+    // The last leader's writes may not have reached this cache yet: what it gave away must not be given away again.
+    const fresh = Promise.all([services.refresh(), namespaces.synced, config.synced()]);
+    await Promise.race([fresh, aborted(signal)]);
     if (signal.aborted) return;
     const term = new Term({ ...this.#ports, mayWrite }, this.#options, this.#caches);
     this.#term = term;

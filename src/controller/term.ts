@@ -13,26 +13,18 @@ import { WorkQueue, type WorkResult } from "../kubernetes/work-queue.ts";
 import { millis, seconds } from "../net/micros.ts";
 import type { Timer } from "../system/clock.ts";
 import { errorFields } from "../telemetry/log.ts";
-import { TransientError } from "../wire/errors.ts";
 import type { ControllerCaches, ControllerOptions, ControllerPorts } from "./controller.ts";
 import { poolStatus, samePoolStatus } from "./pool-status.ts";
 import { ServiceCache } from "./service-cache.ts";
 import { ServiceReconciler } from "./service-reconciler.ts";
+import { WriteGate, type WriteGatePorts } from "./write-gate.ts";
 
 /** Writes in flight: half of what an API server takes needs 16 to 64. */
 const WRITES_IN_FLIGHT = 32;
 /** A pool's counters change with every Service: its status follows at this pace. */
 const POOL_STATUS_DELAY = millis(200);
 
-export interface TermPorts extends ControllerPorts {
-  /** Asked right before each write. */
-  readonly mayWrite: () => boolean;
-}
-
-/** The Lease ran out between the decision and the write. */
-class NoLongerLeader extends TransientError {
-  readonly code = "ERR_CONTROLLER_NOT_LEADER";
-}
+export interface TermPorts extends ControllerPorts, WriteGatePorts {}
 
 /**
  * One term as the leader. It begins with nothing but what the cluster says, so that it cannot hold on to what an earlier
@@ -49,6 +41,7 @@ export class Term {
   readonly #cache: ServiceCache;
   readonly #events: EventRecorder;
   readonly #state: ConfigurationStateWriter;
+  readonly #gate: WriteGate;
   #reading: ConfigReading;
   #poolsDue: Timer | undefined;
 
@@ -67,6 +60,7 @@ export class Term {
       condition: "poolReconcilerValid",
     } as const;
     this.#state = new ConfigurationStateWriter(ports, state);
+    this.#gate = new WriteGate(ports);
     const queue = { baseDelay: millis(20), maxDelay: seconds(30), onError: this.#failed };
     this.#services = new WorkQueue(ports, queue);
     this.#pools = new WorkQueue(ports, queue);
@@ -76,6 +70,7 @@ export class Term {
 
   /** Works until the signal is aborted, and resolves when the last write is answered. */
   async run(signal: AbortSignal): Promise<void> {
+    this.#gate.open(signal);
     this.#use(this.#reading);
     const services = inReloadOrder(this.#caches.services.values());
     this.#reconciler.reclaim(services);
@@ -159,9 +154,12 @@ export class Term {
 
   async #patchService(service: Service, patch: object): Promise<void> {
     const { namespace, name } = service.metadata;
-    this.#demandLead();
     const options = { namespace, type: "merge", subresource: "status" } as const;
-    const written = stripService(await this.#ports.client.patch<unknown>(SERVICES, name, patch, options));
+    const written = stripService(
+      await this.#gate.write((signal) =>
+        this.#ports.client.patch<unknown>(SERVICES, name, patch, { ...options, signal }),
+      ),
+    );
     if (written !== undefined) this.#cache.wrote(written);
   }
 
@@ -171,14 +169,11 @@ export class Term {
     if (counters === undefined || object === undefined) return "done";
     const status = poolStatus(counters);
     if (samePoolStatus(object.status, status)) return "done";
-    this.#demandLead();
     const options = { namespace: this.#namespace, type: "merge", subresource: "status" } as const;
-    await this.#ports.client.patch<unknown>(IP_ADDRESS_POOLS, name, { status }, options);
+    await this.#gate.write((signal) =>
+      this.#ports.client.patch<unknown>(IP_ADDRESS_POOLS, name, { status }, { ...options, signal }),
+    );
     return "done";
-  }
-
-  #demandLead(): void {
-    if (!this.#ports.mayWrite()) throw new NoLongerLeader("the lease ended before the write");
   }
 
   readonly #failed = (key: string, error: unknown): void => {
