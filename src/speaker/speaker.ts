@@ -45,6 +45,7 @@ export class Speaker {
   readonly #events: EventRecorder;
   readonly #state: ConfigurationStateWriter;
   #unsupported: readonly Unsupported[] = [];
+  #stopping = false;
 
   constructor(ports: SpeakerPorts, options: SpeakerOptions) {
     this.#ports = ports;
@@ -91,6 +92,7 @@ export class Speaker {
       this.#reconfigure();
       await aborted(signal);
     }
+    this.#stopping = true;
     await Promise.all([this.#sessions.stop("speaker is stopping"), stating]);
     await this.#events[Symbol.asyncDispose]();
   }
@@ -117,7 +119,8 @@ export class Speaker {
       if (this.#isReady()) for (const key of touched) this.#announcer.serviceChanged(key);
     });
     this.#config.onChange(() => {
-      if (this.#isReady()) this.#reconfigure();
+      // A session opened while the others say goodbye would outlive them.
+      if (this.#isReady() && !this.#stopping) this.#reconfigure();
     });
   }
 
