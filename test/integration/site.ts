@@ -85,7 +85,13 @@ export class Site implements AsyncDisposable {
   }
 
   /** Makes the object, or makes it say this and nothing else that we said before (server-side apply). */
-  async put(resource: Resource, namespace: string | undefined, name: string, body: object, extra: Extra = {}): Promise<void> {
+  async put(
+    resource: Resource,
+    namespace: string | undefined,
+    name: string,
+    body: object,
+    extra: Extra = {},
+  ): Promise<void> {
     if (!this.#made.some((made) => made.resource === resource && made.name === name && made.namespace === namespace)) {
       this.#made.push({ resource, namespace, name });
     }
@@ -153,10 +159,12 @@ export class Site implements AsyncDisposable {
   }
 
   async get(name: string): Promise<Service | undefined> {
-    return await this.client.get<unknown>(SERVICES, name, { namespace: this.apps }).then(stripService, (error: unknown) => {
-      if (isNotFound(error)) return undefined;
-      throw error;
-    });
+    return await this.client
+      .get<unknown>(SERVICES, name, { namespace: this.apps })
+      .then(stripService, (error: unknown) => {
+        if (isNotFound(error)) return undefined;
+        throw error;
+      });
   }
 
   /** The addresses in the Service's status. */
