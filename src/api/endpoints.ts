@@ -3,7 +3,7 @@ import type { NodeName, ServiceKey } from "./config.ts";
 import type { Endpoint, EndpointSlice } from "./core.ts";
 
 /** The label that says which Service a slice belongs to. */
-export const SERVICE_NAME_LABEL = "kubernetes.io/service-name";
+const SERVICE_NAME_LABEL = "kubernetes.io/service-name";
 
 /** All that announcements need to know of a Service's endpoints. */
 export interface EndpointSummary {
@@ -23,7 +23,7 @@ export function isUsableEndpoint(endpoint: Endpoint): boolean {
 }
 
 /** The usable endpoints of some slices, in their order. */
-export function usableEndpoints(slices: Iterable<EndpointSlice>): readonly Endpoint[] {
+function usableEndpoints(slices: Iterable<EndpointSlice>): readonly Endpoint[] {
   const usable: Endpoint[] = [];
   for (const slice of slices) usable.push(...(slice.endpoints ?? []).filter(isUsableEndpoint));
   return usable;
