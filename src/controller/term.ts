@@ -1,4 +1,5 @@
 import { Allocator } from "../allocation/allocator.ts";
+import type { ServiceEvent } from "../allocation/convergence.ts";
 import { serviceKey } from "../api/brands.ts";
 import type { PoolName, ServiceKey } from "../api/config.ts";
 import type { Service } from "../api/core.ts";
@@ -14,6 +15,7 @@ import { millis, seconds } from "../net/micros.ts";
 import type { Timer } from "../system/clock.ts";
 import { errorFields } from "../telemetry/log.ts";
 import type { ControllerCaches, ControllerOptions, ControllerPorts } from "./controller.ts";
+import { LateEvents } from "./late-events.ts";
 import { poolStatus, samePoolStatus } from "./pool-status.ts";
 import { ServiceCache } from "./service-cache.ts";
 import { ServiceReconciler } from "./service-reconciler.ts";
@@ -40,6 +42,7 @@ export class Term {
   readonly #pools: WorkQueue<PoolName>;
   readonly #cache: ServiceCache;
   readonly #events: EventRecorder;
+  readonly #lateEvents: LateEvents;
   readonly #state: ConfigurationStateWriter;
   readonly #gate: WriteGate;
   #reading: ConfigReading;
@@ -61,6 +64,11 @@ export class Term {
     } as const;
     this.#state = new ConfigurationStateWriter(ports, state);
     this.#gate = new WriteGate(ports);
+    this.#lateEvents = new LateEvents({
+      clock: ports.clock,
+      busy: () => this.#services.depth > 0,
+      record: (service, event) => this.#events.record(referenceTo("v1", "Service", service.metadata), event),
+    });
     const queue = { baseDelay: millis(20), maxDelay: seconds(30), onError: this.#failed };
     this.#services = new WorkQueue(ports, queue);
     this.#pools = new WorkQueue(ports, queue);
@@ -81,6 +89,7 @@ export class Term {
       this.#state.run(signal),
     ]);
     this.#poolsDue?.cancel();
+    this.#lateEvents.flush();
     await this.#events[Symbol.asyncDispose]();
   }
 
@@ -106,8 +115,7 @@ export class Term {
       log: this.#ports.log,
       service: (key: ServiceKey) => this.#cache.get(key),
       patchStatus: (service: Service, patch: object) => this.#patchService(service, patch),
-      publish: (service: Service, event: Parameters<EventRecorder["record"]>[1]) =>
-        this.#events.record(referenceTo("v1", "Service", service.metadata), event),
+      publish: (service: Service, event: ServiceEvent) => this.#lateEvents.publish(service, event),
       isPoolInvalid: (name: string) => this.#isPoolInvalid(name),
       requeue: (keys: readonly ServiceKey[]) => this.#enqueue(keys),
       usageChanged: () => this.poolTouched(),

@@ -21,7 +21,7 @@ export function markdownOf({ title, columns, rows, remark }: Table): string {
 }
 
 /** The middle one of several runs: one run beside a busy neighbour does not move it. */
-function median(values: readonly number[]): number {
+export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
   return sorted[sorted.length >>> 1] ?? Number.NaN;
 }

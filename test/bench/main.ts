@@ -2,8 +2,9 @@ import { cpus, release, totalmem } from "node:os";
 import { parseArgs } from "node:util";
 import { allocationBench } from "./allocation.ts";
 import { type Bench, markdownOf } from "./bench.ts";
+import { controllerBench } from "./controller.ts";
 
-const BENCHES: readonly Bench[] = [allocationBench];
+const BENCHES: readonly Bench[] = [allocationBench, controllerBench];
 
 const list = BENCHES.map(({ name, summary }) => `  ${name.padEnd(14)} ${summary}`).join("\n");
 const USAGE = `usage: npm run bench -- NAME...
