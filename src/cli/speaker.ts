@@ -9,7 +9,7 @@ import { addressBeside } from "../system/next-hop.ts";
 import { systemRandom } from "../system/random.ts";
 import { dialTcp } from "../system/tcp.ts";
 import { pinoLog } from "../telemetry/pino-log.ts";
-import { addDaemonOptions, type DaemonOptions, resolveNamespace, unusedFlags } from "./daemon-options.ts";
+import { addDaemonOptions, type DaemonOptions, parseBoolean, resolveNamespace, unusedFlags } from "./daemon-options.ts";
 import type { CliPorts, ExitCode } from "./ports.ts";
 
 interface SpeakerFlags extends DaemonOptions {
@@ -23,9 +23,9 @@ const IGNORED = [
   "--ml-bindport <port>",
   "--ml-labels <labels>",
   "--ml-secret-key-path <path>",
-  "--ml-wan-config",
+  "--ml-wan-config [bool]",
   "--frrk8s-namespace <name>",
-  "--frrk8s-secret-passthrough",
+  "--frrk8s-secret-passthrough [bool]",
   "--bgp-debounce-timeout <ms>",
 ];
 
@@ -48,10 +48,14 @@ export function registerSpeaker(program: Command, ports: CliPorts, done: (code: 
     .addOption(
       new Option("--node-name <name>", "the Node this speaker runs on (default: host name)").env("METALLB_NODE_NAME"),
     )
-    .option(
-      "--ignore-exclude-lb",
-      "announce although the node carries the exclude-from-external-load-balancers label",
-      false,
+    .addOption(
+      new Option(
+        "--ignore-exclude-lb [bool]",
+        "announce although the node carries the exclude-from-external-load-balancers label",
+      )
+        .preset("true")
+        .argParser(parseBoolean)
+        .default(false),
     )
     .addHelpText("after", EXAMPLES)
     .action(async (flags: SpeakerFlags) => {

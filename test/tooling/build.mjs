@@ -1,11 +1,12 @@
-// Bundles the program into one file that needs no node_modules beside it: dist/herald.js.
+// Bundles the program into one file that needs no node_modules beside it: dist/herald.js, or the file named.
 import { readFileSync } from "node:fs";
 import { build } from "esbuild";
 
+const [outfile = "dist/herald.js"] = process.argv.slice(2);
 const { version } = JSON.parse(readFileSync("package.json", "utf8"));
 await build({
   entryPoints: ["src/main.ts"],
-  outfile: "dist/herald.js",
+  outfile,
   bundle: true,
   platform: "node",
   format: "esm",
