@@ -1,36 +1,10 @@
-import type { Namespace, Service } from "../api/core.ts";
 import { stripNamespace, stripService } from "../api/strip.ts";
-import type { KubernetesClient } from "../kubernetes/client.ts";
 import { ConfigSource } from "../kubernetes/config-source.ts";
 import { Informer } from "../kubernetes/informer.ts";
 import { NAMESPACES, SERVICES } from "../kubernetes/resource.ts";
 import { aborted } from "../system/aborted.ts";
-import type { Clock, WallClock } from "../system/clock.ts";
-import type { Random } from "../system/random.ts";
-import type { Log } from "../telemetry/log.ts";
+import type { ControllerCaches, ControllerOptions, ControllerPorts } from "./ports.ts";
 import { Term, type TermPorts } from "./term.ts";
-
-export interface ControllerPorts {
-  readonly client: KubernetesClient;
-  readonly clock: Clock;
-  readonly wallClock: WallClock;
-  readonly random: Random;
-  readonly log: Log;
-}
-
-export interface ControllerOptions {
-  /** Where the metallb.io objects are. */
-  readonly namespace: string;
-  /** Empty handles the Services without a class. */
-  readonly loadBalancerClass: string;
-}
-
-/** What a controller watches, as a leader and as a stand-by: a stand-by that takes over need not list first. */
-export interface ControllerCaches {
-  readonly services: Informer<Service>;
-  readonly namespaces: Informer<Namespace>;
-  readonly config: ConfigSource;
-}
 
 /** Gives addresses to Services. It writes only while `lead` runs; who may lead is decided elsewhere. */
 export class Controller {

@@ -28,13 +28,14 @@ export class WriteGate {
 
   constructor(ports: WriteGatePorts) {
     this.#ports = ports;
-    // Every write under way listens to it.
+    // Every write under way listens to it, and every write that pauses to the term.
     setMaxListeners(0, this.#lost.signal);
   }
 
   /** From now on, until the signal ends the term. A stop in good order lets what is under way be answered. */
   open(term: AbortSignal): void {
     this.#term = term;
+    setMaxListeners(0, term);
     const end = (): void => {
       if (!this.#ports.mayWrite()) this.#lost.abort(new NoLongerLeader("the lease ended during the write"));
     };
