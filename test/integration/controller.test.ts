@@ -211,6 +211,10 @@ describe("pools that change", () => {
     // Overlaps with a, which is older.
     await site.pool("b", ["198.51.100.0/24"]);
     await until("the complaint", async () => JSON.stringify(await site.configurationState("controller")).includes("b"));
+    await until("the event on the pool", async () => (await site.poolEventTexts("b")).length === 1);
+    expect(await site.poolEventTexts("b")).toEqual([
+      expect.stringMatching(/^ConfigurationError: spec\.addresses\[0\]: /),
+    ]);
     await site.service("witness");
     await gets("witness", "198.51.100.1");
     expect(await site.ips("in-b")).toEqual(["203.0.113.0"]);

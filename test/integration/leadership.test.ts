@@ -72,20 +72,28 @@ test.each([
 });
 
 test("a stand-by whose watch is dead does not give away what the last leader gave", async () => {
-  await site.pool("a", ["198.51.100.0/26"]);
+  const annotations = { "metallb.io/loadBalancerIPs": "198.51.100.9" };
+  const selectors = [{ matchLabels: { tier: "gold" } }];
+  await site.pool("p", ["198.51.100.9/32"], { serviceAllocation: { serviceSelectors: selectors } });
   const { leader, standBy, standByLine } = await startTwo();
-  await site.service("before");
-  await untilEqual("the first address", () => site.ips("before"), ["198.51.100.0"]);
+  await site.service("waiting", { annotations });
+  await until("the refusal", async () => (await site.eventTexts("waiting")).join().includes("not compatible"));
   // It hears nothing of Services from here on, and may not list them for a while either.
   standByLine.strike(1000, { type: "status", status: 500, reason: "InternalError" }, { path: /\/services\?/ });
   standByLine.dropWatches(/\/services\?/);
-  await addServices("silent", 10);
-  await untilEqual("Services with an address", () => site.served(), 11);
+  await site.service("silent", { annotations, labels: { tier: "gold" } });
+  await untilEqual("the address", () => site.ips("silent"), ["198.51.100.9"]);
   await leader.stop();
   await until("the other to lead", () => standBy.lease.isLeader());
-  await site.service("next");
+  // Now the one that waits could have the address, if nobody had it.
+  await site.pool("p", ["198.51.100.9/32"]);
+  const { struck } = standByLine;
+  await until("another list in vain", () => standByLine.struck > struck);
   standByLine.clear();
-  await untilEqual("Services with an address", () => site.served(), 12);
+  await until("the other refusal", async () =>
+    (await site.eventTexts("waiting")).join().includes("change sharing key"),
+  );
+  expect([await site.ips("silent"), await site.ips("waiting")]).toEqual([["198.51.100.9"], []]);
   expect([...monitor.violations]).toEqual([]);
 });
 

@@ -46,7 +46,7 @@ interface Made {
 }
 
 interface Raw {
-  readonly metadata: { readonly name: string; readonly resourceVersion?: string };
+  readonly metadata: { readonly name: string; readonly uid?: string; readonly resourceVersion?: string };
   readonly status?: unknown;
 }
 
@@ -202,6 +202,14 @@ export class Site implements AsyncDisposable {
         message,
         component: source?.component ?? "",
       }));
+  }
+
+  /** `reason: message` of the events that `kubectl describe` finds for a pool: those that carry its uid. */
+  async poolEventTexts(name: string): Promise<readonly string[]> {
+    const { metadata } = await this.client.get<Raw>(IP_ADDRESS_POOLS, name, { namespace: this.system });
+    const fieldSelector = `involvedObject.kind=IPAddressPool,involvedObject.uid=${metadata.uid}`;
+    const { items } = await this.client.list<RawEvent>(EVENTS, { namespace: this.system, fieldSelector });
+    return items.map(({ reason, message }) => `${reason}: ${message}`);
   }
 
   /** `reason: message` of the events about a Service. */
