@@ -126,8 +126,10 @@ export class Term {
   #use(reading: ConfigReading): void {
     this.#reading = reading;
     // Every reader sees the same objects: the controller, of which there is one, says on each what is wrong with it.
-    for (const { kind, name, namespace, message } of reading.news) {
-      const about = referenceTo("metallb.io/v1beta1", kind, { name, namespace: namespace ?? this.#namespace });
+    for (const { kind, name, message } of reading.news) {
+      const object = this.#caches.config.find(kind, name);
+      if (object === undefined) continue;
+      const about = referenceTo(object.apiVersion ?? "", kind, object.metadata);
       this.#events.record(about, { type: "Warning", reason: "ConfigurationError", message });
     }
     this.#state.report(reading.invalid);

@@ -64,10 +64,18 @@ export class Announcer {
   #decide(key: ServiceKey, service: Service, context: NodeContext): readonly RouteChange[] {
     const before = this.#decisions.get(key);
     const decided = decideService(context, service, this.#ports.endpoints(key));
-    if (before !== undefined && mustWait(before, decided)) return [];
+    if (before !== undefined && mustWait(before, decided) && this.#isServed(service, context)) return [];
     this.#decisions.set(key, decided);
     this.#report(service, before, decided);
     return this.#table.put(decided);
+  }
+
+  /** Waiting for the controller is for addresses that still lead somewhere from this node. */
+  #isServed(service: Service, { cluster, name }: NodeContext): boolean {
+    const { any, nodes } = this.#ports.endpoints(this.#ports.keyOf(service));
+    const node = cluster.nodes.get(name);
+    const here = service.spec.externalTrafficPolicy === "Local" ? nodes.has(name) : any;
+    return here && node !== undefined && node.ineligible === undefined;
   }
 
   #forget(key: ServiceKey): readonly RouteChange[] {

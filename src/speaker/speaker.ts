@@ -10,6 +10,7 @@ import { ConfigurationStateWriter } from "../kubernetes/configuration-state.ts";
 import { EventRecorder } from "../kubernetes/event-recorder.ts";
 import { Informer } from "../kubernetes/informer.ts";
 import { ENDPOINT_SLICES, SERVICES } from "../kubernetes/resource.ts";
+import { ElectionDigests } from "../layer2/election.ts";
 import { aborted } from "../system/aborted.ts";
 import type { WallClock } from "../system/clock.ts";
 import { Announcer } from "./announcer.ts";
@@ -44,6 +45,8 @@ export class Speaker {
   readonly #sessions: SessionSet<BgpSession>;
   readonly #events: EventRecorder;
   readonly #state: ConfigurationStateWriter;
+  /** Hashing every node with every address once is enough. */
+  readonly #digests = new ElectionDigests();
   #unsupported: readonly Unsupported[] = [];
   #stopping = false;
 
@@ -138,6 +141,7 @@ export class Speaker {
       nodeName: nodeName(name),
       members: undefined,
       ignoreExcludeLb,
+      digests: this.#digests,
       loadBalancerClass: loadBalancerClass === "" ? undefined : loadBalancerClass,
     });
     this.#state.report(invalid);

@@ -142,6 +142,20 @@ describe("4.8 addresses that no pool has any more", () => {
     expect(taken()).toEqual(["- r1 10.0.0.1/32", "- r2 10.0.0.1/32"]);
   });
 
+  test("are withdrawn when no endpoint is left that they could lead to", () => {
+    use(ORPHANED);
+    put(service("web"), on());
+    expect(taken()).toEqual(["- r1 10.0.0.1/32", "- r2 10.0.0.1/32"]);
+  });
+
+  test("are withdrawn from a node whose last local endpoint goes", () => {
+    put(service("local", { ips: ["10.0.0.7"], spec: { externalTrafficPolicy: "Local" } }));
+    taken();
+    use(ORPHANED);
+    put(service("local", { ips: ["10.0.0.7"], spec: { externalTrafficPolicy: "Local" } }), on("b"));
+    expect(taken()).toEqual(["- r1 10.0.0.7/32", "- r2 10.0.0.7/32"]);
+  });
+
   test("are not announced by a speaker that did not announce them before", () => {
     put(service("late", { ips: ["192.0.2.99"] }));
     expect(taken()).toEqual([]);
