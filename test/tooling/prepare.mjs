@@ -3,5 +3,7 @@ try {
   await import("./build.mjs");
 } catch (error) {
   if (error.code !== "ERR_MODULE_NOT_FOUND") throw error;
-  process.stderr.write("herald: not built, because the dev dependencies are not installed; run npm ci, then npm run build\n");
+  process.stderr.write(
+    "herald: not built, because the dev dependencies are not installed; run npm ci, then npm run build\n",
+  );
 }
