@@ -158,6 +158,34 @@ describe("parseKeepingLastGood()", () => {
       ["L2Advertisement l"],
     ],
     [
+      "one that was good and one that never was, broken together",
+      [{ pools: [A] }, { pools: [pool("a", ["x"], 1), pool("new", ["y"], 2)] }],
+      ["pool a 10.0.0.0/28"],
+      ["IPAddressPool a", "IPAddressPool new"],
+    ],
+    [
+      "several peers whose Secrets go away, in name order with the others",
+      [
+        {
+          peers: [
+            peer("a", { passwordSecret: { name: "s" } }),
+            peer("b", { peerAddress: "192.0.2.2" }),
+            peer("c", { passwordSecret: { name: "t" }, peerAddress: "192.0.2.3" }),
+          ],
+          secrets: [secret("s"), secret("t", "open")],
+        },
+        {
+          peers: [
+            peer("c", { passwordSecret: { name: "t" }, peerAddress: "192.0.2.3" }),
+            peer("a", { passwordSecret: { name: "s" } }),
+            peer("b", { peerAddress: "192.0.2.2" }),
+          ],
+        },
+      ],
+      ["peer a - sesame", "peer b - -", "peer c - open"],
+      ["BGPPeer a", "BGPPeer c"],
+    ],
+    [
       "others that were edited at the same time are used as they are now",
       [{ pools: [A, B] }, { pools: [pool("a", ["10.0.0.0/30"], 1), pool("b", ["x"], 2)] }],
       ["pool a 10.0.0.0/30", "pool b 10.0.1.0/28"],
