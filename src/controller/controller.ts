@@ -26,7 +26,7 @@ export class Controller {
   /** Begins to watch. */
   start(signal: AbortSignal): void {
     const { services, namespaces, config } = this.#caches;
-    services.onChange(({ object }) => this.#term?.serviceChanged(object));
+    services.onChange((change) => this.#term?.serviceChanged(change));
     namespaces.onChange(() => this.#term?.configChanged());
     config.onChange(() => this.#term?.configChanged());
     config.onPoolChange(() => this.#term?.poolTouched());

@@ -9,6 +9,7 @@ import type { ConfigReading } from "../kubernetes/config-source.ts";
 import { ConfigurationStateWriter } from "../kubernetes/configuration-state.ts";
 import { isConflict, isNotFound } from "../kubernetes/errors.ts";
 import { EventRecorder, type EventReference } from "../kubernetes/event-recorder.ts";
+import type { Change } from "../kubernetes/informer.ts";
 import { IP_ADDRESS_POOLS, SERVICES } from "../kubernetes/resource.ts";
 import { WorkQueue, type WorkResult } from "../kubernetes/work-queue.ts";
 import { millis, seconds } from "../net/micros.ts";
@@ -93,8 +94,9 @@ export class Term {
     await this.#events[Symbol.asyncDispose]();
   }
 
-  serviceChanged(service: Service): void {
-    this.#services.add(keyOf(service));
+  serviceChanged({ type, object }: Change<Service>): void {
+    if (type === "modified" && this.#cache.isEcho(object)) return;
+    this.#services.add(keyOf(object));
   }
 
   /** Pools or namespaces changed. */

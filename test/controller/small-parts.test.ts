@@ -61,6 +61,19 @@ describe("ServiceCache", () => {
     expect(cache.get("apps/web")).toBe(winner === "seen" ? seen : written);
   });
 
+  test.each<[string, Service, boolean]>([
+    ["just what we wrote", service("10"), true],
+    ["what somebody wrote after us", service("11"), false],
+    ["what was there before", service("9"), false],
+    ["a version that is missing", service(undefined), false],
+  ])("isEcho(): %s", (_name, seen, echo) => {
+    const cache = new ServiceCache({ get: () => seen });
+    cache.wrote(service("10"));
+    expect(cache.isEcho(seen)).toBe(echo);
+    // Said once: the same object again would be news.
+    expect(cache.isEcho(seen)).toBe(false);
+  });
+
   test("forgets our write once the watch has it", () => {
     let seen = service("9");
     const cache = new ServiceCache({ get: () => seen });
