@@ -16,7 +16,16 @@ import {
   normal,
   warning,
 } from "./events.ts";
-import { type Current, type Finding, failed, familiesFit, letGo, sameAddresses, untouched } from "./finding.ts";
+import {
+  type Current,
+  type Finding,
+  failed,
+  familiesFit,
+  lacksFamily,
+  letGo,
+  sameAddresses,
+  untouched,
+} from "./finding.ts";
 import { type Labels, PoolDirectory } from "./pool-directory.ts";
 import { type AllocationReason, quoted, quotedList, type Refusal } from "./reason.ts";
 import { readSubject, type Subject } from "./subject.ts";
@@ -221,12 +230,14 @@ export class Allocator {
     return { outcome: "kept-invalid-request", message, desired, events: [warning("LoadBalancerFailed", message)] };
   }
 
-  /** Step 10: a Service that prefers both families and has one gets the other from the same pool, when there is one. */
+  /**
+   * Step 10: a Service that prefers both families and has one gets the other from the same pool, when there is one. Not a
+   * Service that has exactly what it asks for: the next look would find more than that, and take all of it away.
+   */
   #keep(subject: Subject, ips: readonly IpAddress[], events: readonly ServiceEvent[]): Finding {
     const pool = this.#book.poolOf(ips);
     const [ip] = ips;
-    const lacks = subject.policy === "PreferDualStack" && subject.clusterFamilies === "dual" && ips.length === 1;
-    if (!lacks || pool === undefined || ip === undefined) {
+    if (!lacksFamily(subject, ips) || pool === undefined || ip === undefined) {
       return { outcome: "kept", desired: stateFor(subject.service, ips, pool), events };
     }
     const family = ip.family === 4 ? 6 : 4;

@@ -46,6 +46,11 @@ export function familiesFit({ clusterFamilies, policy }: Subject, ips: readonly 
   return familySet(ips) === clusterFamilies || (clusterFamilies === "dual" && policy === "PreferDualStack");
 }
 
+/** Whether the Service may have an address of the other family beside these. */
+export function lacksFamily({ clusterFamilies, policy, requests }: Subject, ips: readonly IpAddress[]): boolean {
+  return policy === "PreferDualStack" && clusterFamilies === "dual" && ips.length === 1 && requests.ips.length === 0;
+}
+
 /** Whether these are the wanted ones, in any order; nothing wanted is satisfied by anything. */
 export function sameAddresses(wanted: readonly IpAddress[], ips: readonly IpAddress[]): boolean {
   if (wanted.length === 0) return true;

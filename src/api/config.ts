@@ -138,7 +138,7 @@ export interface L2Advertisement {
   readonly preferredNodes: readonly PreferredNode[];
 }
 
-export interface PreferredNode {
+interface PreferredNode {
   readonly weight: number;
   readonly preference: LabelSelector;
 }

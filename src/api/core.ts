@@ -27,7 +27,7 @@ export interface ServicePort {
   readonly port: number;
 }
 
-export interface ServiceStatus {
+interface ServiceStatus {
   readonly loadBalancer?: { readonly ingress?: readonly Ingress[] };
 }
 

@@ -17,11 +17,14 @@ const KINDS: readonly (readonly [Kind, string])[] = [
 export interface ConfigMemory {
   /** The last version of each object that could be used. */
   readonly objects: ReadonlyMap<string, RawObject>;
-  readonly config: Config | undefined;
+  readonly config: Config;
 }
 
 /** Nothing has worked yet. */
-export const NO_MEMORY: ConfigMemory = { objects: new Map(), config: undefined };
+export const NO_MEMORY: ConfigMemory = {
+  objects: new Map(),
+  config: { pools: new Map(), peers: new Map(), bgpAdvertisements: [], l2Advertisements: [], bfdProfiles: new Map() },
+};
 
 export interface RememberingParse extends ParsedConfig {
   readonly memory: ConfigMemory;
@@ -80,8 +83,7 @@ function substitute(objects: ConfigObjects, broken: ReadonlySet<string>, before:
 }
 
 /** Peers and advertisements that even their last good version does not parse any more, because a reference is gone. */
-function keepReferrers(config: Config, broken: ReadonlySet<string>, before: Config | undefined): Config {
-  if (before === undefined) return config;
+function keepReferrers(config: Config, broken: ReadonlySet<string>, before: Config): Config {
   const names = (kind: string): ReadonlySet<string> =>
     new Set([...broken].filter((id) => id.startsWith(`${kind} `)).map((id) => id.slice(id.lastIndexOf("/") + 1)));
   const kept = <T extends { readonly name: string }>(

@@ -1,6 +1,6 @@
 /** The fields of Kubernetes objects that Herald reads or writes; everything else is stripped before it is cached. */
 
-export interface OwnerReference {
+interface OwnerReference {
   readonly apiVersion: string;
   readonly kind: string;
   readonly name: string;

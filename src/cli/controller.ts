@@ -23,11 +23,11 @@ const IGNORED = [
   "--ml-secret-name <name>",
   "--deployment <name>",
   "--webhook-mode <mode>",
-  "--disable-cert-rotation",
+  "--disable-cert-rotation [bool]",
   "--cert-dir <dir>",
   "--cert-service-name <name>",
   "--webhook-secret <name>",
-  "--webhook-http2",
+  "--webhook-http2 [bool]",
 ];
 
 const EXAMPLES = `

@@ -68,6 +68,13 @@ class NamespaceUnknown extends ConfigError {
   readonly code = "ERR_CLI_NAMESPACE_UNKNOWN";
 }
 
+/** Reads what Go's flag package takes for a boolean: `--flag`, `--flag=true`, `--flag=0`. @throws InvalidArgumentError */
+export function parseBoolean(text: string): boolean {
+  if (/^(?:1|t|true)$/i.test(text)) return true;
+  if (/^(?:0|f|false)$/i.test(text)) return false;
+  throw new InvalidArgumentError("want true or false");
+}
+
 /** Reads a TCP port, 0 included. @throws InvalidArgumentError for commander to report. */
 export function parsePort(text: string): number {
   const port = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;

@@ -13,6 +13,7 @@ import { pinoLog } from "../telemetry/pino-log.ts";
 import {
   addDaemonOptions,
   type DaemonOptions,
+  parseBoolean,
   parsePort,
   parseSeconds,
   resolveNamespace,
@@ -35,9 +36,9 @@ const IGNORED = [
   "--ml-bindport <port>",
   "--ml-labels <labels>",
   "--ml-secret-key-path <path>",
-  "--ml-wan-config",
+  "--ml-wan-config [bool]",
   "--frrk8s-namespace <name>",
-  "--frrk8s-secret-passthrough",
+  "--frrk8s-secret-passthrough [bool]",
   "--bgp-debounce-timeout <ms>",
 ];
 
@@ -61,10 +62,14 @@ export function registerSpeaker(program: Command, ports: CliPorts, done: (code: 
     .addOption(
       new Option("--node-name <name>", "the Node this speaker runs on (default: host name)").env("METALLB_NODE_NAME"),
     )
-    .option(
-      "--ignore-exclude-lb",
-      "announce although the node carries the exclude-from-external-load-balancers label",
-      false,
+    .addOption(
+      new Option(
+        "--ignore-exclude-lb [bool]",
+        "announce although the node carries the exclude-from-external-load-balancers label",
+      )
+        .preset("true")
+        .argParser(parseBoolean)
+        .default(false),
     )
     .option("--bgp-listen-port <port>", "also let routers open sessions to this port, usually 179", parsePort)
     .option("--state-dir <path>", "remember here which sessions were up, so that a restart can be told to routers")

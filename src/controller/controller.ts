@@ -1,36 +1,10 @@
-import type { Namespace, Service } from "../api/core.ts";
 import { stripNamespace, stripService } from "../api/strip.ts";
-import type { KubernetesClient } from "../kubernetes/client.ts";
 import { ConfigSource } from "../kubernetes/config-source.ts";
 import { Informer } from "../kubernetes/informer.ts";
 import { NAMESPACES, SERVICES } from "../kubernetes/resource.ts";
 import { aborted } from "../system/aborted.ts";
-import type { Clock, WallClock } from "../system/clock.ts";
-import type { Random } from "../system/random.ts";
-import type { Log } from "../telemetry/log.ts";
+import type { ControllerCaches, ControllerOptions, ControllerPorts } from "./ports.ts";
 import { Term, type TermPorts } from "./term.ts";
-
-export interface ControllerPorts {
-  readonly client: KubernetesClient;
-  readonly clock: Clock;
-  readonly wallClock: WallClock;
-  readonly random: Random;
-  readonly log: Log;
-}
-
-export interface ControllerOptions {
-  /** Where the metallb.io objects are. */
-  readonly namespace: string;
-  /** Empty handles the Services without a class. */
-  readonly loadBalancerClass: string;
-}
-
-/** What a controller watches, as a leader and as a stand-by: a stand-by that takes over need not list first. */
-export interface ControllerCaches {
-  readonly services: Informer<Service>;
-  readonly namespaces: Informer<Namespace>;
-  readonly config: ConfigSource;
-}
 
 /** Gives addresses to Services. It writes only while `lead` runs; who may lead is decided elsewhere. */
 export class Controller {
@@ -52,7 +26,7 @@ export class Controller {
   /** Begins to watch. */
   start(signal: AbortSignal): void {
     const { services, namespaces, config } = this.#caches;
-    services.onChange(({ object }) => this.#term?.serviceChanged(object));
+    services.onChange((change) => this.#term?.serviceChanged(change));
     namespaces.onChange(() => this.#term?.configChanged());
     config.onChange(() => this.#term?.configChanged());
     config.onPoolChange(() => this.#term?.poolTouched());
@@ -74,7 +48,9 @@ export class Controller {
   /** Hands out addresses until the signal is aborted, and resolves when the last write is answered. */
   async lead(signal: AbortSignal, mayWrite: TermPorts["mayWrite"]): Promise<void> {
     const { services, namespaces, config } = this.#caches;
-    await Promise.race([Promise.all([services.synced, namespaces.synced, config.synced()]), aborted(signal)]);
+    // The last leader's writes may not have reached this cache yet: what it gave away must not be given away again.
+    const fresh = Promise.all([services.refresh(), namespaces.synced, config.synced()]);
+    await Promise.race([fresh, aborted(signal)]);
     if (signal.aborted) return;
     const term = new Term({ ...this.#ports, mayWrite }, this.#options, this.#caches);
     this.#term = term;

@@ -1,4 +1,5 @@
 import type { LeaderElection } from "../kubernetes/lease.ts";
+import { aborted } from "../system/aborted.ts";
 
 /**
  * Competes for the Lease until the signal is aborted and runs `lead` while it is held, one term at a time. On a stop the
@@ -11,18 +12,19 @@ export async function leadByLease(
   lead: (term: AbortSignal) => Promise<void>,
 ): Promise<void> {
   let work: Promise<void> = Promise.resolve();
-  await new Promise<void>((resolve, reject) => {
+  const failed = new Promise<never>((_resolve, reject) => {
     lease.onChange((leading) => {
       if (!leading || signal.aborted) return;
       const term = AbortSignal.any([lease.term, signal]);
       work = work.then(() => lead(term));
       work.catch(reject);
     });
-    if (signal.aborted) return resolve();
-    signal.addEventListener("abort", () => resolve(), { once: true });
-    lease.start(new AbortController().signal);
-  }).finally(async () => {
+  });
+  try {
+    if (!signal.aborted) lease.start(new AbortController().signal);
+    await Promise.race([failed, aborted(signal)]);
+  } finally {
     await Promise.allSettled([work]);
     await lease.stop();
-  });
+  }
 }

@@ -29,6 +29,14 @@ export class ServiceCache {
     return written;
   }
 
+  /** Whether the watch only brings back what we wrote: there is nothing new to decide. */
+  isEcho(service: Service): boolean {
+    const key = objectKey(service);
+    if (this.#written.get(key)?.metadata.resourceVersion !== service.metadata.resourceVersion) return false;
+    this.#written.delete(key);
+    return service.metadata.resourceVersion !== undefined;
+  }
+
   /** Remembers what the API answered to our write until the watch has caught up. */
   wrote(service: Service): void {
     this.#written.set(objectKey(service), service);

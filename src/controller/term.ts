@@ -1,4 +1,5 @@
 import { Allocator } from "../allocation/allocator.ts";
+import type { ServiceEvent } from "../allocation/convergence.ts";
 import { serviceKey } from "../api/brands.ts";
 import type { PoolName, ServiceKey } from "../api/config.ts";
 import type { Service } from "../api/core.ts";
@@ -8,31 +9,25 @@ import type { ConfigReading } from "../kubernetes/config-source.ts";
 import { ConfigurationStateWriter } from "../kubernetes/configuration-state.ts";
 import { isConflict, isNotFound } from "../kubernetes/errors.ts";
 import { EventRecorder, type EventReference } from "../kubernetes/event-recorder.ts";
+import type { Change } from "../kubernetes/informer.ts";
 import { IP_ADDRESS_POOLS, SERVICES } from "../kubernetes/resource.ts";
 import { WorkQueue, type WorkResult } from "../kubernetes/work-queue.ts";
 import { millis, seconds } from "../net/micros.ts";
 import type { Timer } from "../system/clock.ts";
 import { errorFields } from "../telemetry/log.ts";
-import { TransientError } from "../wire/errors.ts";
-import type { ControllerCaches, ControllerOptions, ControllerPorts } from "./controller.ts";
+import { LateEvents } from "./late-events.ts";
 import { poolStatus, samePoolStatus } from "./pool-status.ts";
+import type { ControllerCaches, ControllerOptions, ControllerPorts } from "./ports.ts";
 import { ServiceCache } from "./service-cache.ts";
 import { ServiceReconciler } from "./service-reconciler.ts";
+import { WriteGate, type WriteGatePorts } from "./write-gate.ts";
 
 /** Writes in flight: half of what an API server takes needs 16 to 64. */
 const WRITES_IN_FLIGHT = 32;
 /** A pool's counters change with every Service: its status follows at this pace. */
 const POOL_STATUS_DELAY = millis(200);
 
-export interface TermPorts extends ControllerPorts {
-  /** Asked right before each write. */
-  readonly mayWrite: () => boolean;
-}
-
-/** The Lease ran out between the decision and the write. */
-class NoLongerLeader extends TransientError {
-  readonly code = "ERR_CONTROLLER_NOT_LEADER";
-}
+export interface TermPorts extends ControllerPorts, WriteGatePorts {}
 
 /**
  * One term as the leader. It begins with nothing but what the cluster says, so that it cannot hold on to what an earlier
@@ -48,7 +43,9 @@ export class Term {
   readonly #pools: WorkQueue<PoolName>;
   readonly #cache: ServiceCache;
   readonly #events: EventRecorder;
+  readonly #lateEvents: LateEvents;
   readonly #state: ConfigurationStateWriter;
+  readonly #gate: WriteGate;
   #reading: ConfigReading;
   #poolsDue: Timer | undefined;
 
@@ -67,6 +64,12 @@ export class Term {
       condition: "poolReconcilerValid",
     } as const;
     this.#state = new ConfigurationStateWriter(ports, state);
+    this.#gate = new WriteGate(ports);
+    this.#lateEvents = new LateEvents({
+      clock: ports.clock,
+      busy: () => this.#services.depth > 0,
+      record: (service, event) => this.#events.record(referenceTo("v1", "Service", service.metadata), event),
+    });
     const queue = { baseDelay: millis(20), maxDelay: seconds(30), onError: this.#failed };
     this.#services = new WorkQueue(ports, queue);
     this.#pools = new WorkQueue(ports, queue);
@@ -76,6 +79,7 @@ export class Term {
 
   /** Works until the signal is aborted, and resolves when the last write is answered. */
   async run(signal: AbortSignal): Promise<void> {
+    this.#gate.open(signal);
     this.#use(this.#reading);
     const services = inReloadOrder(this.#caches.services.values());
     this.#reconciler.reclaim(services);
@@ -86,11 +90,13 @@ export class Term {
       this.#state.run(signal),
     ]);
     this.#poolsDue?.cancel();
+    this.#lateEvents.flush();
     await this.#events[Symbol.asyncDispose]();
   }
 
-  serviceChanged(service: Service): void {
-    this.#services.add(keyOf(service));
+  serviceChanged({ type, object }: Change<Service>): void {
+    if (type === "modified" && this.#cache.isEcho(object)) return;
+    this.#services.add(keyOf(object));
   }
 
   /** Pools or namespaces changed. */
@@ -111,8 +117,7 @@ export class Term {
       log: this.#ports.log,
       service: (key: ServiceKey) => this.#cache.get(key),
       patchStatus: (service: Service, patch: object) => this.#patchService(service, patch),
-      publish: (service: Service, event: Parameters<EventRecorder["record"]>[1]) =>
-        this.#events.record(referenceTo("v1", "Service", service.metadata), event),
+      publish: (service: Service, event: ServiceEvent) => this.#lateEvents.publish(service, event),
       isPoolInvalid: (name: string) => this.#isPoolInvalid(name),
       requeue: (keys: readonly ServiceKey[]) => this.#enqueue(keys),
       usageChanged: () => this.poolTouched(),
@@ -123,8 +128,10 @@ export class Term {
   #use(reading: ConfigReading): void {
     this.#reading = reading;
     // Every reader sees the same objects: the controller, of which there is one, says on each what is wrong with it.
-    for (const { kind, name, namespace, message } of reading.news) {
-      const about = referenceTo("metallb.io/v1beta1", kind, { name, namespace: namespace ?? this.#namespace });
+    for (const { kind, name, message } of reading.news) {
+      const object = this.#caches.config.find(kind, name);
+      if (object === undefined) continue;
+      const about = referenceTo(object.apiVersion ?? "", kind, object.metadata);
       this.#events.record(about, { type: "Warning", reason: "ConfigurationError", message });
     }
     this.#state.report(reading.invalid);
@@ -159,9 +166,12 @@ export class Term {
 
   async #patchService(service: Service, patch: object): Promise<void> {
     const { namespace, name } = service.metadata;
-    this.#demandLead();
     const options = { namespace, type: "merge", subresource: "status" } as const;
-    const written = stripService(await this.#ports.client.patch<unknown>(SERVICES, name, patch, options));
+    const written = stripService(
+      await this.#gate.write((signal) =>
+        this.#ports.client.patch<unknown>(SERVICES, name, patch, { ...options, signal }),
+      ),
+    );
     if (written !== undefined) this.#cache.wrote(written);
   }
 
@@ -171,14 +181,11 @@ export class Term {
     if (counters === undefined || object === undefined) return "done";
     const status = poolStatus(counters);
     if (samePoolStatus(object.status, status)) return "done";
-    this.#demandLead();
     const options = { namespace: this.#namespace, type: "merge", subresource: "status" } as const;
-    await this.#ports.client.patch<unknown>(IP_ADDRESS_POOLS, name, { status }, options);
+    await this.#gate.write((signal) =>
+      this.#ports.client.patch<unknown>(IP_ADDRESS_POOLS, name, { status }, { ...options, signal }),
+    );
     return "done";
-  }
-
-  #demandLead(): void {
-    if (!this.#ports.mayWrite()) throw new NoLongerLeader("the lease ended before the write");
   }
 
   readonly #failed = (key: string, error: unknown): void => {

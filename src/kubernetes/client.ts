@@ -98,7 +98,7 @@ interface Request {
 
 /**
  * The Kubernetes API over kept-alive connections. It never retries what the server refused: who asks knows best when to
- * ask again ({@link Informer}, {@link PatchPool} and {@link WorkQueue} do). A type parameter says what the caller expects
+ * ask again ({@link Informer} and {@link WorkQueue} do). A type parameter says what the caller expects
  * of the server; the objects themselves are as they came.
  */
 export class KubernetesClient {

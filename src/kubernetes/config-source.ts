@@ -68,6 +68,13 @@ export class ConfigSource {
     this.#watch.onPoolChange(listener);
   }
 
+  /** The object as the API has it. */
+  find(kind: string, name: string): RawObject | undefined {
+    const { secrets: _, ...kinds } = this.#watch.objects();
+    const objects = Object.values(kinds).flat();
+    return objects.find((object) => object.kind === kind && object.metadata.name === name);
+  }
+
   /** The IPAddressPools as the API has them. */
   get pools(): readonly RawObject[] {
     return this.#watch.objects().pools;

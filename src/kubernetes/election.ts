@@ -56,7 +56,7 @@ export type ElectionEvent =
   | { readonly type: "stopped"; readonly at: Micros };
 
 /** Why a claim ended. */
-export type FollowReason = "term-ended" | "taken-over" | "stopped";
+type FollowReason = "term-ended" | "taken-over" | "stopped";
 
 export type ElectionEffect =
   | { readonly type: "read" }

@@ -92,7 +92,7 @@ function shapeOf(value: unknown): StatusShape {
 const text = (value: unknown): string | undefined => (typeof value === "string" && value !== "" ? value : undefined);
 
 /** `Retry-After` in seconds. The date form is not read: it would compare the clocks of two hosts. */
-export function parseRetryAfter(value: unknown): Micros | undefined {
+function parseRetryAfter(value: unknown): Micros | undefined {
   const digits = typeof value === "number" ? String(value) : value;
   if (typeof digits !== "string" || !/^\d{1,6}$/.test(digits)) return undefined;
   return seconds(Number(digits));

@@ -78,6 +78,9 @@ export class Informer<T extends KubernetesObject> {
   #failures = 0;
   #isSynced = false;
   #resolveSynced: () => void = () => {};
+  /** What the present list, watch or pause is ended by. */
+  #attempt = new AbortController();
+  #refreshing: (() => void)[] = [];
   /** Resolves when the first list is in the cache and all its listeners were told; never when stopped before. */
   readonly synced: Promise<void>;
 
@@ -92,7 +95,18 @@ export class Informer<T extends KubernetesObject> {
 
   /** Lists and watches until the signal is aborted. */
   start(signal: AbortSignal): void {
+    signal.addEventListener("abort", () => this.#attempt.abort(), { once: true });
     void this.#run(signal);
+  }
+
+  /**
+   * Resolves when a list that was asked for after this call is in the cache: for whoever must not act before he knows what
+   * others did until now. Never when stopped before.
+   */
+  refresh(): Promise<void> {
+    const done = new Promise<void>((resolve) => this.#refreshing.push(resolve));
+    this.#attempt.abort();
+    return done;
   }
 
   get isSynced(): boolean {
@@ -135,12 +149,14 @@ export class Informer<T extends KubernetesObject> {
 
   async #run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
+      this.#attempt = new AbortController();
+      const attempt = this.#attempt.signal;
       try {
-        if (this.#resourceVersion === undefined) this.#resourceVersion = await this.#relist(signal);
-        await this.#follow(this.#resourceVersion, signal);
+        if (this.#refreshing.length > 0) this.#resourceVersion = undefined;
+        if (this.#resourceVersion === undefined) this.#resourceVersion = await this.#relist(attempt);
+        await this.#follow(this.#resourceVersion, attempt);
       } catch (error) {
-        if (signal.aborted) return;
-        await this.#recover(error, signal);
+        if (!attempt.aborted) await this.#recover(error, attempt);
       }
     }
   }
@@ -173,6 +189,7 @@ export class Informer<T extends KubernetesObject> {
   /** Reads the whole collection and finds out what was deleted meanwhile. Returns the version to watch from. */
   async #relist(signal: AbortSignal): Promise<string> {
     const { resource, strip: _, ...selection } = this.#config;
+    const refreshing = [...this.#refreshing];
     const seen = new Set<string>();
     let resourceVersion = "";
     for await (const page of this.#ports.client.pages<unknown>(resource, { ...selection, signal })) {
@@ -188,6 +205,8 @@ export class Informer<T extends KubernetesObject> {
     this.#lastError = undefined;
     this.#isSynced = true;
     this.#resolveSynced();
+    this.#refreshing = this.#refreshing.filter((resolve) => !refreshing.includes(resolve));
+    for (const resolve of refreshing) resolve();
     return resourceVersion;
   }
 

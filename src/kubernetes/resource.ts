@@ -27,8 +27,6 @@ export const SERVICES = core("services", "Service");
 export const NODES = core("nodes", "Node", false);
 export const NAMESPACES = core("namespaces", "Namespace", false);
 export const SECRETS = core("secrets", "Secret");
-export const PODS = core("pods", "Pod");
-export const CONFIG_MAPS = core("configmaps", "ConfigMap");
 export const EVENTS = core("events", "Event");
 export const ENDPOINT_SLICES: Resource = {
   group: "discovery.k8s.io",
@@ -51,16 +49,7 @@ export const BGP_ADVERTISEMENTS = metallb("bgpadvertisements", "BGPAdvertisement
 export const L2_ADVERTISEMENTS = metallb("l2advertisements", "L2Advertisement");
 export const COMMUNITIES = metallb("communities", "Community");
 export const BFD_PROFILES = metallb("bfdprofiles", "BFDProfile");
-export const SERVICE_BGP_STATUSES = metallb("servicebgpstatuses", "ServiceBGPStatus");
-export const SERVICE_L2_STATUSES = metallb("servicel2statuses", "ServiceL2Status");
 export const CONFIGURATION_STATES = metallb("configurationstates", "ConfigurationState");
-export const BGP_SESSION_STATES: Resource = {
-  group: "frrk8s.metallb.io",
-  version: "v1beta1",
-  plural: "bgpsessionstates",
-  kind: "BGPSessionState",
-  namespaced: true,
-};
 
 /** `v1` or `group/version`: what an object of this resource carries as `apiVersion`. */
 export function apiVersionOf(resource: Resource): string {

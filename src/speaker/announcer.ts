@@ -15,7 +15,7 @@ export interface AnnouncerPorts {
   readonly keyOf: (service: Service) => ServiceKey;
   /** Routes that peers have to be told of, at once. */
   readonly tell: (changes: readonly RouteChange[]) => void;
-  /** A Service that is announced by BGP now and was not before. */
+  /** A Service that is announced by BGP now and was not before, or not with these addresses. */
   readonly announced: (service: Service) => void;
 }
 
@@ -64,10 +64,18 @@ export class Announcer {
   #decide(key: ServiceKey, service: Service, context: NodeContext): readonly RouteChange[] {
     const before = this.#decisions.get(key);
     const decided = decideService(context, service, this.#ports.endpoints(key));
-    if (before !== undefined && mustWait(before, decided)) return [];
+    if (before !== undefined && mustWait(before, decided) && this.#isServed(service, context)) return [];
     this.#decisions.set(key, decided);
     this.#report(service, before, decided);
     return this.#table.put(decided);
+  }
+
+  /** Waiting for the controller is for addresses that still lead somewhere from this node. */
+  #isServed(service: Service, { cluster, name }: NodeContext): boolean {
+    const { any, nodes } = this.#ports.endpoints(this.#ports.keyOf(service));
+    const node = cluster.nodes.get(name);
+    const here = service.spec.externalTrafficPolicy === "Local" ? nodes.has(name) : any;
+    return here && node !== undefined && node.ineligible === undefined;
   }
 
   #forget(key: ServiceKey): readonly RouteChange[] {
@@ -80,7 +88,8 @@ export class Announcer {
     const was = before !== undefined && before.bgp.length > 0;
     const is = now.bgp.length > 0;
     const reasons = now.refusals.filter(({ protocol }) => protocol === "bgp");
-    if (was === is && (is || reasonText(before) === reasonText(now))) return;
+    const moved = before !== undefined && was && is && addressesOf(before) !== addressesOf(now);
+    if (was === is && !moved && (is || reasonText(before) === reasonText(now))) return;
     const fields = { service: now.key, ip: [...new Set(now.bgp.map(({ ip }) => ip.toString()))] };
     if (is) this.#ports.log.info("service announced", { ...fields, protocol: "bgp" });
     else if (was)
@@ -97,7 +106,7 @@ export class Announcer {
         message: formatRefusal(first),
       });
     }
-    if (is && !was) this.#ports.announced(service);
+    if (is && (!was || moved)) this.#ports.announced(service);
   }
 }
 
@@ -107,16 +116,18 @@ export class Announcer {
  */
 function mustWait(before: Decision, now: Decision): boolean {
   const orphaned = now.refusals.some(({ cause }) => cause.reason === "address-not-in-pool");
-  return orphaned && before.bgp.length + before.layer2.length > 0 && addressesOf(before) === orphanedAddresses(now);
+  if (!orphaned || before.bgp.length + before.layer2.length === 0) return false;
+  const left = orphanedAddresses(now);
+  // Of two addresses one may have been announced: both are without a pool now. One that the Service has no more must go.
+  return [...before.bgp, ...before.layer2].every(({ ip }) => left.has(ip.toString()));
 }
 
-function addressesOf({ bgp, layer2 }: Decision): string {
-  return [...new Set([...bgp, ...layer2].map(({ ip }) => ip.toString()))].sort().join(",");
+function addressesOf({ bgp }: Decision): string {
+  return [...new Set(bgp.map(({ ip }) => ip.toString()))].sort().join(",");
 }
 
-function orphanedAddresses({ refusals }: Decision): string {
-  const addresses = refusals.flatMap(({ cause }) => (cause.reason === "address-not-in-pool" ? cause.addresses : []));
-  return [...new Set(addresses)].sort().join(",");
+function orphanedAddresses({ refusals }: Decision): ReadonlySet<string> {
+  return new Set(refusals.flatMap(({ cause }) => (cause.reason === "address-not-in-pool" ? cause.addresses : [])));
 }
 
 function reasonText(decision: Decision | undefined): string {

@@ -11,6 +11,7 @@ import { ConfigurationStateWriter } from "../kubernetes/configuration-state.ts";
 import { type EventContent, EventRecorder } from "../kubernetes/event-recorder.ts";
 import { Informer } from "../kubernetes/informer.ts";
 import { ENDPOINT_SLICES, SERVICES } from "../kubernetes/resource.ts";
+import { ElectionDigests } from "../layer2/election.ts";
 import { type Micros, micros, seconds } from "../net/micros.ts";
 import { aborted } from "../system/aborted.ts";
 import type { WallClock } from "../system/clock.ts";
@@ -74,8 +75,11 @@ export class Speaker {
   readonly #state: ConfigurationStateWriter;
   readonly #bfd: BfdService | undefined;
   readonly #guards: BfdGuards | undefined;
-  #unsupported: readonly Unsupported[] = [];
   #listener: BgpListener | undefined;
+  /** Hashing every node with every address once is enough. */
+  readonly #digests = new ElectionDigests();
+  #unsupported: readonly Unsupported[] = [];
+  #stopping = false;
 
   constructor(ports: SpeakerPorts, options: SpeakerOptions) {
     this.#ports = { ...ports, outboxHub: new OutboxHub(ports) };
@@ -146,6 +150,7 @@ export class Speaker {
       await aborted(signal);
     }
     await this.#drain.stop("speaker is stopping", this.#options.drainOnStop ?? micros(0));
+    this.#stopping = true;
     watching.abort();
     const goodbye = this.#drain.drain.handedOver ? "shutdown" : "restarting";
     await Promise.all([this.#sessions.stop("speaker is stopping", goodbye), stating]);
@@ -183,7 +188,8 @@ export class Speaker {
       if (this.#isReady()) for (const key of touched) this.#announcer.serviceChanged(key);
     });
     this.#config.onChange(() => {
-      if (this.#isReady()) this.#reconfigure();
+      // A session opened while the others say goodbye would outlive them.
+      if (this.#isReady() && !this.#stopping) this.#reconfigure();
     });
   }
 
@@ -204,6 +210,7 @@ export class Speaker {
       drain,
       members: undefined,
       ignoreExcludeLb,
+      digests: this.#digests,
       loadBalancerClass: loadBalancerClass === "" ? undefined : loadBalancerClass,
     });
     this.#state.report(invalid);

@@ -1,4 +1,10 @@
 import { createServer, type Server } from "node:http";
+import { SystemError } from "../wire/errors.ts";
+
+/** The address of the probes is taken, or not this host's. */
+class ProbesNotServed extends SystemError {
+  readonly code = "ERR_SYSTEM_PROBES_NOT_SERVED";
+}
 
 /** Answers `/healthz` while the process lives and `/readyz` when `ready()` has nothing to wait for. */
 export class HealthServer {
@@ -14,12 +20,16 @@ export class HealthServer {
     });
   }
 
-  /** Listens; rejects when the address is taken. */
+  /** Listens. @throws ProbesNotServed when the address is taken. */
   listen(port: number, address: string): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#server.once("error", reject);
+      const failed = (cause: Error): void =>
+        reject(
+          new ProbesNotServed(`cannot serve health probes on ${address} port ${port}: ${cause.message}`, { cause }),
+        );
+      this.#server.once("error", failed);
       this.#server.listen(port, address, () => {
-        this.#server.off("error", reject);
+        this.#server.off("error", failed);
         resolve();
       });
     });

@@ -402,6 +402,13 @@ describe("3.5 families", () => {
   ])("$name", check);
 });
 
+test("3.3(10) a PreferDualStack Service that has the one address it asks for is given no second, which would cost it both", () => {
+  const cluster = new Cluster([BOTH_POOL]);
+  const subject = service("web", { has: ["198.51.100.2"], annotations: { [IPS]: "198.51.100.2" }, spec: PREFER });
+  expect([cluster.apply(subject).outcome, cluster.has("web")]).toEqual(["kept", "198.51.100.2"]);
+  cluster.expectSettled();
+});
+
 test("3.3(2) before any configuration nothing is touched", () => {
   const result = new Allocator().converge(service("web", { has: ["192.0.2.10"] }));
   expect(result).toMatchObject({ outcome: "no-configuration", changed: false, events: [], ips: [] });

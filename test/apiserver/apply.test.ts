@@ -32,6 +32,12 @@ describe("server-side apply", () => {
     expect(managers(first)).toEqual(["a Apply"]);
   });
 
+  test("an object that was applied empty gets fields: it is not taken for one that was given up", async () => {
+    await apply(one, "a", widget("one", { size: 1, free: {} }));
+    const filled = await apply(one, "a", widget("one", { size: 1, free: { x: 1 } }));
+    expect(at(filled.body, "spec", "free")).toEqual({ x: 1 });
+  });
+
   test("another manager's value is a conflict that names the field; force takes it over", async () => {
     await apply(one, "a", widget("one", { size: 1, limit: 5 }));
     const refused = await apply(one, "b", widget("one", { size: 2 }));

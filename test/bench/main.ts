@@ -4,8 +4,9 @@ import { allocationBench } from "./allocation.ts";
 import { type Bench, markdownOf } from "./bench.ts";
 import { bfdBench } from "./bfd.ts";
 import { bgpBench } from "./bgp.ts";
+import { controllerBench } from "./controller.ts";
 
-const BENCHES: readonly Bench[] = [allocationBench, bgpBench, bfdBench];
+const BENCHES: readonly Bench[] = [allocationBench, controllerBench, bgpBench, bfdBench];
 const DEFAULT_RUNS = 5;
 const DEFAULT_MINUTES = 1;
 

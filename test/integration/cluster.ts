@@ -70,7 +70,8 @@ async function startAssets(folder: string): Promise<Cluster> {
   };
 }
 
-async function joinCluster(kubeconfig: string): Promise<Cluster> {
+/** A cluster that is there already; our definitions are installed into it. */
+export async function joinCluster(kubeconfig: string): Promise<Cluster> {
   const config = clientConfigFromKubeconfig(kubeconfig);
   await withClient(config, (client) => installDefinitions(client, shippedDefinitions()));
   return { kind: "kubeconfig", config, kubeconfig, [Symbol.asyncDispose]: () => Promise.resolve() };

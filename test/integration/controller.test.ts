@@ -96,8 +96,16 @@ describe("what a Service gets", () => {
 
   test.each([
     ["no pool of that name", { "metallb.io/address-pool": "none" }, 'unknown pool "none"'],
-    ["an address outside of all pools", { "metallb.io/loadBalancerIPs": "192.0.2.1" }, '["192.0.2.1"] is not allowed in config'],
-    ["no address", { "metallb.io/loadBalancerIPs": "1..2.3" }, 'invalid metallb.io/loadBalancerIPs: "1..2.3" is no IP address'],
+    [
+      "an address outside of all pools",
+      { "metallb.io/loadBalancerIPs": "192.0.2.1" },
+      '["192.0.2.1"] is not allowed in config',
+    ],
+    [
+      "no address",
+      { "metallb.io/loadBalancerIPs": "1..2.3" },
+      'invalid metallb.io/loadBalancerIPs: "1..2.3" is no IP address',
+    ],
     ["the other family", { "metallb.io/loadBalancerIPs": "2001:db8::1" }, "does not match the ipFamily of the service"],
   ])("nothing, and an event that says why, when it asks for %s", async (_name, annotations, message) => {
     await controller();
@@ -139,7 +147,9 @@ describe("who waits is served when an address comes free", () => {
   });
 
   test("by a Service that is no load balancer any more: its status and annotation are cleared", async () => {
-    await site.service("first", { spec: { type: "ClusterIP", loadBalancerClass: null, allocateLoadBalancerNodePorts: null } });
+    await site.service("first", {
+      spec: { type: "ClusterIP", loadBalancerClass: null, allocateLoadBalancerNodePorts: null },
+    });
     await gets("second", "198.51.100.7");
     await gets("first");
     const first = await site.get("first");
@@ -201,6 +211,10 @@ describe("pools that change", () => {
     // Overlaps with a, which is older.
     await site.pool("b", ["198.51.100.0/24"]);
     await until("the complaint", async () => JSON.stringify(await site.configurationState("controller")).includes("b"));
+    await until("the event on the pool", async () => (await site.poolEventTexts("b")).length === 1);
+    expect(await site.poolEventTexts("b")).toEqual([
+      expect.stringMatching(/^ConfigurationError: spec\.addresses\[0\]: /),
+    ]);
     await site.service("witness");
     await gets("witness", "198.51.100.1");
     expect(await site.ips("in-b")).toEqual(["203.0.113.0"]);
@@ -232,7 +246,9 @@ describe("pools that change", () => {
     await gets("in-b", "203.0.113.0");
     await site.pool("b", ["198.51.100.0/24"]);
     await until("the complaint", async () => JSON.stringify(await site.configurationState("controller")).includes("b"));
-    await site.service("in-b", { spec: { type: "ClusterIP", loadBalancerClass: null, allocateLoadBalancerNodePorts: null } });
+    await site.service("in-b", {
+      spec: { type: "ClusterIP", loadBalancerClass: null, allocateLoadBalancerNodePorts: null },
+    });
     await untilEqual("annotation", async () => (await site.get("in-b"))?.metadata.annotations ?? {}, {});
     await gets("in-b");
   });

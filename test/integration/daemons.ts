@@ -25,7 +25,7 @@ export interface Running extends AsyncDisposable {
 
 /** The way to the API through a proxy; it gives up on silence soon, so that tests of black holes need not wait. */
 export function through(proxy: ApiProxy): ClientConfig {
-  return { ...anonymousConfig(proxy.url), requestTimeout: seconds(2), watchIdleTimeout: seconds(2) };
+  return { ...anonymousConfig(proxy.url), requestTimeout: seconds(2), watchIdleTimeout: seconds(3) };
 }
 
 function running(stop: AbortController, done: Promise<unknown>, client: KubernetesClient): Running {
@@ -50,14 +50,20 @@ function stopper(): AbortController {
 
 /** A controller without a Lease: the only one. It leads as soon as its caches are complete. */
 export async function startController(site: Site, config: ClientConfig = site.cluster.config): Promise<Running> {
+  const { controller, ...started } = launchController(site, config);
+  await until("the controller's caches to be complete", () => controller.unsynced().length === 0);
+  return started;
+}
+
+/** The same, without waiting for anything. */
+export function launchController(site: Site, config: ClientConfig): Running & { readonly controller: Controller } {
   const stop = stopper();
   const client = new KubernetesClient(PORTS, config);
   const options = { namespace: site.system, loadBalancerClass: site.lbClass };
   const controller = new Controller({ ...PORTS, client }, options);
   controller.start(stop.signal);
   const done = controller.lead(stop.signal, () => true);
-  await until("the controller's caches to be complete", () => controller.unsynced().length === 0);
-  return running(stop, done, client);
+  return { controller, ...running(stop, done, client) };
 }
 
 export interface Candidate extends Running {

@@ -46,7 +46,7 @@ interface Made {
 }
 
 interface Raw {
-  readonly metadata: { readonly name: string; readonly resourceVersion?: string };
+  readonly metadata: { readonly name: string; readonly uid?: string; readonly resourceVersion?: string };
   readonly status?: unknown;
 }
 
@@ -85,7 +85,13 @@ export class Site implements AsyncDisposable {
   }
 
   /** Makes the object, or makes it say this and nothing else that we said before (server-side apply). */
-  async put(resource: Resource, namespace: string | undefined, name: string, body: object, extra: Extra = {}): Promise<void> {
+  async put(
+    resource: Resource,
+    namespace: string | undefined,
+    name: string,
+    body: object,
+    extra: Extra = {},
+  ): Promise<void> {
     if (!this.#made.some((made) => made.resource === resource && made.name === name && made.namespace === namespace)) {
       this.#made.push({ resource, namespace, name });
     }
@@ -153,10 +159,12 @@ export class Site implements AsyncDisposable {
   }
 
   async get(name: string): Promise<Service | undefined> {
-    return await this.client.get<unknown>(SERVICES, name, { namespace: this.apps }).then(stripService, (error: unknown) => {
-      if (isNotFound(error)) return undefined;
-      throw error;
-    });
+    return await this.client
+      .get<unknown>(SERVICES, name, { namespace: this.apps })
+      .then(stripService, (error: unknown) => {
+        if (isNotFound(error)) return undefined;
+        throw error;
+      });
   }
 
   /** The addresses in the Service's status. */
@@ -194,6 +202,14 @@ export class Site implements AsyncDisposable {
         message,
         component: source?.component ?? "",
       }));
+  }
+
+  /** `reason: message` of the events that `kubectl describe` finds for a pool: those that carry its uid. */
+  async poolEventTexts(name: string): Promise<readonly string[]> {
+    const { metadata } = await this.client.get<Raw>(IP_ADDRESS_POOLS, name, { namespace: this.system });
+    const fieldSelector = `involvedObject.kind=IPAddressPool,involvedObject.uid=${metadata.uid}`;
+    const { items } = await this.client.list<RawEvent>(EVENTS, { namespace: this.system, fieldSelector });
+    return items.map(({ reason, message }) => `${reason}: ${message}`);
   }
 
   /** `reason: message` of the events about a Service. */

@@ -3,7 +3,7 @@ import { addressBits, type Family, IpAddress, maxAddressValue } from "../../src/
 import { IpPrefix } from "../../src/net/ip-prefix.ts";
 import type { IpRange } from "../../src/net/ip-range.ts";
 
-export const anyFamily: fc.Arbitrary<Family> = fc.constantFrom<Family>(4, 6);
+const anyFamily: fc.Arbitrary<Family> = fc.constantFrom<Family>(4, 6);
 
 /** Addresses of one family, the ends of its space among them. */
 export const addressesOf = (family: Family): fc.Arbitrary<IpAddress> =>

@@ -1,6 +1,6 @@
 import {
-  Agent as HttpAgent,
   createServer,
+  Agent as HttpAgent,
   request as httpRequest,
   type IncomingMessage,
   type Server,
@@ -39,6 +39,8 @@ interface OpenWatch {
   readonly response: ServerResponse;
   /** Cuts the stream within the next event. */
   tearing: boolean;
+  /** Was open during a silence: nothing comes through any more. */
+  dead: boolean;
 }
 
 /**
@@ -94,11 +96,11 @@ export class ApiProxy implements AsyncDisposable {
   /** A black hole: connections stay, nothing is answered any more. */
   silence(): void {
     this.#mode = "silent";
+    for (const watch of this.#watches) watch.dead = true;
   }
 
-  /** All is well again. What fell into a black hole stays there. */
+  /** All is well again. What fell into a black hole stays there: the client has to find that out. */
   heal(): void {
-    if (this.#mode === "silent") for (const socket of this.#sockets) socket.resetAndDestroy();
     this.#mode = "pass";
   }
 
@@ -199,7 +201,7 @@ export class ApiProxy implements AsyncDisposable {
       incoming.pipe(response);
       return;
     }
-    const watch: OpenWatch = { path, response, tearing: false };
+    const watch: OpenWatch = { path, response, tearing: false, dead: false };
     this.#watches.add(watch);
     response.on("close", () => this.#watches.delete(watch));
     response.flushHeaders();
@@ -208,7 +210,7 @@ export class ApiProxy implements AsyncDisposable {
   }
 
   #relayChunk(watch: OpenWatch, chunk: Buffer): void {
-    if (this.#mode === "silent") return;
+    if (watch.dead) return;
     if (!watch.tearing) {
       watch.response.write(chunk);
       return;

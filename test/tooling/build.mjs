@@ -1,11 +1,13 @@
-// Bundles the program so that it needs no node_modules beside it: dist/herald.js, with BFD's thread and the native sockets next to it.
+// Bundles the program so that it needs no node_modules beside it: dist/herald.js, or the file named, with BFD's thread and the native sockets next to it.
 import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
 import { build } from "esbuild";
 
+const [outfile = "dist/herald.js"] = process.argv.slice(2);
 const { version } = JSON.parse(readFileSync("package.json", "utf8"));
 await build({
-  entryPoints: { herald: "src/main.ts", "bfd-worker": "src/speaker/bfd-worker.ts" },
-  outdir: "dist",
+  entryPoints: { [basename(outfile, ".js")]: "src/main.ts", "bfd-worker": "src/speaker/bfd-worker.ts" },
+  outdir: dirname(outfile),
   bundle: true,
   platform: "node",
   format: "esm",
@@ -22,7 +24,8 @@ await build({
 const ADDON = "src/system/native/netraw.node";
 if (existsSync(ADDON)) {
   // Renamed into place: a program that runs keeps the file it has mapped.
-  mkdirSync("dist", { recursive: true });
-  copyFileSync(ADDON, `dist/netraw.${process.pid}.tmp`);
-  renameSync(`dist/netraw.${process.pid}.tmp`, "dist/netraw.node");
+  const target = join(dirname(outfile), "netraw.node");
+  mkdirSync(dirname(target), { recursive: true });
+  copyFileSync(ADDON, `${target}.${process.pid}`);
+  renameSync(`${target}.${process.pid}`, target);
 }

@@ -21,6 +21,10 @@ function platformOf(name) {
   const words = name.split("/").at(-1).split("-");
   const os = SYSTEMS.filter((word) => words.includes(word));
   const cpu = PROCESSORS.filter((word) => words.includes(word));
-  const libc = words.some((word) => word.startsWith("musl")) ? ["musl"] : words.some((word) => word.startsWith("gnu")) ? ["glibc"] : [];
+  const libc = words.some((word) => word.startsWith("musl"))
+    ? ["musl"]
+    : words.some((word) => word.startsWith("gnu"))
+      ? ["glibc"]
+      : [];
   return Object.fromEntries(Object.entries({ cpu, os, libc }).filter(([, list]) => list.length > 0));
 }

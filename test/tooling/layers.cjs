@@ -64,7 +64,7 @@ const may = {
 const pure = ["net", "wire", "bgp", "bfd", "layer2", "membership", "api", "allocation", "announcement"];
 /** The few packages a pure folder may use, and nothing else. */
 const allowedPackages = {
-  net: "node_modules/(netmask|ipaddr\\.js|@types/netmask)/",
+  net: "node_modules/(netmask|ipaddr\\.js)/",
   layer2: "node_modules/@noble/hashes/",
 };
 module.exports = {

@@ -14,6 +14,7 @@ import {
   removeFields,
   subtractSets,
   unionSets,
+  withParents,
 } from "./field-set.ts";
 import { formatManaged, isOwn, type ManagedEntry, manageable, parseManaged, type Writer } from "./managed-fields.ts";
 
@@ -44,7 +45,7 @@ export function serverSideApply(live: KubeObject | undefined, wanted: KubeObject
   if (!apply.force) refuseConflicts(others, changed, wanted);
   const losers = apply.force ? others.flatMap((entry) => giveUp(entry, changed)) : others;
   const owned = losers.reduce<FieldSet>((set, entry) => unionSets(set, entry.fields), applied);
-  const stale = subtractSets(mine?.fields ?? {}, owned);
+  const stale = subtractSets(mine?.fields ?? {}, withParents(owned));
   const result = parseObject(removeFields(merged, stale, schema));
   const next = [...losers, { ...writer, operation: "Apply" as const, fields: applied }];
   const unchanged = mine !== undefined && isEmptySet(changed) && isEmptySet(stale) && sameFields(mine.fields, applied);

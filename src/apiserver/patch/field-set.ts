@@ -140,6 +140,16 @@ export function subtractSets(a: FieldSet, b: FieldSet): FieldSet {
   return result;
 }
 
+/** Who sets a field sets what it lies in: the objects above every field become members too. */
+export function withParents(set: FieldSet): FieldSet {
+  const result: FieldSet = {};
+  for (const key of Object.keys(set)) {
+    const below = node(set, key) ?? {};
+    result[key] = isEmptySet(below) ? below : { [SELF]: {}, ...withParents(below) };
+  }
+  return result;
+}
+
 /** Takes away whole subtrees: whatever lies at or below a member of `gone`. */
 export function cutSet(set: FieldSet, gone: FieldSet): FieldSet {
   const result: FieldSet = {};

@@ -1,0 +1,73 @@
+import { setMaxListeners } from "node:events";
+import { pause } from "../kubernetes/backoff.ts";
+import { ApiError } from "../kubernetes/errors.ts";
+import { type Micros, micros } from "../net/micros.ts";
+import type { Clock } from "../system/clock.ts";
+import { TransientError } from "../wire/errors.ts";
+
+export interface WriteGatePorts {
+  readonly clock: Clock;
+  /** Asked right before each write. */
+  readonly mayWrite: () => boolean;
+}
+
+/** The Lease ran out between the decision and the write. */
+class NoLongerLeader extends TransientError {
+  readonly code = "ERR_CONTROLLER_NOT_LEADER";
+}
+
+/**
+ * What every write of a term goes through: none begins without the Lease, one under way when the Lease is lost is cut, and
+ * when the API asks for a pause (429 with Retry-After) all pause.
+ */
+export class WriteGate {
+  readonly #ports: WriteGatePorts;
+  readonly #lost = new AbortController();
+  #term: AbortSignal | undefined;
+  #closedUntil: Micros = micros(0);
+
+  constructor(ports: WriteGatePorts) {
+    this.#ports = ports;
+    // Every write under way listens to it, and every write that pauses to the term.
+    setMaxListeners(0, this.#lost.signal);
+  }
+
+  /** From now on, until the signal ends the term. A stop in good order lets what is under way be answered. */
+  open(term: AbortSignal): void {
+    this.#term = term;
+    setMaxListeners(0, term);
+    const end = (): void => {
+      if (!this.#ports.mayWrite()) this.#lost.abort(new NoLongerLeader("the lease ended during the write"));
+    };
+    term.addEventListener("abort", end, { once: true });
+  }
+
+  /** @throws {NoLongerLeader} and what the write throws */
+  async write<T>(act: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    await this.#pause();
+    if (this.#term?.aborted !== false || !this.#ports.mayWrite()) {
+      throw new NoLongerLeader("the lease ended before the write");
+    }
+    try {
+      return await act(this.#lost.signal);
+    } catch (error) {
+      if (error instanceof ApiError && error.retryAfter !== undefined) this.#close(error.retryAfter);
+      throw error;
+    }
+  }
+
+  async #pause(): Promise<void> {
+    const { clock } = this.#ports;
+    for (let left = this.#left(); left > 0 && this.#term?.aborted === false; left = this.#left()) {
+      await pause(clock, left, this.#term);
+    }
+  }
+
+  #left(): Micros {
+    return micros(this.#closedUntil - this.#ports.clock.now());
+  }
+
+  #close(asked: Micros): void {
+    this.#closedUntil = micros(Math.max(this.#closedUntil, this.#ports.clock.now() + asked));
+  }
+}
