@@ -62,7 +62,7 @@ export class TestRouter implements AsyncDisposable {
   get peers(): readonly string[] {
     return this.#sessions
       .filter(({ view }) => view.state === "established")
-      .map(({ config }) => config.peerAddress.toString())
+      .map(({ config }) => `${config.peerAddress}`)
       .toSorted();
   }
 
@@ -91,7 +91,7 @@ export class TestRouter implements AsyncDisposable {
   }
 
   #of(peer: string): BgpSession | undefined {
-    return this.#sessions.find(({ config }) => config.peerAddress.toString() === peer);
+    return this.#sessions.find(({ config }) => `${config.peerAddress}` === peer);
   }
 
   #rows(): ReadonlyMap<string, readonly Path[]> {
@@ -100,7 +100,7 @@ export class TestRouter implements AsyncDisposable {
       for (const { prefix, nextHop, attributes } of session.learned) {
         const key = prefix.toString();
         const { localPref, communities = [] } = attributes;
-        const from = session.config.peerAddress.toString();
+        const from = `${session.config.peerAddress}`;
         const path = { from, nextHop: nextHop.toString(), localPref, communities: communities.map(formatCommunity) };
         rows.set(
           key,
