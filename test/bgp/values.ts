@@ -15,7 +15,7 @@ export const routerId = (n: number): RouterId => must(routerIdFromNumber(n), `id
 export const ip = (text: string): IpAddress => must(parseIpAddress(text), `address ${text}`);
 export const prefix = (text: string): IpPrefix => must(parsePrefix(text), `prefix ${text}`);
 export const community = (text: string): Community => must(parseCommunity(text), `community ${text}`);
-export const large = (text: string): LargeCommunity => must(parseLargeCommunity(`large:${text}`), `community ${text}`);
+const large = (text: string): LargeCommunity => must(parseLargeCommunity(`large:${text}`), `community ${text}`);
 
 /** A route in one line. */
 export function route(
