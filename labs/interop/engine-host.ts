@@ -26,7 +26,7 @@ const BGP_PORT = 179;
 /** A session with what belongs to it. */
 interface Hosted {
   readonly session: BgpSession;
-  /** Why it changed its state, each time. */
+  /** Why each attempt or session ended. */
   readonly reasons: string[];
   readonly bfd: BfdHandle | undefined;
 }
@@ -77,8 +77,8 @@ export class EngineHost {
   #open(spec: SessionSpec): void {
     const session = new BgpSession(this.#ports, configOf(spec));
     const reasons: string[] = [];
-    session.onChange(({ lastError }) => {
-      if (lastError !== undefined && lastError !== reasons.at(-1)) reasons.push(lastError);
+    session.onChange(({ state, lastError }) => {
+      if (lastError !== undefined && (state === "idle" || state === "active")) reasons.push(lastError);
     });
     this.#sessions.set(spec.name, { session, reasons, bfd: spec.bfd === true ? this.#guard(session) : undefined });
     this.#listener.add(session);
@@ -107,9 +107,9 @@ export class EngineHost {
 }
 
 const BFD_PROFILE: BfdProfile = {
-  name: "fast",
-  receiveInterval: 100,
-  transmitInterval: 100,
+  name: "usual",
+  receiveInterval: 300,
+  transmitInterval: 300,
   detectMultiplier: 3,
   echoInterval: undefined,
   echoMode: false,

@@ -48,7 +48,7 @@ export interface SessionSeen {
   readonly fourOctetAsn: boolean;
   readonly holdTime: number;
   readonly lastError: string;
-  /** Why it changed its state, each time since it was opened. */
+  /** Why each attempt or session ended, since it was opened. */
   readonly reasons: readonly string[];
   /** How many times it was up. */
   readonly established: number;

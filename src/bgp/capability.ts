@@ -130,7 +130,7 @@ function understood(
 }
 
 /** Writes the known ones in the order of the table, then those we only kept. */
-export function encodeCapabilities(w: Writer, capabilities: Capabilities): void {
+function encodeCapabilities(w: Writer, capabilities: Capabilities): void {
   for (const [key, spec] of ROWS) {
     const value = capabilities[key];
     if (value === undefined) continue;

@@ -118,9 +118,12 @@ export function acceptingFsm(config: FsmConfig, before?: Pick<Fsm, "flaps" | "co
   return { ...initialFsm(config), flaps, courtesy, state: "active", running: true };
 }
 
-/** RFC 4271 section 8.1.1: a peer that flaps is neither dialled nor let in while its idle hold time runs. */
-export function isDamped({ state, running, flaps }: Fsm): boolean {
-  return running && state === "idle" && flaps > DAMPED_AFTER;
+/**
+ * RFC 4271 section 8.1.1: a passive session lets a peer that flaps in only when the idle hold time is over. One that dials as well
+ * never turns its peer away: two such would meet each other's closed doors for ever.
+ */
+export function isDamped({ state, running, config }: Fsm): boolean {
+  return running && state === "idle" && config.passive;
 }
 
 /** The whole protocol decision: no clock, no socket, no log. `chance` in [0, 1) is what the jitter is made of. */

@@ -67,6 +67,7 @@ export function ourCapabilities(offer: Offer): Capabilities {
     routeRefresh: true,
     fourOctetAsn: offer.localAsn,
     extendedMessage: true,
+    enhancedRouteRefresh: true,
     ...(offer.role === undefined ? {} : { role: ROLE[offer.role.role] }),
     ...(offer.extendedNextHop === true ? { extendedNextHop: EXTENDED_NEXT_HOP } : {}),
     ...(offer.gracefulRestart === undefined

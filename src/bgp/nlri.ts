@@ -31,7 +31,7 @@ export function encodeNlri(w: Writer, prefixes: Iterable<IpPrefix>, pathIds?: re
  * Reads prefixes to the end of the window. Bits behind the length are masked off, not refused.
  * @throws InvalidNetworkFieldError ShortReadError
  */
-export function decodeNlri(r: Reader, family: Family): readonly IpPrefix[] {
+function decodeNlri(r: Reader, family: Family): readonly IpPrefix[] {
   const prefixes: IpPrefix[] = [];
   while (r.remaining > 0) prefixes.push(readPrefix(r, family));
   return prefixes;

@@ -3,7 +3,7 @@ import type { PrefixTable } from "./rib-prefixes.ts";
 import { WITHDRAWN, type WireId } from "./update-group.ts";
 
 /** Rows sorted at a time: enough to pack well, few enough to be sorted in a few milliseconds. */
-const SLICE = 200_000;
+const SLICE = 50_000;
 
 /** Rows in the order they came. */
 export class RowQueue {

@@ -1,3 +1,6 @@
+import { unicast } from "../bgp/family.ts";
+import { REFRESH_SUBTYPE } from "../bgp/iana.ts";
+import { encodeRouteRefresh } from "../bgp/message/route-refresh.ts";
 import { endOfRib, type NotSent, type Origination } from "../bgp/packing.ts";
 import { AdjRibOut } from "../bgp/rib-out.ts";
 import type { Route } from "../bgp/route.ts";
@@ -11,6 +14,8 @@ export interface Channel {
   readonly connection: BgpConnection;
   readonly origination: Origination;
   readonly families: readonly Family[];
+  /** Both ends know the marks around the answer to a route refresh (RFC 7313). */
+  readonly marksRefresh?: boolean;
 }
 
 /** Above this much unsent, changes wait in the table, where they replace each other, and not in the socket. */
@@ -23,6 +28,8 @@ export class BgpOutbox implements PacedWriter {
   readonly #hub: OutboxHub;
   readonly #rib: AdjRibOut;
   #endOfRib: readonly Family[] = [];
+  /** Families whose routes go out once more, after the mark that says so and before the one that ends it. */
+  #refreshing: readonly Family[] = [];
   #channel: Channel | undefined;
   #updates = 0;
 
@@ -67,6 +74,7 @@ export class BgpOutbox implements PacedWriter {
   close(): void {
     this.#channel = undefined;
     this.#endOfRib = [];
+    this.#refreshing = [];
     this.#rib.close();
     this.#hub.withdraw(this);
   }
@@ -79,6 +87,13 @@ export class BgpOutbox implements PacedWriter {
 
   /** The peer asked for everything of one family again (RFC 2918). */
   refresh(family: Family): void {
+    const channel = this.#channel;
+    // RFC 7313 section 4: no mark before the first End-of-RIB, which is still to come and says the same.
+    const marks = channel?.marksRefresh === true && !this.#endOfRib.includes(family);
+    if (channel !== undefined && marks && !this.#refreshing.includes(family)) {
+      this.#mark(channel, family, REFRESH_SUBTYPE.begin);
+      this.#refreshing = [...this.#refreshing, family];
+    }
     this.#rib.refresh(family);
     this.flush();
   }
@@ -97,12 +112,18 @@ export class BgpOutbox implements PacedWriter {
   }
 
   #hasWork(): boolean {
-    return this.#rib.pending || this.#endOfRib.length > 0;
+    return this.#rib.pending || this.#endOfRib.length > 0 || this.#refreshing.length > 0;
   }
 
   #finish(channel: Channel): void {
     for (const family of this.#endOfRib) this.#write(channel, endOfRib(family, channel.origination));
+    for (const family of this.#refreshing) this.#mark(channel, family, REFRESH_SUBTYPE.end);
     this.#endOfRib = [];
+    this.#refreshing = [];
+  }
+
+  #mark({ connection }: Channel, family: Family, subtype: number): void {
+    connection.write(encodeRouteRefresh({ ...unicast(family), subtype }));
   }
 
   #write(channel: Channel, bytes: Uint8Array): void {

@@ -349,6 +349,7 @@ export class BgpSession {
       connection,
       origination: origination(this.config, connection, { negotiated, nextHopFor: this.#ports.nextHopFor }),
       families: negotiated.families,
+      marksRefresh: negotiated.enhancedRouteRefresh === true,
     });
   }
 

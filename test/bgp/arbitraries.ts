@@ -21,7 +21,7 @@ const wireFamilies = <T extends { afi: number; safi: number }>(one: fc.Arbitrary
 
 const KNOWN = new Set<number>(Object.values(CAPABILITY));
 
-export const capabilities: fc.Arbitrary<Capabilities> = fc.record(
+const capabilities: fc.Arbitrary<Capabilities> = fc.record(
   {
     families: wireFamilies(fc.record(wire)).filter((families) => families.length > 0),
     routeRefresh: yes,

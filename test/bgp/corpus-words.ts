@@ -118,7 +118,7 @@ function gobgpCapability(capability: GobgpCapability): readonly string[] {
   const tuples = capability.tuples ?? [];
   if (capability.hostname !== undefined) return [`host ${capability.hostname} ${capability.domainname}`];
   if (capability.software_version !== undefined) return [`software ${capability.software_version}`];
-  switch (code) {
+  switch (code ?? 0) {
     case 1:
       return [`family ${family(Number(value))}`];
     case 5:

@@ -227,15 +227,22 @@ describe("a peer that flaps (RFC 4271 section 8.1.1)", () => {
     expect(waits(fsm, 8).seconds).toEqual([1, 2, 4, 8, 16, 32, 60, 60]);
   });
 
-  it("is let in again at once when it is new, and not while it is damped", () => {
-    let fsm = run([STARTED]).fsm;
+  it.each([
+    [
+      "passive session lets it in at once when it is new, and not while it is damped",
+      true,
+      [false, false, false, true, true],
+    ],
+    ["session that dials as well always lets it in", false, [false, false, false, false, false]],
+  ])("a %s", (_name, passive, want) => {
+    let fsm = run([STARTED], initialFsm({ ...config, passive })).fsm;
     const damped: boolean[] = [];
     for (let i = 0; i < 5; i++) {
       fsm = run(ROUND, fsm).fsm;
       damped.push(isDamped(fsm));
       fsm = step(fsm, expired(fsm, "retry"), 1).fsm;
     }
-    expect(damped).toEqual([false, false, false, true, true]);
+    expect(damped).toEqual(want);
   });
 
   it("is forgiven by a session that was stable", () => {

@@ -14,7 +14,7 @@ const golden = readdirSync(GOLDEN, { recursive: true, encoding: "utf8" })
   .map((file) => hex(readFileSync(join(GOLDEN, file), "utf8")));
 
 /** Real messages: those of this repository, and the corpus where it lies beside it. */
-export const REAL_MESSAGES: readonly Uint8Array[] = [...golden, ...entries.map((entry) => hex(entry.hex))];
+const REAL_MESSAGES: readonly Uint8Array[] = [...golden, ...entries.map((entry) => hex(entry.hex))];
 
 const INTERNAL = { fourOctetAsn: true, internal: true };
 

@@ -12,7 +12,7 @@ export interface SubjectResult {
 }
 
 /** STYLE: no input stalls the loop for longer. */
-export const STALL_MILLIS = 10;
+const STALL_MILLIS = 10;
 
 /** Runs `work` and says how long its slowest part took. */
 export type Timed = () => number;

@@ -137,7 +137,7 @@ describe.skipIf(!possible)("BFD with real routers", { timeout: 90_000 }, () => {
     await program.change(0, "up", { after: before });
   });
 
-  it("FRR: its echo packets come back, and it notices when they no longer do", async () => {
+  it("FRR: sends echo packets, which come back", async () => {
     const echo = "  echo-mode\n  echo transmit-interval 50\n  echo receive-interval 50\n";
     const router = await startFrr(FRR_PEER("10.77.0.1 interface e0", 50, echo));
     onTestFinished(() => router.stop());

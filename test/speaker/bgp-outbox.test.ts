@@ -101,6 +101,23 @@ const only = (peers: readonly Peer[]): Peer => {
 };
 
 describe("one peer", () => {
+  it("RFC 7313 4 gets no mark of a refresh before its End-of-RIB", () => {
+    const { peers } = scene(1);
+    const { pipe, outbox } = only(peers);
+    outbox.setRoutes(hosts(1));
+    pipe.backlog = 1_000_000;
+    outbox.open({ connection: pipe, origination, families: [4], marksRefresh: true });
+    outbox.refresh(4);
+    only(peers).drain();
+    const kinds = (): readonly (number | undefined)[] => pipe.messages.splice(0).map((bytes) => bytes[18]);
+    expect([pipe.heard, kinds()]).toEqual([
+      ["+10.0.0.0/32", "end-of-rib 4"],
+      [2, 2],
+    ]);
+    outbox.refresh(4);
+    expect(kinds()).toEqual([5, 2, 5]);
+  });
+
   it("gets its table and End-of-RIB at once, a change at once, and nothing when it is closed", () => {
     const { clock, peers } = scene(1);
     const { pipe, outbox } = only(peers);

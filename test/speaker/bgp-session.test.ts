@@ -109,6 +109,21 @@ describe("a session", () => {
     expect(scene.say({ type: "route-refresh", refresh: { afi: 25, safi: 70, subtype: 0 } })).toEqual([]);
   });
 
+  it("RFC 7313 4 puts its answer between marks where the peer knows them, and takes the peer's marks for no request", () => {
+    const knows = { ...open, capabilities: { ...open.capabilities, enhancedRouteRefresh: true } } as const;
+    const scene = new Scene().establish(knows);
+    scene.set(route("192.0.2.1/32"));
+    const refresh = (subtype: number) =>
+      scene.say({ type: "route-refresh", refresh: { afi: 1, safi: 1, subtype } } as const);
+    expect(refresh(0)).toEqual(["routeRefresh", "+192.0.2.1/32>10.0.0.1", "routeRefresh"]);
+    expect(refresh(1)).toEqual([]);
+    expect(refresh(2)).toEqual([]);
+    expect(refresh(3)).toEqual([]);
+    expect(refresh(0)).toHaveLength(3);
+    scene.set();
+    expect(refresh(0)).toEqual(["routeRefresh", "routeRefresh"]);
+  });
+
   it("keeps what it learns for people to see, and forgets it with the session", () => {
     const scene = new Scene().establish();
     const attributes = { origin: "igp", asPath: [{ type: "sequence", asns: [65000] }], nextHop: PEER } as const;

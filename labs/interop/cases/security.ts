@@ -103,6 +103,7 @@ export const SECURITY: readonly InteropCase[] = [
       await bench.herald.routes([{ prefix: V4 }]);
       await bench.routes([V4]);
       await bench.bfdUp();
+      await bench.established();
       const start = performance.now();
       bench.herald.freeze();
       await bench.routes([]);
@@ -116,6 +117,7 @@ export const SECURITY: readonly InteropCase[] = [
     run: async (bench) => {
       await bench.up({ router: { bfd: true, holdTime: 90 }, herald: { bfd: true, holdTime: 90 } });
       await bench.bfdUp();
+      await bench.established();
       const { reasons: before } = await bench.herald.seen();
       const start = performance.now();
       bench.signalRouter("SIGSTOP");

@@ -149,7 +149,7 @@ function birdConfig(setup: RouterSetup): string {
     "log stderr all;",
     `router id ${ROUTER[4]};`,
     "protocol device {}",
-    ...(setup.bfd === true ? ['protocol bfd { interface "*" { interval 100 ms; multiplier 3; }; }'] : []),
+    ...(setup.bfd === true ? ['protocol bfd { interface "*" { interval 300 ms; multiplier 3; }; }'] : []),
     ...(setup.announces === true ? own : []),
     ...setup.peers.map((peer, i) => neighbour(peer, i, setup)),
   ];

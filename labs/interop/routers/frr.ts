@@ -141,9 +141,9 @@ function frrConfig(setup: RouterSetup): string {
     "hostname router",
     "log timestamp precision 3",
     "bfd",
-    " profile fast",
-    "  transmit-interval 100",
-    "  receive-interval 100",
+    " profile usual",
+    "  transmit-interval 300",
+    "  receive-interval 300",
     "  detect-multiplier 3",
     " exit",
     "exit",
@@ -171,7 +171,7 @@ function neighbour(peer: string, setup: RouterSetup): readonly string[] {
   if (setup.passive && !onLink) lines.push(`neighbor ${peer} passive`);
   if (setup.password !== undefined) lines.push(`neighbor ${peer} password ${setup.password}`);
   if (setup.gtsm === true) lines.push(`neighbor ${peer} ttl-security hops 1`);
-  if (setup.bfd === true) lines.push(`neighbor ${peer} bfd`, `neighbor ${peer} bfd profile fast`);
+  if (setup.bfd === true) lines.push(`neighbor ${peer} bfd`, `neighbor ${peer} bfd profile usual`);
   if (setup.twoOctet === true) lines.push(`neighbor ${peer} dont-capability-negotiate`);
   if (setup.role !== undefined) lines.push(`neighbor ${peer} local-role ${setup.role} strict-mode`);
   return lines.map((line) => ` ${line}`);

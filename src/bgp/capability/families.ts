@@ -102,7 +102,7 @@ function readFilters(r: Reader): RouteFilterFamily {
 }
 
 /** The list with this family in it once: what is said last of a family counts. */
-export function withFamily<T extends AfiSafi>(values: readonly T[], value: T): readonly T[] {
+function withFamily<T extends AfiSafi>(values: readonly T[], value: T): readonly T[] {
   const at = values.findIndex(({ afi, safi }) => afi === value.afi && safi === value.safi);
   return at < 0 ? [...values, value] : values.with(at, value);
 }

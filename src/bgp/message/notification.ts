@@ -144,7 +144,7 @@ function formatPlain(notification: Notification): string {
 }
 
 /** RFC 8538 section 3.1: the true code, subcode and data of a Hard Reset; undefined where it carries none. */
-export function insideHardReset({ code, subcode, data }: Notification): Notification | undefined {
+function insideHardReset({ code, subcode, data }: Notification): Notification | undefined {
   const [innerCode, innerSubcode, ...innerData] = data;
   if (code !== ERROR_CODE.cease || subcode !== CEASE.hardReset) return undefined;
   if (innerCode === undefined || innerSubcode === undefined) return undefined;
@@ -152,7 +152,7 @@ export function insideHardReset({ code, subcode, data }: Notification): Notifica
 }
 
 /** The peer's own words (RFC 9003 section 2): a length octet and UTF-8; anything that is not exactly that carries no text. */
-export function shutdownCommunication({ code, subcode, data }: Notification): string | undefined {
+function shutdownCommunication({ code, subcode, data }: Notification): string | undefined {
   if (code !== ERROR_CODE.cease) return undefined;
   if (subcode !== CEASE.administrativeShutdown && subcode !== CEASE.administrativeReset) return undefined;
   const [length, ...text] = data;
