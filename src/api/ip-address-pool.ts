@@ -9,6 +9,7 @@ import type { FieldReader, ParseResult } from "./read-object.ts";
 
 /** Parses an IPAddressPool; its own addresses must not overlap. */
 export function parseIpAddressPool(object: RawObject): ParseResult<Pool> {
+  if ((object.spec ?? null) === null) return { problems: [{ path: "spec", message: "must be set" }] };
   const spec = specReader(object);
   const pool: Pool = {
     name: poolName(object.metadata.name),

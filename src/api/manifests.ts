@@ -1,6 +1,7 @@
-import type { InvalidObject } from "./config.ts";
+import type { InvalidObject, Problem } from "./config.ts";
 import type { EndpointSlice, Namespace, Node, Secret, Service } from "./core.ts";
 import type { KubernetesObject, RawObject } from "./object.ts";
+import { nameProblem } from "./object-name.ts";
 import type { ConfigObjects } from "./parse-config.ts";
 import { formatProblems } from "./raw-object.ts";
 import { FieldReader, isFields, Problems } from "./read-object.ts";
@@ -24,6 +25,8 @@ export interface Manifests extends ConfigObjects {
   readonly ignored: readonly IgnoredObject[];
   /** Documents that are no such object as they claim to be: they are in no list above. */
   readonly invalid: readonly InvalidObject[];
+  /** How many objects of earlier sets gave way to one of a later set. */
+  readonly replaced: number;
 }
 
 interface IgnoredObject {
@@ -70,11 +73,20 @@ const KINDS: ReadonlyMap<string, KindRow> = new Map([
   ["BFDProfile", row(METALLB, stripRawObject, (bundle) => bundle.bfdProfiles)],
 ]);
 
+/** Kinds whose objects go to `default` when they name no namespace. */
+const NAMESPACED: ReadonlySet<string> = new Set(["Service", "EndpointSlice", "Secret"]);
+
+/** Kinds whose names are one DNS label; those of the others may have dots. */
+const LABEL_NAMED: ReadonlySet<string> = new Set(["Service", "Namespace"]);
+
 /** What we write ourselves: no input. */
 const STATUS_KINDS: readonly string[] = ["ServiceL2Status", "ServiceBGPStatus", "ConfigurationState"];
 
-/** Sorts parsed documents (YAML or JSON) by kind. Lists are taken apart; empty documents are passed over. */
-export function sortManifests(documents: readonly unknown[]): Manifests {
+/**
+ * Sorts parsed documents (YAML or JSON) by kind. Lists are taken apart; empty documents are passed over. An object takes the
+ * place of those of its kind, namespace and name in earlier sets; twice in one set it is a duplicate.
+ */
+export function sortManifests(...sets: readonly (readonly unknown[])[]): Manifests {
   const bundle: Bundle = {
     services: [],
     endpointSlices: [],
@@ -90,17 +102,41 @@ export function sortManifests(documents: readonly unknown[]): Manifests {
     ignored: [],
     invalid: [],
   };
+  const claims = identifyAll(sets);
+  const lastSet = new Map(claims.map(({ key, set }) => [key, set]));
+  const kept = claims.filter(({ key, set }) => key === undefined || lastSet.get(key) === set);
   const seen = new Set<string>();
-  for (const [i, document] of documents.entries()) {
-    for (const { raw, where } of flatten(document, `document ${i + 1}`)) addObject(raw, where, bundle, seen);
-  }
-  return bundle;
+  for (const claim of kept) addObject(claim, bundle, seen);
+  return { ...bundle, replaced: claims.length - kept.length };
+}
+
+/** A document that may be an object, and which one it says it is. */
+interface Claim {
+  readonly raw: unknown;
+  readonly set: number;
+  readonly identity: Identity;
+  readonly problems: Problems;
+  /** Equal for one object; undefined when it does not say which one it is. */
+  readonly key: string | undefined;
+}
+
+function identifyAll(sets: readonly (readonly unknown[])[]): readonly Claim[] {
+  const documents = sets.flatMap((set, i) => set.map((document) => ({ document, set: i })));
+  return documents.flatMap(({ document, set }, i) =>
+    flatten(document, `document ${i + 1}`).map(({ raw, where, problem }) => {
+      const problems = new Problems();
+      if (problem !== undefined) problems.addAll([problem]);
+      const identity = identify(raw, where, problems);
+      return { raw, set, identity, problems, key: problems.list.length === 0 ? keyOf(identity) : undefined };
+    }),
+  );
 }
 
 interface Found {
   readonly raw: unknown;
   /** For an object without a name. */
   readonly where: string;
+  readonly problem?: Problem;
 }
 
 /** The objects of a list (`List`, `ServiceList`, ...), or the document itself. Items of a typed list may leave out their kind. */
@@ -108,20 +144,26 @@ function flatten(document: unknown, where: string): readonly Found[] {
   if (document === null || document === undefined) return [];
   if (!isFields(document)) return [{ raw: document, where }];
   const { kind, apiVersion, items } = document;
-  if (typeof kind !== "string" || !kind.endsWith("List") || !Array.isArray(items)) return [{ raw: document, where }];
-  const implied = kind === "List" ? {} : { kind: kind.slice(0, -"List".length), apiVersion };
+  if (typeof kind !== "string" || !kind.endsWith("List")) return [{ raw: document, where }];
+  const itemKind = kind.slice(0, -"List".length);
+  if (!Array.isArray(items)) {
+    const isList = itemKind === "" || KINDS.has(itemKind);
+    const raw = isList ? { ...document, metadata: { name: where } } : document;
+    return [{ raw, where, ...(isList ? { problem: { path: "items", message: "must be a list" } } : {}) }];
+  }
+  const implied = itemKind === "" ? {} : { kind: itemKind, apiVersion };
   return items.flatMap((item: unknown, i) =>
     flatten(isFields(item) ? { ...implied, ...item } : (item ?? "null"), `${where}, items[${i}]`),
   );
 }
 
-function addObject(raw: unknown, where: string, bundle: Bundle, seen: Set<string>): void {
-  const problems = new Problems();
-  const identity = identify(raw, where, problems);
-  if (problems.list.length === 0) {
+function addObject({ raw, identity, problems, key }: Claim, bundle: Bundle, seen: Set<string>): void {
+  if (key !== undefined) {
     const row = rowOf(identity, problems);
     if (row === undefined && problems.list.length === 0) bundle.ignored.push(identity);
-    checkUnique(identity, problems, seen);
+    if (row !== undefined) checkNames(identity, problems);
+    if (seen.has(key)) problems.add("metadata.name", `duplicate definition of ${identity.kind} "${identity.name}"`);
+    seen.add(key);
     row?.add(raw, problems, bundle);
   }
   if (problems.list.length === 0) return;
@@ -168,10 +210,17 @@ function groupOf(apiVersion: string): string {
   return apiVersion.includes("/") ? apiVersion.slice(0, apiVersion.indexOf("/")) : "";
 }
 
-function checkUnique({ apiVersion, kind, namespace, name }: Identity, problems: Problems, seen: Set<string>): void {
-  const key = JSON.stringify([groupOf(apiVersion), kind, namespace ?? "", name]);
-  if (seen.has(key)) problems.add("metadata.name", `duplicate definition of ${kind} "${name}"`);
-  seen.add(key);
+function keyOf({ apiVersion, kind, namespace = "", name }: Identity): string {
+  const implied = NAMESPACED.has(kind) ? "default" : "";
+  return JSON.stringify([groupOf(apiVersion), kind, namespace === "" ? implied : namespace, name]);
+}
+
+/** The API server has no object with another name, so none is planned with one. */
+function checkNames({ kind, namespace = "", name }: Identity, problems: Problems): void {
+  const badName = nameProblem(name, LABEL_NAMED.has(kind) ? "label" : "subdomain");
+  if (badName !== undefined) problems.add("metadata.name", badName);
+  const badNamespace = namespace === "" ? undefined : nameProblem(namespace, "label");
+  if (badNamespace !== undefined) problems.add("metadata.namespace", badNamespace);
 }
 
 function row<T>(apiVersions: readonly string[], strip: Strip<T>, listOf: (bundle: Bundle) => T[]): KindRow {

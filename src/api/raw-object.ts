@@ -19,9 +19,27 @@ export function invalidObject(kind: string, object: RawObject, problems: readonl
   };
 }
 
-/** The problems in one line. */
+/** The problems in one line that anybody can read, whatever the user wrote. */
 export function formatProblems(problems: readonly Problem[]): string {
-  return problems.map(({ path, message }) => (path === "" ? message : `${path}: ${message}`)).join("; ");
+  return problems
+    .map(({ path, message }) => escapeControls(shortenQuotes(path === "" ? message : `${path}: ${message}`)))
+    .join("; ");
+}
+
+const QUOTED_MAX = 60;
+
+/** Cuts what stands in quotes: a value is there to be recognized. */
+function shortenQuotes(text: string): string {
+  return text.replace(/"([^"]*)"/g, (whole, inside: string) =>
+    inside.length <= QUOTED_MAX ? whole : `"${inside.slice(0, QUOTED_MAX)}…"`,
+  );
+}
+
+/** Writes control characters as \u and digits: text of users must not move a terminal's cursor or end a line. */
+export function escapeControls(text: string): string {
+  return text.replace(/[\p{Cc}\p{Bidi_Control}\p{Zl}\p{Zp}]/gu, (c) => {
+    return `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`;
+  });
 }
 
 /** Older first: in a conflict the first one stays. An object without a time is as new as can be; names break ties. */

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { type Document, LineCounter, parseAllDocuments } from "yaml";
+import { escapeControls } from "../api/raw-object.ts";
 import { SystemError } from "../wire/errors.ts";
 
 /** Something of the input cannot be read; the message has one line for each file and place. */
@@ -17,13 +18,15 @@ const MANIFEST = /\.(?:ya?ml|json)$/i;
  * @throws InputUnreadable with everything that is wrong, so that the user can repair it in one go.
  */
 export function readManifestFiles(paths: readonly string[]): readonly unknown[] {
+  return readManifestSets(paths).flat();
+}
+
+/** The same, with the documents of each path by themselves. @throws InputUnreadable */
+export function readManifestSets(paths: readonly string[]): readonly (readonly unknown[])[] {
   const faults: string[] = [];
-  const documents: unknown[] = [];
-  for (const path of paths) {
-    for (const file of filesOf(path, faults)) documents.push(...documentsOf(file, faults));
-  }
+  const sets = paths.map((path) => filesOf(path, faults).flatMap((file) => documentsOf(file, faults)));
   if (faults.length > 0) throw new InputUnreadable(faults.join("\n"));
-  return documents;
+  return sets;
 }
 
 function filesOf(path: string, faults: string[]): readonly string[] {
@@ -53,12 +56,17 @@ function filesBelow(folder: string): readonly string[] {
 function documentsOf(file: string, faults: string[]): readonly unknown[] {
   let text: string;
   try {
-    text = readFileSync(file, "utf8");
+    text = decodeText(readFileSync(file));
   } catch (error) {
     faults.push(systemFault(file, error));
     return [];
   }
   return parseJson(file, text) ?? parseYaml(file, text, faults);
+}
+
+/** Read leniently, other octets would become other text without a word. @throws TypeError */
+function decodeText(octets: Uint8Array): string {
+  return new TextDecoder("utf-8", { fatal: true }).decode(octets);
 }
 
 /** JSON.parse is many times faster, and YAML's parser reads JSON too and says where it broke. */
@@ -79,7 +87,7 @@ function parseYaml(file: string, text: string, faults: string[]): readonly unkno
   const broken = documents.flatMap((document) => document.errors);
   for (const { message, pos } of broken) {
     const { line, col } = lineCounter.linePos(pos[0]);
-    faults.push(`${file}:${line}:${col}: ${firstLine(message)}`);
+    faults.push(`${file}:${line}:${col}: ${escapeControls(firstLine(message))}`);
   }
   return broken.length > 0 ? [] : documents.flatMap((document) => contentOf(file, document, faults));
 }
@@ -91,7 +99,7 @@ function contentOf(file: string, document: Document, faults: string[]): readonly
     return [value];
   } catch (error) {
     if (!(error instanceof Error)) throw error;
-    faults.push(`${file}: ${firstLine(error.message)}`);
+    faults.push(`${file}: ${escapeControls(firstLine(error.message))}`);
     return [];
   }
 }
@@ -111,4 +119,5 @@ const READABLE: Readonly<Record<string, string>> = {
   ENOENT: "no such file or folder",
   EACCES: "permission denied",
   EISDIR: "is a folder",
+  ERR_ENCODING_INVALID_ENCODED_DATA: "not UTF-8 text",
 };

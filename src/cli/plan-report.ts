@@ -87,9 +87,12 @@ interface InvalidRow {
   readonly message: string;
 }
 
-/** Plans a cluster that is just these documents: what a controller and its speakers would do if they started now. */
-export function planDocuments(documents: readonly unknown[], options: PlanOptions): PlanReport {
-  const { manifests: given, notes } = onlyNamespace(sortManifests(documents), options.namespace);
+/**
+ * Plans a cluster that is just these documents: what a controller and its speakers would do if they started now. Objects of
+ * a later set take the place of the same ones of earlier sets.
+ */
+export function planDocuments(sets: readonly (readonly unknown[])[], options: PlanOptions): PlanReport {
+  const { manifests: given, notes } = onlyNamespace(sortManifests(...sets), options.namespace);
   const manifests = { ...given, services: given.services.map(withClusterIps) };
   const { config, invalid } = parseConfig(manifests, { nodes: manifests.nodes });
   const scope = manifests.services.filter((service) => isInScope(service, options.loadBalancerClass));
@@ -100,9 +103,13 @@ export function planDocuments(documents: readonly unknown[], options: PlanOption
     invalid: [...manifests.invalid, ...invalid]
       .sort(compareInvalid)
       .map(({ kind, name, message }) => ({ kind, name, message })),
-    notes: [...notes, ...defaultNotes(given, manifests), ...nodeNotes(manifests, options)],
+    notes: [...replacedNotes(given), ...notes, ...defaultNotes(given, manifests), ...nodeNotes(manifests, options)],
     messages: new Map([...converged].map(([key, { message }]) => [key, message])),
   };
+}
+
+function replacedNotes({ replaced }: Manifests): readonly string[] {
+  return replaced === 0 ? [] : [`${replaced} object(s) of an earlier -f are replaced by those of a later one`];
 }
 
 function defaultNotes(given: Manifests, used: Manifests): readonly string[] {

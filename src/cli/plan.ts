@@ -1,5 +1,6 @@
 import { type Command, Option } from "commander";
-import { readManifestFiles } from "./manifest-files.ts";
+import { escapeControls } from "../api/raw-object.ts";
+import { readManifestSets } from "./manifest-files.ts";
 import { PLAN_FORMATS, type PlanFormat, renderPlan } from "./plan-render.ts";
 import { planDocuments } from "./plan-report.ts";
 import type { CliPorts, ExitCode } from "./ports.ts";
@@ -18,9 +19,11 @@ Examples:
   herald plan -f manifests/                  what every node would announce, and what not and why
   herald plan -f cluster.yaml --node worker1 the same for one node
   herald plan -f cluster.yaml -o json        for programs
-  kubectl get svc,endpointslices,nodes,ns -A -o yaml > now.yaml
+  kubectl get -A -o yaml svc,endpointslices,nodes,ns,ipaddresspools,bgppeers,bgpadvertisements,l2advertisements,communities,bfdprofiles > now.yaml
   herald plan -f now.yaml -f new-pool.yaml   what a change would do to a cluster as it is
 
+An object of a later -f replaces the one of the same kind, namespace and name of an earlier -f.
+Passwords are in Secrets: peers with passwordSecret need them in the input as well.
 Services keep the addresses their status names as far as the configuration allows. A Service written by hand, without
 spec.clusterIPs, is taken as the API server would make it.
 Exit code: 0 valid, 2 some objects are invalid and left out, 1 the input cannot be read.
@@ -62,7 +65,7 @@ export function registerPlan(
 
 /** Runs the command. @throws InputUnreadable when a file is missing or broken. */
 function runPlan(flags: PlanFlags, { stdout, stderr }: Pick<CliPorts, "stdout" | "stderr">): ExitCode {
-  const report = planDocuments(readManifestFiles(flags.filename), {
+  const report = planDocuments(readManifestSets(flags.filename), {
     namespace: flags.namespace,
     loadBalancerClass: flags.lbClass === "" ? undefined : flags.lbClass,
     ignoreExcludeLb: flags.ignoreExcludeLb === true,
@@ -70,6 +73,7 @@ function runPlan(flags: PlanFlags, { stdout, stderr }: Pick<CliPorts, "stdout" |
   });
   for (const note of report.notes) stderr(`note: ${note}\n`);
   for (const piece of renderPlan(report, flags.output)) stdout(piece);
-  for (const { kind, name, message } of report.invalid) stderr(`invalid: ${kind} ${name}: ${message}\n`);
+  for (const { kind, name, message } of report.invalid)
+    stderr(`invalid: ${escapeControls(`${kind} ${name}`)}: ${message}\n`);
   return report.invalid.length === 0 ? 0 : 2;
 }

@@ -25,7 +25,10 @@ export class HealthServer {
     return new Promise((resolve, reject) => {
       const failed = (cause: Error): void =>
         reject(
-          new ProbesNotServed(`cannot serve health probes on ${address} port ${port}: ${cause.message}`, { cause }),
+          new ProbesNotServed(
+            `cannot serve health probes on ${address} port ${port}: ${cause.message}; --health-probe-port takes another port, or 0 for none`,
+            { cause },
+          ),
         );
       this.#server.once("error", failed);
       this.#server.listen(port, address, () => {

@@ -17,6 +17,10 @@ const doc = (apiVersion: string, kind: string, name: string, more: object = {}):
   metadata: { name },
   ...more,
 });
+const inNs = (name: string, namespace: string): object => ({
+  ...doc("v1", "Service", name),
+  metadata: { name, namespace },
+});
 const invalid = (documents: readonly unknown[]): readonly string[] =>
   sortManifests(documents).invalid.map(({ kind, name, message }) => `${kind} ${name}: ${message}`);
 
@@ -100,7 +104,50 @@ describe("sortManifests()", () => {
       { apiVersion: "v1", kind: "List", items: [null] },
       'unknown document 1, items[0]: must be an object, not "null"',
     ],
-    ["a list without items", { apiVersion: "v1", kind: "List" }, "List document 1: metadata.name: must be set"],
+    ["a list without items", { apiVersion: "v1", kind: "List" }, "List document 1: items: must be a list"],
+    [
+      "a typed list whose items are a text",
+      { apiVersion: "v1", kind: "NodeList", items: "x" },
+      "NodeList document 1: items: must be a list",
+    ],
+    [
+      "a List whose items are an object",
+      { apiVersion: "v1", kind: "List", items: {} },
+      "List document 1: items: must be a list",
+    ],
+    [
+      "a name that every plain object has",
+      doc("metallb.io/v1beta1", "IPAddressPool", "__proto__"),
+      'IPAddressPool __proto__: metadata.name: must be at most 253 of a-z, 0-9, "-" and ".", and begin and end with a letter or digit between dots, not "__proto__"',
+    ],
+    [
+      "a name with an empty part",
+      doc("metallb.io/v1beta1", "Community", "a..b"),
+      "Community a..b: metadata.name: must be",
+    ],
+    ["a name in capitals", doc("v1", "Node", "N1"), "Node N1: metadata.name: must be"],
+    [
+      "a Service's name with a dot",
+      doc("v1", "Service", "a.b"),
+      'Service a.b: metadata.name: must be at most 63 of a-z, 0-9 and "-", and begin and end with a letter or digit, not "a.b"',
+    ],
+    ["a label that is too long", doc("v1", "Namespace", "a".repeat(64)), "metadata.name: must be at most 63"],
+    ["a subdomain that is too long", doc("v1", "Node", "a.".repeat(127)), "metadata.name: must be at most 253"],
+    [
+      "a namespace that ends with a hyphen",
+      { ...doc("v1", "Service", "s"), metadata: { name: "s", namespace: "n-" } },
+      "Service s: metadata.namespace: must be at most 63",
+    ],
+    [
+      "a long value: cut",
+      doc("v1", "Service", "s", { spec: { externalTrafficPolicy: "x".repeat(5000) } }),
+      `Service s: spec.externalTrafficPolicy: must be one of Cluster, Local, not "${"x".repeat(60)}…"`,
+    ],
+    [
+      "control characters: written as digits",
+      doc("v1", "Service", "s", { status: "a\u001b[2J\nb\u202e" }),
+      'Service s: status: must be an object, not "a\\u001b[2J\\u000ab\\u202e"',
+    ],
     [
       "a kind that is a number",
       { apiVersion: "v1", kind: 5, metadata: { name: "x" } },
@@ -161,6 +208,43 @@ describe("sortManifests()", () => {
     const other = { apiVersion: "v1", kind: "Service", metadata: { name: "s", namespace: "x" } };
     expect(invalid([doc("v1", "Service", "s"), other, doc("v1", "Service", "s")])).toEqual([
       'Service s: metadata.name: duplicate definition of Service "s"',
+    ]);
+  });
+
+  test.each<[string, object, object, number, readonly string[]]>([
+    ["itself", doc("v1", "Node", "a"), doc("v1", "Node", "a"), 1, ["a"]],
+    ["another name", doc("v1", "Node", "a"), doc("v1", "Node", "b"), 0, ["a", "b"]],
+    [
+      "another version of it",
+      doc("metallb.io/v1beta1", "BGPPeer", "a"),
+      doc("metallb.io/v1beta2", "BGPPeer", "a"),
+      1,
+      ["a"],
+    ],
+    ["the default namespace, named or not", doc("v1", "Service", "a"), inNs("a", "default"), 1, ["a"]],
+    ["another namespace", doc("v1", "Service", "a"), inNs("a", "x"), 0, ["a", "a"]],
+    ["a valid one for an invalid one", doc("v1", "Node", "a", { status: 1 }), doc("v1", "Node", "a"), 1, ["a"]],
+    [
+      "a list's item",
+      { apiVersion: "v1", kind: "List", items: [doc("v1", "Node", "a")] },
+      doc("v1", "Node", "a"),
+      1,
+      ["a"],
+    ],
+  ])("an object of a later set replaces the same one of an earlier set: %s", (_, before, after, replaced, names) => {
+    const m = sortManifests([before], [after]);
+    expect([m.replaced, m.invalid]).toEqual([replaced, []]);
+    expect([...m.nodes, ...m.peers, ...m.services].map(({ metadata }) => metadata.name)).toEqual(names);
+    expect(sortManifests([after], [before]).replaced).toBe(replaced);
+  });
+
+  test("a replaced object is gone, twice in one set is a duplicate still", () => {
+    const pool = (addresses: string): object =>
+      doc("metallb.io/v1beta1", "IPAddressPool", "p", { spec: { addresses } });
+    const m = sortManifests([pool("old")], [pool("new"), pool("twice")]);
+    expect([m.replaced, m.pools.map(({ spec }) => spec)]).toEqual([1, [{ addresses: "new" }]]);
+    expect(m.invalid.map(({ message }) => message)).toEqual([
+      'metadata.name: duplicate definition of IPAddressPool "p"',
     ]);
   });
 

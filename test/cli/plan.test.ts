@@ -276,6 +276,18 @@ describe("objects that are invalid: left out, named, exit 2, and the rest is pla
       { kind: "IpAddressPool", name: "x" },
     ],
     ["a document that is no object", "just text\n", { kind: "unknown" }],
+    [
+      "a pool without a spec",
+      "{apiVersion: metallb.io/v1beta1, kind: IPAddressPool, metadata: {name: p}}\n",
+      { kind: "IPAddressPool", name: "p", message: "spec: must be set" },
+    ],
+    [
+      "a pool whose spec is null",
+      "{apiVersion: metallb.io/v1beta1, kind: IPAddressPool, metadata: {name: p}, spec: null}\n",
+      { kind: "IPAddressPool", name: "p", message: "spec: must be set" },
+    ],
+    ["a pool with a name that plain objects have", POOL.replace("main", "__proto__"), { name: "__proto__" }],
+    ["a List without items", "{apiVersion: v1, kind: List}\n", { kind: "List", message: "items: must be a list" }],
     ["an object without a name", "{apiVersion: v1, kind: Node, metadata: {}}\n", { kind: "Node" }],
   ])("%s", async (_, bad, want) => {
     write({ "a.yaml": cluster(POOL, L2, NODE, WEB, SLICE, bad) });
@@ -338,6 +350,40 @@ test("the same plan, whatever the order of documents", async () => {
   write({ "a/a.yaml": all, "b/a.yaml": cluster(SLICE, WEB, NODE, L2, POOL) });
   const [a, b] = await Promise.all(["a", "b"].map((name) => plan("-f", join(folder, name), "-o", "json")));
   expect(a?.out).toBe(b?.out);
+});
+
+test("an edit is tried: a later -f replaces what an earlier one says, and a note counts it", async () => {
+  write({ "now.yaml": all, "edit.yaml": POOL.replace("10.0.0.0/24", "10.9.0.0/24") });
+  const args = ["now.yaml", "edit.yaml"].flatMap((name) => ["-f", join(folder, name)]);
+  const { out, err, code } = await plan(...args, "-o", "json");
+  expect({ err, code }).toEqual({
+    err: "note: 1 object(s) of an earlier -f are replaced by those of a later one\n",
+    code: 0,
+  });
+  expect(JSON.parse(out).services).toMatchObject([{ ips: ["10.9.0.0"] }]);
+});
+
+test("twice within one -f is a duplicate", async () => {
+  write({ "a.yaml": all, "b.yaml": POOL.replace("10.0.0.0/24", "10.9.0.0/24") });
+  const { err, code } = await plan("-f", folder);
+  expect(err).toBe('invalid: IPAddressPool main: metadata.name: duplicate definition of IPAddressPool "main"\n');
+  expect(code).toBe(2);
+});
+
+test.each([
+  ["latin 1", Buffer.from([0x6b, 0xe9, 0x20])],
+  ["UTF-16", Buffer.from("\ufeffkind: x", "utf16le")],
+  ["an executable", Buffer.from([0x7f, 0x45, 0x4c, 0x46, 0xff])],
+])("octets that are no UTF-8 are unreadable: %s", async (_, octets) => {
+  writeFileSync(join(folder, "a.yaml"), octets);
+  expect(await plan("-f", folder)).toEqual({ code: 1, out: "", err: `${join(folder, "a.yaml")}: not UTF-8 text` });
+});
+
+test("names with control characters do not reach the terminal", async () => {
+  write({ "a.json": JSON.stringify({ ...parse(POOL), metadata: { name: "a\u001b[31m\nb" } }) });
+  const { out, err } = await plan("-f", folder);
+  expect(err).toContain("invalid: IPAddressPool a\\u001b[31m\\u000ab: metadata.name: must be");
+  expect(out).toContain("a\\u001b[31m\\u000ab");
 });
 
 test("--help shows examples", async () => {
