@@ -40,15 +40,15 @@ export class PrefixTable {
   /** The row of a prefix, or -1. */
   rowOf(prefix: IpPrefix): number {
     this.#load(prefix);
-    return (this.#slots[this.#find()] ?? 0) - 1;
+    return this.#rowIn(this.#find());
   }
 
   /** The row of a prefix, a new one when it has none. */
   add(prefix: IpPrefix): number {
     this.#load(prefix);
     const slot = this.#find();
-    const known = this.#slots[slot] ?? 0;
-    if (known !== 0) return known - 1;
+    const known = this.#rowIn(slot);
+    if (known >= 0) return known;
     const row = this.#free.pop() ?? this.#top++;
     if (row >= this.#kinds.length) return this.#grow(row);
     this.#put(row, slot);
@@ -73,37 +73,49 @@ export class PrefixTable {
   }
 
   has(row: number): boolean {
-    return (this.#kinds[row] ?? FREE) !== FREE;
+    return this.#kindAt(row) !== FREE;
   }
 
   familyAt(row: number): Family {
-    return (this.#kinds[row] ?? 0) >>> 8 === 6 ? 6 : 4;
+    return this.#kindAt(row) >>> 8 === 6 ? 6 : 4;
   }
 
   prefixAt(row: number): IpPrefix {
     const family = this.familyAt(row);
-    const at = row * WORDS;
     let value = 0n;
-    for (let i = 0; i < (family === 4 ? 1 : WORDS); i++) value = (value << 32n) | BigInt(this.#words[at + i] ?? 0);
-    return IpPrefix.containing(new IpAddress(family, value), (this.#kinds[row] ?? 0) & 0xff);
+    for (let i = 0; i < (family === 4 ? 1 : WORDS); i++) value = (value << 32n) | BigInt(this.#wordAt(row * WORDS + i));
+    return IpPrefix.containing(new IpAddress(family, value), this.#kindAt(row) & 0xff);
   }
 
   /** Octets the prefix takes on the wire. */
   nlriLength(row: number): number {
-    return 1 + ((((this.#kinds[row] ?? 0) & 0xff) + 7) >>> 3);
+    return 1 + (((this.#kindAt(row) & 0xff) + 7) >>> 3);
   }
 
   /** Writes the prefix as it is on the wire (RFC 4271 section 4.3) and returns where the next one goes. */
   writeNlri(bytes: Uint8Array, at: number, row: number): number {
-    const length = (this.#kinds[row] ?? 0) & 0xff;
+    const length = this.#kindAt(row) & 0xff;
     const end = at + 1 + ((length + 7) >>> 3);
     bytes[at] = length;
     let word = row * WORDS;
     for (let to = at + 1; to < end; word++) {
-      const value = this.#words[word] ?? 0;
+      const value = this.#wordAt(word);
       for (let shift = 24; shift >= 0 && to < end; shift -= 8) bytes[to++] = value >>> shift;
     }
     return end;
+  }
+
+  #kindAt(row: number): number {
+    return this.#kinds[row] ?? FREE;
+  }
+
+  #wordAt(index: number): number {
+    return this.#words[index] ?? 0;
+  }
+
+  /** The row a slot of the hash leads to, -1 for none. */
+  #rowIn(slot: number): number {
+    return (this.#slots[slot] ?? 0) - 1;
   }
 
   #load({ address: { family, value }, length }: IpPrefix): void {
@@ -122,16 +134,15 @@ export class PrefixTable {
   }
 
   #loadRow(row: number): void {
-    this.#kind = this.#kinds[row] ?? FREE;
-    for (let i = 0; i < WORDS; i++) this.#key[i] = this.#words[row * WORDS + i] ?? 0;
+    this.#kind = this.#kindAt(row);
+    for (let i = 0; i < WORDS; i++) this.#key[i] = this.#wordAt(row * WORDS + i);
   }
 
   /** Where the loaded prefix is, or would go. */
   #find(): number {
-    const slots = this.#slots;
-    const mask = slots.length - 1;
+    const mask = this.#slots.length - 1;
     let slot = this.#hash() & mask;
-    for (let row = (slots[slot] ?? 0) - 1; row >= 0 && !this.#isAt(row); row = (slots[slot] ?? 0) - 1) {
+    for (let row = this.#rowIn(slot); row >= 0 && !this.#isAt(row); row = this.#rowIn(slot)) {
       slot = (slot + 1) & mask;
     }
     return slot;
@@ -163,6 +174,7 @@ export class PrefixTable {
     this.#slots[slot] = row + 1;
   }
 
+  /** Only when no row is free: all those below are in use. */
   #grow(row: number): number {
     const capacity = this.#kinds.length * 2;
     const words = new Uint32Array(capacity * WORDS);
@@ -179,7 +191,6 @@ export class PrefixTable {
   }
 
   #enter(row: number): void {
-    if (!this.has(row)) return;
     this.#loadRow(row);
     this.#slots[this.#find()] = row + 1;
   }
@@ -188,10 +199,11 @@ export class PrefixTable {
   #close(slot: number): void {
     const mask = this.#slots.length - 1;
     this.#slots[slot] = 0;
-    for (let next = (slot + 1) & mask; (this.#slots[next] ?? 0) !== 0; next = (next + 1) & mask) {
-      const row = (this.#slots[next] ?? 0) - 1;
+    let next = (slot + 1) & mask;
+    for (let row = this.#rowIn(next); row >= 0; row = this.#rowIn(next)) {
       this.#slots[next] = 0;
       this.#enter(row);
+      next = (next + 1) & mask;
     }
   }
 }

@@ -275,6 +275,45 @@ describe("peers of one group", () => {
     expect(store.prefixes.size).toBe(0);
   });
 
+  it.each<[string, readonly string[], readonly string[]]>([
+    ["one has more", ["10.0.0.1/32"], ["10.0.0.1/32", "10.0.0.2/32"]],
+    ["the second differs", ["10.0.0.1/32", "10.0.0.2/32"], ["10.0.0.1/32", "10.0.0.3/32"]],
+    ["the attributes differ", ["10.0.0.1/32"], ["10.0.0.1/32 1:1"]],
+  ])("get each their own message when the first route is the same but %s", (_name, ...tables) => {
+    const store = new RouteStore();
+    const peers = tables.map((texts) => {
+      const routes = texts
+        .map((text) => text.split(" "))
+        .map(([to = "", ...communities]) => route(to, { communities }));
+      return new Peer(store).set(routes).join();
+    });
+    // In turn, so that each finds what was kept for the other.
+    for (let i = 0; i < 4; i++) {
+      for (const peer of peers) {
+        peer.drain();
+        expect(peer.receiver?.table).toEqual(peer.expected);
+        peer.join();
+      }
+    }
+  });
+
+  it("keep a megabyte of messages for each other, and make again what is older", () => {
+    const store = new RouteStore();
+    const large = Array.from({ length: 300_000 }, (_, i) => ({
+      ...route("10.0.0.0/32"),
+      prefix: prefix(`10.${i >> 16}.${(i >> 8) & 255}.${i & 255}/32`),
+    }));
+    const ribs = [new AdjRibOut(store), new AdjRibOut(store)];
+    for (const rib of ribs) {
+      rib.setRoutes(large);
+      rib.open(external, [4]);
+    }
+    const [first = [], second = []] = ribs.map((rib) => rib.take(ALL));
+    expect(second.length).toBe(first.length);
+    expect(second.every((bytes, i) => Buffer.compare(bytes, first[i] ?? bytes) === 0)).toBe(true);
+    expect([...store.groups].map(({ encoded }) => encoded)).toEqual([2 * first.length]);
+  });
+
   it("leave nothing behind when they are gone", () => {
     const store = new RouteStore();
     const peers = [new Peer(store).set(routes).join(), new Peer(store).set(routes).join(internal)];

@@ -48,6 +48,29 @@ describe("PrefixTable", () => {
     expect([table.size, table.end, table.rowOf(prefix("2001:db8::/32"))]).toEqual([0, 0, -1]);
   });
 
+  it("has nothing in rows that never were", () => {
+    const table = new PrefixTable();
+    table.add(prefix("10.0.0.1/32"));
+    expect([-1, 0, 1, 15, 16, 1_000_000].map((row) => table.has(row))).toEqual([
+      false,
+      true,
+      false,
+      false,
+      false,
+      false,
+    ]);
+  });
+
+  it("grows after rows were removed and given away again", () => {
+    const table = new PrefixTable();
+    const hosts = Array.from({ length: 40 }, (_, i) => `10.0.0.${i}/32`);
+    for (const text of hosts.slice(0, 16)) table.add(prefix(text));
+    for (const text of hosts.slice(3, 9)) table.remove(table.rowOf(prefix(text)));
+    for (const text of hosts) table.add(prefix(text));
+    expect([table.size, table.end]).toEqual([40, 40]);
+    expect(hosts.map((text) => `${table.prefixAt(table.rowOf(prefix(text)))}`)).toEqual(hosts);
+  });
+
   it.each([
     ["0.0.0.0/0", [0]],
     ["10.0.0.0/8", [8, 10]],
