@@ -1,8 +1,8 @@
 import { setMaxListeners } from "node:events";
 import { pause } from "../kubernetes/backoff.ts";
 import { ApiError } from "../kubernetes/errors.ts";
-import { type Micros, micros } from "../net/micros.ts";
-import type { Clock } from "../system/clock.ts";
+import { type Micros, micros, millis } from "../net/micros.ts";
+import type { Clock, Timer } from "../system/clock.ts";
 import { TransientError } from "../wire/errors.ts";
 
 export interface WriteGatePorts {
@@ -10,6 +10,9 @@ export interface WriteGatePorts {
   /** Asked right before each write. */
   readonly mayWrite: () => boolean;
 }
+
+/** How often the Lease is looked at while writes outlive their term: it may run out before they are answered. */
+const LEASE_POLL = millis(100);
 
 /** The Lease ran out between the decision and the write. */
 class NoLongerLeader extends TransientError {
@@ -25,6 +28,8 @@ export class WriteGate {
   readonly #lost = new AbortController();
   #term: AbortSignal | undefined;
   #closedUntil: Micros = micros(0);
+  #underWay = 0;
+  #leasePoll: Timer | undefined;
 
   constructor(ports: WriteGatePorts) {
     this.#ports = ports;
@@ -32,14 +37,14 @@ export class WriteGate {
     setMaxListeners(0, this.#lost.signal);
   }
 
-  /** From now on, until the signal ends the term. A stop in good order lets what is under way be answered. */
+  /**
+   * From now on, until the signal ends the term. A stop in good order lets what is under way be answered, for as long as the
+   * Lease is still ours.
+   */
   open(term: AbortSignal): void {
     this.#term = term;
     setMaxListeners(0, term);
-    const end = (): void => {
-      if (!this.#ports.mayWrite()) this.#lost.abort(new NoLongerLeader("the lease ended during the write"));
-    };
-    term.addEventListener("abort", end, { once: true });
+    term.addEventListener("abort", () => this.#watchLease(), { once: true });
   }
 
   /** @throws {NoLongerLeader} and what the write throws */
@@ -48,12 +53,24 @@ export class WriteGate {
     if (this.#term?.aborted !== false || !this.#ports.mayWrite()) {
       throw new NoLongerLeader("the lease ended before the write");
     }
+    this.#underWay++;
     try {
       return await act(this.#lost.signal);
     } catch (error) {
       if (error instanceof ApiError && error.retryAfter !== undefined) this.#close(error.retryAfter);
       throw error;
+    } finally {
+      this.#underWay--;
+      if (this.#underWay === 0) this.#leasePoll?.cancel();
     }
+  }
+
+  /** Once the term is over nobody tells of the end of the Lease any more. */
+  #watchLease(): void {
+    this.#leasePoll?.cancel();
+    if (this.#underWay === 0) return;
+    if (!this.#ports.mayWrite()) this.#lost.abort(new NoLongerLeader("the lease ended during the write"));
+    else this.#leasePoll = this.#ports.clock.after(LEASE_POLL, () => this.#watchLease());
   }
 
   async #pause(): Promise<void> {

@@ -58,6 +58,36 @@ describe("WriteGate", () => {
     expect(seen?.aborted).toBe(true);
   });
 
+  test("a lease that ends after a stop in good order cuts the write that hangs", async () => {
+    let seen: AbortSignal | undefined;
+    const write = gate.write((signal) => {
+      seen = signal;
+      return new Promise<void>((_resolve, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+    });
+    await settle();
+    term.abort();
+    clock.advance(seconds(5));
+    expect(seen?.aborted).toBe(false);
+    mayWrite = false;
+    clock.advance(millis(100));
+    await expect(write).rejects.toMatchObject({ code: "ERR_CONTROLLER_NOT_LEADER" });
+    expect(clock.armed).toBe(0);
+  });
+
+  test("the lease is looked at no longer than writes are under way", async () => {
+    const answers: (() => void)[] = [];
+    const writes = [1, 2].map(() => gate.write(() => new Promise<void>((resolve) => answers.push(resolve))));
+    await settle();
+    expect(clock.armed).toBe(0);
+    term.abort();
+    answers[0]?.();
+    await writes[0];
+    expect(clock.armed).toBe(1);
+    answers[1]?.();
+    await writes[1];
+    expect(clock.armed).toBe(0);
+  });
+
   test("one Retry-After holds back every write for as long as was asked", async () => {
     await expect(gate.write(() => Promise.reject(refusal(seconds(2))))).rejects.toThrow();
     await expect(Promise.race([gate.write(() => Promise.resolve("early")), settle()])).resolves.toBeUndefined();
