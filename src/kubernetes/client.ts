@@ -32,6 +32,8 @@ export interface ListOptions extends Selection, RequestOptions {
 export interface WatchOptions extends Selection {
   readonly resourceVersion: string;
   readonly signal?: AbortSignal | undefined;
+  /** Called when the server has accepted the watch: there may be no event for a long time. */
+  readonly opened?: (() => void) | undefined;
 }
 
 /** A write: to the object, or to its status. */
@@ -171,6 +173,7 @@ export class KubernetesClient {
       { query, options: { signal: options.signal, timeout } },
     );
     const answer = await this.#accepted({ ...call, pool: "watches" });
+    options.opened?.();
     const framer = new LineFramer();
     for await (const chunk of answer.body) {
       for (const line of framer.push(chunk)) yield parseEvent(line);

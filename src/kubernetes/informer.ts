@@ -56,7 +56,10 @@ interface Entry<T> {
 }
 
 const BACKOFF = { baseDelay: millis(200), maxDelay: seconds(30) };
-/** A watch that ends by itself sooner than this, with nothing to tell, counts as a failure: no busy loop. */
+/**
+ * A watch that ends by itself sooner than this, with nothing to tell, counts as a failure: no busy loop. One that lives
+ * longer works, even when it has nothing to tell.
+ */
 const SHORT_WATCH = seconds(1);
 /** So many unreadable answers in a row, and the watch begins anew from a list. */
 const GARBAGE_PATIENCE = 3;
@@ -212,20 +215,35 @@ export class Informer<T extends KubernetesObject> {
 
   async #follow(from: string, signal: AbortSignal): Promise<void> {
     const { resource, strip: _, ...selection } = this.#config;
-    const startedAt = this.#ports.clock.now();
+    const { clock } = this.#ports;
+    let openedAt: Micros | undefined;
+    const opened = (): void => {
+      openedAt = clock.now();
+    };
+    const livedLong = (): boolean => openedAt !== undefined && clock.now() - openedAt >= SHORT_WATCH;
     const eventsBefore = this.#stats.events;
     this.#stats.watches += 1;
-    const events = this.#ports.client.watch(resource, { ...selection, resourceVersion: from, signal });
-    for await (const event of events) this.#apply(event);
-    const nothing = this.#stats.events === eventsBefore;
-    if (nothing && this.#ports.clock.now() - startedAt < SHORT_WATCH) throw new ApiGarbled("the watch ended at once");
+    const events = this.#ports.client.watch(resource, { ...selection, resourceVersion: from, signal, opened });
+    try {
+      for await (const event of events) this.#apply(event);
+    } catch (error) {
+      // It worked until it fell silent or was cut: what failed before it is over.
+      if (error instanceof ApiUnreachable && livedLong()) this.#failures = 0;
+      throw error;
+    }
+    if (livedLong()) this.#worked();
+    else if (this.#stats.events === eventsBefore) throw new ApiGarbled("the watch ended at once");
+  }
+
+  #worked(): void {
+    this.#failures = 0;
+    this.#lastError = undefined;
   }
 
   #apply(event: WatchEvent): void {
     // What an ERROR says decides how to go on, so it takes the way of a refused request.
     if (event.type === "ERROR") throw parseStatus(event.object, { status: 500 });
-    this.#failures = 0;
-    this.#lastError = undefined;
+    this.#worked();
     this.#stats.events += 1;
     this.#lastEventAt = this.#ports.clock.now();
     if (event.type === "DELETED") this.#delete(event.object);

@@ -1,15 +1,18 @@
 import type { ServerResponse } from "node:http";
 import { describe, expect, test } from "vitest";
 import type { KubernetesObject } from "../../src/api/object.ts";
-import { KubernetesClient } from "../../src/kubernetes/client.ts";
+import { KubernetesClient, type WatchEvent, type WatchOptions } from "../../src/kubernetes/client.ts";
+import { ApiGarbled, ApiUnreachable } from "../../src/kubernetes/errors.ts";
 import { type Change, Informer } from "../../src/kubernetes/informer.ts";
 import { anonymousConfig } from "../../src/kubernetes/kubeconfig.ts";
 import { SERVICES } from "../../src/kubernetes/resource.ts";
-import { millis } from "../../src/net/micros.ts";
+import { type Micros, millis, seconds } from "../../src/net/micros.ts";
 import { type Clock, systemClock } from "../../src/system/clock.ts";
 import { eventually } from "../support/eventually.ts";
 import { FakeApiServer, type Handler, json, statusOf, watchStream } from "../support/fake-api-server.ts";
+import { settle } from "../support/settle.ts";
 import { silentLog } from "../support/silent-log.ts";
+import { VirtualClock } from "../support/virtual-clock.ts";
 
 interface Thing extends KubernetesObject {
   readonly spec: { readonly value: number };
@@ -354,5 +357,66 @@ describe("Informer", () => {
       await new Promise((resolve) => setTimeout(resolve, 100));
       expect(server.seen.length).toBeLessThan(20);
     });
+  });
+});
+
+/** One watch: whether the server accepts it, how long it lives, and what it then ends with. */
+interface Life {
+  readonly accepted: boolean;
+  readonly for: Micros;
+  readonly error?: Error;
+}
+
+const lost = new ApiUnreachable("nothing to be heard");
+const refused: Life = { accepted: false, for: millis(1), error: lost };
+const unanswered: Life = { accepted: false, for: seconds(90), error: lost };
+const silent: Life = { accepted: true, for: seconds(90), error: lost };
+const cutEarly: Life = { accepted: true, for: millis(999), error: lost };
+const garbled: Life = { accepted: true, for: seconds(90), error: new ApiGarbled("{]") };
+const quiet: Life = { accepted: true, for: seconds(1) };
+const endedAtOnce: Life = { accepted: true, for: millis(999) };
+
+describe("the back-off", () => {
+  test.each<[string, readonly Life[], readonly number[], number]>([
+    ["grows while nothing works", [refused, refused, refused], [150, 300, 600], 1],
+    ["grows while requests hang", [unanswered, unanswered, unanswered], [150, 300, 600], 1],
+    ["grows while watches are cut early", [cutEarly, cutEarly, cutEarly], [150, 300, 600], 1],
+    ["grows while watches end at once", [endedAtOnce, endedAtOnce], [150, 300], 1],
+    ["begins anew after a watch without events", [refused, refused, quiet, refused], [150, 300, 150], 1],
+    ["does not grow when every watch falls silent after a long life", [silent, silent, silent], [150, 150, 150], 1],
+    ["counts from a long life that ended in silence", [refused, refused, silent, refused], [150, 300, 150, 300], 1],
+    ["grows with garbage however late it comes, until a list", [garbled, garbled, garbled], [150, 300, 600], 2],
+  ])("%s", async (_name, lives, delays, lists) => {
+    const clock = new VirtualClock();
+    const seen = { delays: [] as number[], lists: 0, watches: 0 };
+    const client = {
+      async *pages() {
+        seen.lists += 1;
+        yield await Promise.resolve({ first: true, items: [], resourceVersion: "10" });
+      },
+      async *watch(_resource: unknown, { opened, signal }: WatchOptions): AsyncGenerator<WatchEvent, void> {
+        const life = lives[seen.watches++];
+        if (life?.accepted !== false) opened?.();
+        if (life === undefined) await new Promise((end) => signal?.addEventListener("abort", end));
+        else clock.advance(life.for);
+        if (life?.error !== undefined) throw life.error;
+        yield* [];
+      },
+    };
+    const after: Clock["after"] = (delay, fire) => {
+      seen.delays.push(delay / millis(1));
+      return clock.after(delay, fire);
+    };
+    const ports = { client, clock: { now: () => clock.now(), after }, random: () => 0.5, log: silentLog };
+    const informer = new Informer<Thing>(ports, { resource: SERVICES, strip: () => undefined });
+    const stop = new AbortController();
+    informer.start(stop.signal);
+    for (let i = 0; i <= lives.length; i++) {
+      await settle();
+      clock.advance(seconds(1));
+    }
+    await settle();
+    stop.abort();
+    expect(seen).toEqual({ delays, lists, watches: lives.length + 1 });
   });
 });
