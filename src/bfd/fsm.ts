@@ -17,7 +17,7 @@ export interface Parameters {
  * `stale`: something changed again while it ran, so its Final says nothing about the newest values; `pausing`: that Final came,
  * and a packet without one must come before the next sequence may begin (section 6.8.3).
  */
-export type PollSequence = "idle" | "running" | "stale" | "pausing";
+type PollSequence = "idle" | "running" | "stale" | "pausing";
 
 /** Everything a session knows. Plain data: it can be logged, compared, recorded and replayed. */
 export interface Session {
@@ -38,7 +38,7 @@ export interface Session {
 }
 
 /** What the peer's last packet said. */
-export interface Remote {
+interface Remote {
   readonly discriminator: Discriminator | undefined;
   readonly state: BfdState;
   readonly diagnostic: Diagnostic;
@@ -79,7 +79,7 @@ export interface Moment {
 }
 
 /** RFC 5880 section 6.8.3: a session that is not up sends no faster than this. */
-export const SLOW_TX: Micros = seconds(1);
+const SLOW_TX: Micros = seconds(1);
 
 const NOBODY: Remote = {
   discriminator: undefined,
