@@ -1,6 +1,13 @@
 import type { Config, InvalidObject } from "./config.ts";
-import { objectKey, type RawObject } from "./object.ts";
-import { type ConfigContext, type ConfigObjects, type ParsedConfig, parseConfig } from "./parse-config.ts";
+import type { RawObject } from "./object.ts";
+import { compareInvalid, objectId } from "./object-sorter.ts";
+import {
+  type ConfigContext,
+  type ConfigObjects,
+  type Established,
+  type ParsedConfig,
+  parseConfig,
+} from "./parse-config.ts";
 
 type Kind = Exclude<keyof ConfigObjects, "secrets">;
 
@@ -17,12 +24,15 @@ const KINDS: readonly (readonly [Kind, string])[] = [
 export interface ConfigMemory {
   /** The last version of each object that could be used. */
   readonly objects: ReadonlyMap<string, RawObject>;
+  /** Those of them that the configuration holds: others were in the way of something, and may fit again. */
+  readonly active: ReadonlySet<string>;
   readonly config: Config;
 }
 
 /** Nothing has worked yet. */
 export const NO_MEMORY: ConfigMemory = {
   objects: new Map(),
+  active: new Set(),
   config: { pools: new Map(), peers: new Map(), bgpAdvertisements: [], l2Advertisements: [], bfdProfiles: new Map() },
 };
 
@@ -31,88 +41,85 @@ export interface RememberingParse extends ParsedConfig {
 }
 
 /**
- * Parses the configuration so that an edit that breaks an object costs nothing that worked: the object is reported as
- * invalid and goes on as its last good version, until it is mended or deleted. The same holds when what it refers to (a
- * Secret, a Community, a BFDProfile) goes away under it.
+ * Parses the configuration so that an edit costs nothing that worked: an object that breaks, or that gets in the way of
+ * one nobody touched, is reported as invalid and goes on as its last good version, until it is mended or deleted. The
+ * same holds when what it refers to (a Secret, a Community, a BFDProfile) goes away under it.
  */
 export function parseKeepingLastGood(
   objects: ConfigObjects,
   context: ConfigContext,
   before: ConfigMemory,
 ): RememberingParse {
-  const newest = parseConfig(objects, context);
-  const broken = ids(newest.invalid);
-  if (![...broken].some((id) => before.objects.has(id))) return remembering(newest, objects, before);
-  const mended = substitute(objects, broken, before);
-  const second = parseConfig(mended, context);
-  const config = keepReferrers(second.config, ids(second.invalid), before.config);
-  // What is wrong with the newest versions, and what older ones that stand in for them exclude.
-  const invalid = [
-    ...newest.invalid,
-    ...second.invalid.filter((object) => !broken.has(idOf(object.kind, keyOf(object)))),
-  ];
-  return remembering({ config, invalid }, mended, before, ids(second.invalid));
-}
-
-function remembering(
-  parsed: ParsedConfig,
-  objects: ConfigObjects,
-  before: ConfigMemory,
-  bad: ReadonlySet<string> = ids(parsed.invalid),
-): RememberingParse {
-  const next = new Map<string, RawObject>();
-  for (const [kind, name] of KINDS) {
-    for (const object of objects[kind]) {
-      const id = idOf(name, objectKey(object));
-      const good = bad.has(id) ? before.objects.get(id) : object;
-      if (good !== undefined) next.set(id, good);
+  const invalid = new Map<string, InvalidObject>();
+  let current = objects;
+  // A version that stands in may exclude a newer one that has a stand-in itself. Each object is swapped once at most.
+  for (;;) {
+    const parsed = parseConfig(current, { ...context, before: established(current, before) });
+    const broken = new Map(parsed.invalid.map((object) => [invalidId(object), object]));
+    for (const [id, object] of broken) if (!invalid.has(id)) invalid.set(id, object);
+    const next = substitute(current, broken, before);
+    if (next === undefined) {
+      const memory = remember(current, parsed, before);
+      return { ...parsed, invalid: [...invalid.values()].sort(compareInvalid), memory };
     }
+    current = next;
   }
-  return { ...parsed, memory: { objects: next, config: parsed.config } };
 }
 
-function substitute(objects: ConfigObjects, broken: ReadonlySet<string>, before: ConfigMemory): ConfigObjects {
+/** The objects that are in use just as they are now. */
+function established(objects: ConfigObjects, { objects: good, active, config }: ConfigMemory): Established {
+  const ids = entries(objects).flatMap(([id, object]) => {
+    const old = good.get(id);
+    return old !== undefined && active.has(id) && sameContent(old, object) ? [id] : [];
+  });
+  return { ids: new Set(ids), config };
+}
+
+/** Whether two versions of an object say the same. */
+function sameContent(a: RawObject, b: RawObject): boolean {
+  return a === b || content(a) === content(b);
+}
+
+function content({ apiVersion, metadata: { labels = {} }, spec }: RawObject): string {
+  return JSON.stringify([apiVersion, labels, spec]);
+}
+
+/** Puts the last good versions in the place of broken ones; undefined when there are none left to put. */
+function substitute(
+  objects: ConfigObjects,
+  broken: ReadonlyMap<string, InvalidObject>,
+  before: ConfigMemory,
+): ConfigObjects | undefined {
+  let swaps = 0;
   const swapped = KINDS.map(([kind, name]) => [
     kind,
     objects[kind].map((object) => {
-      const id = idOf(name, objectKey(object));
-      return broken.has(id) ? (before.objects.get(id) ?? object) : object;
+      const id = objectId(name, object);
+      const good = broken.has(id) ? before.objects.get(id) : undefined;
+      if (good === undefined || sameContent(good, object)) return object;
+      swaps++;
+      return good;
     }),
   ]);
-  return { ...objects, ...Object.fromEntries(swapped) };
+  return swaps === 0 ? undefined : { ...objects, ...Object.fromEntries(swapped) };
 }
 
-/** Peers and advertisements that even their last good version does not parse any more, because a reference is gone. */
-function keepReferrers(config: Config, broken: ReadonlySet<string>, before: Config): Config {
-  const names = (kind: string): ReadonlySet<string> =>
-    new Set([...broken].filter((id) => id.startsWith(`${kind} `)).map((id) => id.slice(id.lastIndexOf("/") + 1)));
-  const kept = <T extends { readonly name: string }>(
-    kind: string,
-    now: readonly T[],
-    then: readonly T[],
-  ): readonly T[] => {
-    const wanted = names(kind);
-    const old = then.filter(({ name }) => wanted.has(name) && !now.some((other) => other.name === name));
-    return [...now, ...old].sort((a, b) => (a.name < b.name ? -1 : 1));
-  };
-  const peers = kept("BGPPeer", [...config.peers.values()], [...before.peers.values()]);
-  return {
-    ...config,
-    peers: new Map(peers.map((peer) => [peer.name, peer])),
-    bgpAdvertisements: kept("BGPAdvertisement", config.bgpAdvertisements, before.bgpAdvertisements),
-    l2Advertisements: kept("L2Advertisement", config.l2Advertisements, before.l2Advertisements),
-  };
+function remember(objects: ConfigObjects, parsed: ParsedConfig, before: ConfigMemory): ConfigMemory {
+  const left = new Set(parsed.invalid.map(invalidId).filter((id) => !parsed.standing.has(id)));
+  const next = new Map<string, RawObject>();
+  const active = new Set<string>();
+  for (const [id, object] of entries(objects)) {
+    const good = left.has(id) ? before.objects.get(id) : object;
+    if (good !== undefined) next.set(id, good);
+    if (!left.has(id)) active.add(id);
+  }
+  return { objects: next, active, config: parsed.config };
 }
 
-function ids(invalid: readonly InvalidObject[]): ReadonlySet<string> {
-  return new Set(invalid.map((object) => idOf(object.kind, keyOf(object))));
+function entries(objects: ConfigObjects): readonly (readonly [string, RawObject])[] {
+  return KINDS.flatMap(([kind, name]) => objects[kind].map((object) => [objectId(name, object), object] as const));
 }
 
-function keyOf(object: InvalidObject): string {
-  return object.namespace === undefined ? object.name : `${object.namespace}/${object.name}`;
-}
-
-/** Neither kinds nor names hold a blank. */
-function idOf(kind: string, key: string): string {
-  return `${kind} ${key}`;
+function invalidId({ kind, namespace = "", name }: InvalidObject): string {
+  return objectId(kind, { metadata: { name, namespace } });
 }

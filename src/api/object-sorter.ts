@@ -1,5 +1,5 @@
 import type { InvalidObject } from "./config.ts";
-import type { RawObject } from "./object.ts";
+import { objectKey, type RawObject } from "./object.ts";
 import { compareAge, compareTexts, invalidObject } from "./raw-object.ts";
 import { type ParseResult, Problems } from "./read-object.ts";
 
@@ -9,21 +9,33 @@ export interface Parsed<T> {
   readonly value: T;
 }
 
+/** Names an object among those of all kinds; neither kinds nor names hold a blank. */
+export function objectId(kind: string, object: RawObject): string {
+  return `${kind} ${objectKey(object)}`;
+}
+
 /** Keeps the valid objects of one configuration going and the invalid ones aside. */
 export class ObjectSorter {
   readonly #invalid: InvalidObject[] = [];
+  readonly #standing = new Set<string>();
+  readonly #established: ReadonlySet<string>;
+
+  /** `established`: the ids of objects that were in use as they are, and so give way to none that is new or changed. */
+  constructor(established: ReadonlySet<string>) {
+    this.#established = established;
+  }
+
+  /** The ids of invalid objects that go on as what they were before. */
+  get standing(): ReadonlySet<string> {
+    return this.#standing;
+  }
 
   /** By kind, then namespace and name. */
   get invalid(): readonly InvalidObject[] {
-    return this.#invalid.toSorted(
-      (a, b) =>
-        compareTexts(a.kind, b.kind) ||
-        compareTexts(a.namespace ?? "", b.namespace ?? "") ||
-        compareTexts(a.name, b.name),
-    );
+    return this.#invalid.toSorted(compareInvalid);
   }
 
-  /** Parses the objects of one kind, older ones first. Of two with one name the older stays. */
+  /** Parses the objects of one kind: established ones first, then older ones. Of two with one name the first stays. */
   parseAll<T>(
     kind: string,
     objects: readonly RawObject[],
@@ -32,7 +44,9 @@ export class ObjectSorter {
     const names = new Set<string>();
     return this.keep(
       kind,
-      objects.toSorted(compareAge).map((object) => ({ object, value: object })),
+      objects
+        .toSorted((a, b) => this.#rank(kind, a) - this.#rank(kind, b) || compareAge(a, b))
+        .map((object) => ({ object, value: object })),
       (object, problems) => {
         const { name } = object.metadata;
         if (names.has(name)) problems.add("metadata.name", `duplicate definition of ${kind} "${name}"`);
@@ -44,17 +58,36 @@ export class ObjectSorter {
     );
   }
 
-  /** Takes each object a step further. Whoever gets problems on the way is left out and reported with all of them. */
+  /**
+   * Takes each object a step further. Whoever gets problems on the way is reported with all of them, and left out unless
+   * it is established and `before` gives what it may go on as.
+   */
   keep<T, U>(
     kind: string,
     parsed: readonly Parsed<T>[],
     step: (value: T, problems: Problems, object: RawObject) => U | undefined,
+    before: (value: T) => U | undefined = () => undefined,
   ): readonly Parsed<U>[] {
     return parsed.flatMap(({ object, value }) => {
       const problems = new Problems();
       const next = step(value, problems, object);
-      if (problems.list.length > 0) this.#invalid.push(invalidObject(kind, object, problems.list));
-      return problems.list.length > 0 || next === undefined ? [] : [{ object, value: next }];
+      if (problems.list.length === 0) return next === undefined ? [] : [{ object, value: next }];
+      this.#invalid.push(invalidObject(kind, object, problems.list));
+      const old = this.#rank(kind, object) === 0 ? before(value) : undefined;
+      if (old === undefined) return [];
+      this.#standing.add(objectId(kind, object));
+      return [{ object, value: old }];
     });
   }
+
+  #rank(kind: string, object: RawObject): number {
+    return this.#established.has(objectId(kind, object)) ? 0 : 1;
+  }
+}
+
+/** By kind, then namespace and name. */
+export function compareInvalid(a: InvalidObject, b: InvalidObject): number {
+  return (
+    compareTexts(a.kind, b.kind) || compareTexts(a.namespace ?? "", b.namespace ?? "") || compareTexts(a.name, b.name)
+  );
 }

@@ -33,19 +33,31 @@ export interface ConfigObjects {
 export interface ConfigContext {
   /** Where advertisements would meet (rule 4.5); none given, they are taken to meet. */
   readonly nodes: readonly Node[];
+  /** What was in use before; none given, everything is new. */
+  readonly before?: Established;
+}
+
+/** A configuration in use. */
+export interface Established {
+  /** The ids of objects that are in use as they are now. */
+  readonly ids: ReadonlySet<string>;
+  readonly config: Config;
 }
 
 export interface ParsedConfig {
   readonly config: Config;
   readonly invalid: readonly InvalidObject[];
+  /** The ids of invalid objects that go on as what they were in the configuration before. */
+  readonly standing: ReadonlySet<string>;
 }
 
 /**
  * Parses everything. An object with problems is left out and reported with all of them; its neighbours stay. Of two
- * objects that exclude each other the older one stays (creationTimestamp, then name).
+ * objects that exclude each other the established one stays, and among equals the older one (creationTimestamp, then
+ * name). An established peer or advertisement whose references went away goes on as it was.
  */
 export function parseConfig(objects: ConfigObjects, context: ConfigContext): ParsedConfig {
-  const sorter = new ObjectSorter();
+  const sorter = new ObjectSorter(context.before?.ids ?? new Set());
   const pools = byName(parsePools(sorter, objects.pools));
   const bfdProfiles = byName(sorter.parseAll("BFDProfile", objects.bfdProfiles, parseBfdProfile));
   const aliases = parseAliases(sorter, objects.communities);
@@ -53,7 +65,10 @@ export function parseConfig(objects: ConfigObjects, context: ConfigContext): Par
   const l2Advertisements = sorter
     .parseAll("L2Advertisement", objects.l2Advertisements, parseL2Advertisement)
     .map(({ value: { poolSelection, ...rest } }) => ({ ...rest, pools: selectPools(poolSelection, pools) }));
-  const peers = parsePeers(sorter, objects, bfdProfiles);
+  const peers = parsePeers(sorter, objects, {
+    profiles: bfdProfiles,
+    before: context.before?.config.peers ?? new Map(),
+  });
   const config = {
     pools,
     peers: byName(peers),
@@ -61,7 +76,7 @@ export function parseConfig(objects: ConfigObjects, context: ConfigContext): Par
     l2Advertisements: l2Advertisements.sort((a, b) => compareTexts(a.name, b.name)),
     bfdProfiles,
   };
-  return { config, invalid: sorter.invalid };
+  return { config, invalid: sorter.invalid, standing: sorter.standing };
 }
 
 function byName<T extends { readonly name: string }>(parsed: readonly Parsed<T>[]): ReadonlyMap<T["name"], T> {
@@ -117,15 +132,22 @@ function parseBgpAdvertisements(
   context: AdvertisementContext,
 ): readonly BgpAdvertisement[] {
   const kept: BgpAdvertisement[] = [];
+  const clashing = (own: BgpAdvertisement) => kept.filter((other) => clash(other, own, context));
   const specs = sorter.parseAll("BGPAdvertisement", objects, parseBgpAdvertisement);
-  sorter.keep("BGPAdvertisement", specs, (spec, problems) => {
+  const resolve = (spec: BgpAdvertisementSpec, problems: Problems): BgpAdvertisement => {
     const advertisement = resolveAdvertisement(spec, context, problems);
-    const conflicting =
-      advertisement.serviceSelectors.length > 0 ? [] : kept.filter((other) => clash(other, advertisement, context));
-    for (const other of conflicting) problems.add("spec.localPref", localPrefMessage(advertisement, other));
+    for (const other of clashing(advertisement)) problems.add("spec.localPref", localPrefMessage(advertisement, other));
     if (problems.list.length === 0) kept.push(advertisement);
     return advertisement;
-  });
+  };
+  // What it was had other communities or pools, so it may fit where what it would be now does not.
+  const before = ({ name }: BgpAdvertisementSpec): BgpAdvertisement | undefined => {
+    const then = context.before?.config.bgpAdvertisements ?? [];
+    const fitting = then.filter((old) => old.name === name && clashing(old).length === 0);
+    kept.push(...fitting);
+    return fitting[0];
+  };
+  sorter.keep("BGPAdvertisement", specs, resolve, before);
   return kept.sort((a, b) => compareTexts(a.name, b.name));
 }
 
@@ -160,15 +182,20 @@ function localPrefMessage(own: BgpAdvertisement, other: BgpAdvertisement): strin
   return `invalid local preferences: BGPAdvertisements ${a} and ${b} set different ones for the same prefix, peer and node`;
 }
 
+interface PeerContext {
+  readonly profiles: ReadonlyMap<string, BfdProfile>;
+  readonly before: Config["peers"];
+}
+
 function parsePeers(
   sorter: ObjectSorter,
   objects: ConfigObjects,
-  profiles: ReadonlyMap<string, BfdProfile>,
+  { profiles, before }: PeerContext,
 ): readonly Parsed<Peer>[] {
   const secrets = new Map(objects.secrets.map((secret) => [secret.metadata.name, secret]));
   const seen = new Map<string, string>();
-  return sorter.keep("BGPPeer", sorter.parseAll("BGPPeer", objects.peers, parseBgpPeer), (peer, problems) => {
-    const key = JSON.stringify({ ...peer, name: "" });
+  const resolve = (peer: Peer, problems: Problems): Peer => {
+    const key = identity(peer);
     const twin = seen.get(key);
     if (twin !== undefined) problems.add("", `peer ${peer.name} already exists: it is identical to peer ${twin}`);
     if (peer.bfdProfile !== undefined && !profiles.has(peer.bfdProfile)) {
@@ -178,7 +205,18 @@ function parsePeers(
     const password = resolvePassword(peer, problems, secrets);
     if (problems.list.length === 0) seen.set(key, peer.name);
     return { ...peer, password };
-  });
+  };
+  // Two established peers are never twins, and all others come later: only its references can have gone away.
+  const stand = (peer: Peer): Peer | undefined => {
+    seen.set(identity(peer), peer.name);
+    return before.get(peer.name);
+  };
+  return sorter.keep("BGPPeer", sorter.parseAll("BGPPeer", objects.peers, parseBgpPeer), resolve, stand);
+}
+
+/** What makes two peers one. */
+function identity(peer: Peer): string {
+  return JSON.stringify({ ...peer, name: "" });
 }
 
 function resolvePassword(peer: Peer, problems: Problems, secrets: ReadonlyMap<string, Secret>): string | undefined {
