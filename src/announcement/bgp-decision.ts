@@ -4,7 +4,7 @@ import type { Family } from "../net/ip-address.ts";
 import type { AdvertisementSet, NodeFacts } from "./cluster-context.ts";
 import { selectsNode } from "./cluster-context.ts";
 import type { Drain } from "./drain.ts";
-import type { LocalPrefOf, RefusalCause } from "./refusal.ts";
+import type { LocalPrefOf, RefusalCause, UnsupportedPeer } from "./refusal.ts";
 import {
   asLastResort,
   attributesOfAdvertisement,
@@ -40,6 +40,8 @@ interface RouteTemplate {
 interface Place {
   readonly name: NodeName;
   readonly peers: readonly Peer[];
+  /** Of them, those without a session, and the field that the node cannot honour. */
+  readonly unsupportedPeers: ReadonlyMap<PeerName, string>;
   readonly drain: Drain | undefined;
 }
 
@@ -112,8 +114,9 @@ function localPrefConflict(ads: readonly BgpAdvertisement[], pool: Pool): Refusa
   return undefined;
 }
 
-/** The filters after the rules: who runs here and is named, who of them carries the family, what fits on a route. */
-function familyRoutes(ads: readonly BgpAdvertisement[], family: Family, { name, peers, drain }: Place): FamilyRoutes {
+/** The filters after the rules: who runs here and is named, who of them carries the family and is supported, what fits on a route. */
+function familyRoutes(ads: readonly BgpAdvertisement[], family: Family, at: Place): FamilyRoutes {
+  const { name, peers, unsupportedPeers, drain } = at;
   const named = peers.filter((peer) => ads.some((ad) => isSentTo(ad, peer)));
   if (named.length === 0)
     return refuse({ reason: "no-matching-peer", node: name, advertisements: ads.map((ad) => ad.name) });
@@ -121,11 +124,18 @@ function familyRoutes(ads: readonly BgpAdvertisement[], family: Family, { name, 
   if (carrying.length === 0) {
     return refuse({ reason: "family-not-carried", node: name, family, peers: named.map((peer) => peer.name) });
   }
-  const all = carrying.flatMap((peer) => templatesOf(peer, ads, family));
+  const reachable = carrying.filter((peer) => !unsupportedPeers.has(peer.name));
+  if (reachable.length === 0)
+    return refuse({ reason: "peer-not-supported", node: name, peers: fieldsOf(carrying, at) });
+  const all = reachable.flatMap((peer) => templatesOf(peer, ads, family));
   const templates = all.filter(({ attributes }) => communitiesFit(attributes));
   const [first] = all;
   if (templates.length === 0 && first !== undefined) return refuse(tooManyCommunities(first.attributes));
   return { templates: drain?.phase === "draining" ? templates.map(lastResort) : templates, refused: undefined };
+}
+
+function fieldsOf(peers: readonly Peer[], { unsupportedPeers }: Place): readonly UnsupportedPeer[] {
+  return peers.map(({ name }) => ({ name, field: unsupportedPeers.get(name) ?? "" }));
 }
 
 function lastResort(template: RouteTemplate): RouteTemplate {

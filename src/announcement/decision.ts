@@ -1,4 +1,4 @@
-import type { NodeName, Peer, ServiceKey } from "../api/config.ts";
+import type { NodeName, Peer, PeerName, ServiceKey } from "../api/config.ts";
 import type { Service } from "../api/core.ts";
 import type { EndpointSummary } from "../api/endpoints.ts";
 import { anySelectorMatches } from "../api/label-selector.ts";
@@ -17,6 +17,8 @@ export interface NodeInput extends ClusterInput {
   readonly interfaces?: ReadonlySet<string> | undefined;
   /** How far this node's own drain is, for who runs it; without, a node that is asked to drain has done so. */
   readonly drain?: Drain | undefined;
+  /** Peers this node can have no session with, and the field that says why; without, it can have all. */
+  readonly unsupportedPeers?: ReadonlyMap<PeerName, string> | undefined;
 }
 
 /** Everything about one node that no Service changes. Make a new one when config, nodes, members or interfaces change. */
@@ -24,8 +26,9 @@ export interface NodeContext {
   readonly cluster: ClusterContext;
   readonly name: NodeName;
   readonly interfaces: ReadonlySet<string> | undefined;
-  /** The sessions of this node (rule 4.6), in name order. */
+  /** The peers that select this node (rule 4.6), in name order. */
   readonly peers: readonly Peer[];
+  readonly unsupportedPeers: ReadonlyMap<PeerName, string>;
   readonly drain: Drain | undefined;
   /** Memo: Services with the same advertisements are decided alike but for their endpoints. */
   readonly groups: Map<AdvertisementSet, NodeGroup>;
@@ -53,12 +56,13 @@ export function prepareNode(input: NodeInput): NodeContext {
 export function nodeContext(
   cluster: ClusterContext,
   name: NodeName,
-  own: Pick<NodeInput, "interfaces" | "drain"> = {},
+  own: Pick<NodeInput, "interfaces" | "drain" | "unsupportedPeers"> = {},
 ): NodeContext {
   const labels = cluster.nodes.get(name)?.labels;
   const runs = (peer: Peer): boolean => labels !== undefined && anySelectorMatches(peer.nodeSelectors, labels);
   const peers = [...cluster.config.peers.values()].filter(runs);
-  return { cluster, name, interfaces: own.interfaces, peers, drain: own.drain, groups: new Map() };
+  const { interfaces, drain, unsupportedPeers = new Map() } = own;
+  return { cluster, name, interfaces, peers, unsupportedPeers, drain, groups: new Map() };
 }
 
 /** Decides one Service on this node; microseconds, so that an endpoint change is one UPDATE at once. */

@@ -35,6 +35,7 @@ export type RefusalCause =
       readonly family: Family;
       readonly peers: readonly PeerName[];
     }
+  | { readonly reason: "peer-not-supported"; readonly node: NodeName; readonly peers: readonly UnsupportedPeer[] }
   | { readonly reason: "too-many-communities"; readonly advertisements: readonly string[]; readonly count: number }
   | { readonly reason: "shared-ip-with-service-selector"; readonly advertisement: string }
   | { readonly reason: "no-candidate-node"; readonly node: NodeName }
@@ -50,6 +51,12 @@ export type RefusalCause =
 export interface LocalPrefOf {
   readonly name: string;
   readonly localPref: number | undefined;
+}
+
+/** A peer that a node can have no session with, and the field that asks for what the node does not have. */
+export interface UnsupportedPeer {
+  readonly name: PeerName;
+  readonly field: string;
 }
 
 type RefusalReason = RefusalCause["reason"];
@@ -94,6 +101,8 @@ const MESSAGES: { readonly [Reason in RefusalReason]: (cause: CauseOf<Reason>, a
     `no BGPPeer that runs on Node ${node} is in spec.peers of ${named("BGPAdvertisement", advertisements)}`,
   "family-not-carried": ({ node, family, peers }) =>
     `no session of Node ${node} carries IPv${family}: set spec.dualStackAddressFamily of ${named("BGPPeer", peers)}, or add a BGPPeer with an IPv${family} spec.peerAddress`,
+  "peer-not-supported": ({ node, peers }) =>
+    `Node ${node} can have no session: it does not support ${peers.map(({ name, field }) => `${field} of BGPPeer ${name}`).join(", ")}`,
   "too-many-communities": ({ advertisements, count }) =>
     `${count} communities in spec.communities of ${named("BGPAdvertisement", advertisements)} meet on one route, which takes ${MOST_COMMUNITIES}`,
   "shared-ip-with-service-selector": ({ advertisement }, { service }) =>

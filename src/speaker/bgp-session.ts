@@ -13,7 +13,7 @@ import type { NotSent } from "../bgp/packing.ts";
 import { AdjRibIn, type LearnedRoute } from "../bgp/rib.ts";
 import type { Route } from "../bgp/route.ts";
 import { chooseRouterId, type RouterId } from "../bgp/router-id.ts";
-import type { IpAddress } from "../net/ip-address.ts";
+import type { Family, IpAddress } from "../net/ip-address.ts";
 import type { IpPrefix } from "../net/ip-prefix.ts";
 import { type Micros, micros, seconds } from "../net/micros.ts";
 import { errorFields } from "../telemetry/log.ts";
@@ -23,6 +23,7 @@ import { BgpOutbox } from "./bgp-outbox.ts";
 import { OutboxHub } from "./bgp-outbox-hub.ts";
 import type { BgpConnection, BgpDialTarget, BgpPorts } from "./bgp-ports.ts";
 import { type BgpSessionConfig, dialTarget, fsmConfig, SESSION_DEFAULTS } from "./bgp-session-config.ts";
+import { UnsentReport } from "./unsent-report.ts";
 
 /** What people and status objects are told about a session. */
 export interface BgpSessionView {
@@ -62,6 +63,7 @@ export class BgpSession {
   readonly #ports: BgpPorts;
   readonly #fsmConfig: FsmConfig;
   readonly #outbox: BgpOutbox;
+  readonly #unsent: UnsentReport;
   readonly #learned: AdjRibIn;
   readonly #journal = new Journal();
   readonly #listeners = new Set<(view: BgpSessionView) => void>();
@@ -89,6 +91,7 @@ export class BgpSession {
     this.#ports = { ...ports, log: ports.log.child({ component: "bgp", peer: config.name }) };
     this.#fsmConfig = fsmConfig(config);
     this.#outbox = new BgpOutbox(ports.outboxHub ?? new OutboxHub(ports));
+    this.#unsent = new UnsentReport(this.#ports, () => this.#outbox.notSent);
     this.#learned = new AdjRibIn(config.maxPrefixes?.limit ?? config.maxLearned ?? SESSION_DEFAULTS.maxLearned);
     this.#peerAddress = config.peerAddress;
     this.#password = config.password;
@@ -124,6 +127,7 @@ export class BgpSession {
     for (const link of links) link.dispatch({ type: "stopped", goodbye, communication: reason });
     await Promise.all(links.map((link) => link.closed()));
     this.#outbox.dispose();
+    this.#unsent.stop();
   }
 
   /** Ends the connection with a Cease of this subcode, and tries again after a while: BFD says down, or a person wants it so. */
@@ -151,11 +155,13 @@ export class BgpSession {
   /** All the routes this peer should have, whatever was said before. Only what differs is sent. */
   setRoutes(routes: Iterable<Route>): void {
     this.#outbox.setRoutes(routes);
+    if (this.#primary.state === "established") this.#unsent.look();
   }
 
   /** Routes the peer should have from now on, or no longer; all others stay as they are. */
   changeRoutes(changes: Iterable<{ readonly prefix: IpPrefix; readonly route: Route | undefined }>): void {
     this.#outbox.changeRoutes(changes);
+    if (this.#primary.state === "established") this.#unsent.look();
   }
 
   /** A connection the peer opened. Closed at once when this session does not run, or the peer flaps too much to be let in. */
@@ -345,17 +351,32 @@ export class BgpSession {
     this.#counters.established++;
     this.#lastError = undefined;
     if (negotiated.gracefulRestart) this.#ports.restarts?.remember(this.config.name);
+    this.#reportFamilies(negotiated);
     this.#outbox.open({
       connection,
       origination: origination(this.config, connection, { negotiated, nextHopFor: this.#ports.nextHopFor }),
       families: negotiated.families,
       marksRefresh: negotiated.enhancedRouteRefresh === true,
     });
+    this.#unsent.look();
+  }
+
+  #reportFamilies({ families: common }: Negotiated): void {
+    const wanted = [...this.config.families];
+    for (const family of wanted.filter((one) => !common.includes(one))) {
+      const fields = { family: familyName(family), offered: wanted.map(familyName), common: common.map(familyName) };
+      this.#ports.log.warn("peer does not carry a family", fields);
+    }
   }
 
   #onLost(): void {
     this.#outbox.close();
+    this.#unsent.stop();
     this.#learned.clear();
     this.#tooMany = false;
   }
+}
+
+function familyName(family: Family): string {
+  return `ipv${family}`;
 }

@@ -1,5 +1,5 @@
 import { networkInterfaces, uptime } from "node:os";
-import { parseIpAddress } from "../net/ip-address.ts";
+import { type IpAddress, parseIpAddress } from "../net/ip-address.ts";
 import type { Clock } from "../system/clock.ts";
 import { InterfaceMonitor } from "../system/interface-monitor.ts";
 import { systemSockets } from "../system/native/socket.ts";
@@ -40,7 +40,7 @@ export function bgpSystem(
       dial: dialTcp,
       listen: listenTcp,
       nextHopFor: (family, local) => addressBeside(local, family),
-      hasAddress: (address) => localAddresses().some((local) => parseIpAddress(local)?.equals(address) === true),
+      hasAddress: isLocal,
       ...neighbours,
       ...(stateDir === undefined
         ? {}
@@ -65,6 +65,12 @@ function neighbourWatch(
       name,
       found,
     );
+}
+
+/** Every address of 127.0.0.0/8 is this machine's, although only the first is listed (RFC 1122 section 3.2.1.3). */
+function isLocal(address: IpAddress): boolean {
+  if (address.family === 4 && address.toBytes()[0] === 127) return true;
+  return localAddresses().some((local) => parseIpAddress(local)?.equals(address) === true);
 }
 
 function localAddresses(): readonly string[] {

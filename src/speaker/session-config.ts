@@ -45,6 +45,16 @@ export function sessionConfigs(peers: readonly Peer[], facts: SessionFacts): Ses
   return { sessions, unsupported };
 }
 
+/** The peers that get no session on this node, each with the first field that says why. */
+export function peersWithoutSession(peers: Iterable<Peer>, facts: SessionFacts): ReadonlyMap<PeerName, string> {
+  const lost = new Map<PeerName, string>();
+  for (const peer of peers) {
+    const first = unsupportedFields(peer, facts).find(({ effect }) => effect === "no-session");
+    if (first !== undefined) lost.set(peer.name, first.field);
+  }
+  return lost;
+}
+
 type Row = readonly [asked: boolean, field: string, effect: Unsupported["effect"], reason: Unsupported["reason"]];
 
 function unsupportedFields(peer: Peer, { native, neighbours, bfd }: SessionFacts): readonly Unsupported[] {

@@ -2,7 +2,7 @@ import { setMaxListeners } from "node:events";
 import { prepareNode } from "../announcement/decision.ts";
 import type { RouteChange } from "../announcement/route-table.ts";
 import { nodeName, peerName, serviceKey } from "../api/brands.ts";
-import type { PeerName, ServiceKey } from "../api/config.ts";
+import type { InvalidObject, PeerName, ServiceKey } from "../api/config.ts";
 import type { EndpointSlice, Service } from "../api/core.ts";
 import { stripEndpointSlice, stripService } from "../api/strip.ts";
 import type { KubernetesClient } from "../kubernetes/client.ts";
@@ -27,7 +27,7 @@ import type { BgpSessionConfig } from "./bgp-session-config.ts";
 import { DrainControl } from "./drain-control.ts";
 import { drainEvent } from "./drain-events.ts";
 import { EndpointIndex } from "./endpoint-index.ts";
-import { type SessionFacts, sessionConfigs, type Unsupported } from "./session-config.ts";
+import { peersWithoutSession, type SessionFacts, sessionConfigs, type Unsupported } from "./session-config.ts";
 import { SessionSet } from "./session-set.ts";
 import { WeightPacer } from "./weight-pacer.ts";
 
@@ -203,22 +203,20 @@ export class Speaker {
     const { nodeName: name, loadBalancerClass, ignoreExcludeLb } = this.#options;
     this.#drain.observe(nodes.find(({ metadata }) => metadata.name === name));
     const { drain } = this.#drain;
+    const facts = { nodeName: name, ...(this.#options.sessions ?? PLAIN), bfd: this.#bfd !== undefined };
     const context = prepareNode({
       config,
       nodes,
       nodeName: nodeName(name),
       drain,
+      unsupportedPeers: peersWithoutSession(config.peers.values(), facts),
       members: undefined,
       ignoreExcludeLb,
       digests: this.#digests,
       loadBalancerClass: loadBalancerClass === "" ? undefined : loadBalancerClass,
     });
-    this.#state.report(invalid);
-    const { sessions, unsupported } = sessionConfigs(context.peers, {
-      nodeName: name,
-      ...(this.#options.sessions ?? PLAIN),
-      bfd: this.#bfd !== undefined,
-    });
+    const { sessions, unsupported } = sessionConfigs(context.peers, facts);
+    this.#state.report([...invalid, ...unsupportedObjects(unsupported, this.#options.namespace)]);
     this.#reportUnsupported(unsupported);
     this.#guards?.configure(context.peers, config.bfdProfiles);
     // Routes first: a session that is about to be opened starts with all of them, one about to close needs none.
@@ -271,6 +269,9 @@ export class Speaker {
     for (const { peer, field, effect, reason } of unsupported) {
       if (said.has(`${peer} ${field}`)) continue;
       this.#ports.log.error("field of a peer is not supported", { peer, field, effect, reason });
+      if (effect === "ignored") continue;
+      const message = `no session with BGPPeer ${peer}: this node does not support its ${field}`;
+      this.#sayOfNode({ type: "Warning", reason: "PeerNotSupported", message });
     }
     this.#unsupported = unsupported;
   }
@@ -278,4 +279,14 @@ export class Speaker {
 
 function keyOf(service: Service): ServiceKey {
   return serviceKey(service.metadata.namespace, service.metadata.name);
+}
+
+/** A peer that this node has no session with is invalid here, whatever it is elsewhere. */
+function unsupportedObjects(unsupported: readonly Unsupported[], namespace: string): readonly InvalidObject[] {
+  return unsupported
+    .filter(({ effect }) => effect === "no-session")
+    .map(({ peer, field, reason }) => {
+      const message = `${field} is not supported on this node (${reason})`;
+      return { kind: "BGPPeer", namespace, name: peer, problems: [], message };
+    });
 }

@@ -2,8 +2,8 @@ import { describe, expect, test } from "vitest";
 import { type Drain, type DrainPhase, NO_DRAIN } from "../../src/announcement/drain.ts";
 import { formatRefusal } from "../../src/announcement/refusal.ts";
 import { combineRoutes } from "../../src/announcement/route-table.ts";
-import { nodeName } from "../../src/api/brands.ts";
-import type { BgpAdvertisement, Config } from "../../src/api/config.ts";
+import { nodeName, peerName } from "../../src/api/brands.ts";
+import type { BgpAdvertisement, Config, PeerName } from "../../src/api/config.ts";
 import type { Node, Service } from "../../src/api/core.ts";
 import type { EndpointSummary } from "../../src/api/endpoints.ts";
 import { formatCommunity, formatLargeCommunity } from "../../src/net/community.ts";
@@ -38,7 +38,10 @@ interface Case {
   readonly service?: Service;
   readonly endpoints?: EndpointSummary;
   readonly nodes?: readonly Node[];
+  readonly unsupportedPeers?: ReadonlyMap<PeerName, string>;
 }
+
+const passwords = (...names: string[]) => new Map(names.map((name) => [peerName(name), "spec.password"]));
 
 describe("4.2 the first reason that fails, in order", () => {
   test.each<[string, Case, string]>([
@@ -134,6 +137,19 @@ describe("4.2 the first reason that fails, in order", () => {
     [
       "then families",
       { config: config(main, peer("tor", { address: "2001:db8:1::1" }), bgpAd("x")) },
+      "family-not-carried",
+    ],
+    [
+      "then what the node can do",
+      { config: config(main, peer("tor"), bgpAd("x")), unsupportedPeers: passwords("tor") },
+      "peer-not-supported",
+    ],
+    [
+      "families before what the node can do",
+      {
+        config: config(main, peer("tor", { address: "2001:db8:1::1" }), bgpAd("x")),
+        unsupportedPeers: passwords("tor"),
+      },
       "family-not-carried",
     ],
     ["endpoints before peers", { config: config(main, bgpAd("x")), endpoints: on() }, "no-endpoint"],
@@ -268,6 +284,23 @@ describe("4.3 what is advertised to whom", () => {
     const decision = decide({ config: cluster }, dual);
     expect(routesIn(decision)).toEqual(routes);
     expect(refusalsIn(decision, "bgp")).toEqual(refusals);
+  });
+});
+
+describe("peers that a node can have no session with", () => {
+  test("the others get the route, and nothing is refused", () => {
+    const cluster = config(main, peer("p1"), peer("p2"), bgpAd("x"));
+    const decision = decide({ config: cluster, unsupportedPeers: passwords("p1") }, web);
+    expect(routesIn(decision)).toEqual(["p2 10.0.0.1/32"]);
+    expect(refusalsIn(decision, "bgp")).toEqual([]);
+  });
+
+  test("when there is no other, the refusal names them all, and the fields", () => {
+    const cluster = config(main, peer("p1"), peer("p2"), peer("unnamed"), bgpAd("x", { peers: ["p1", "p2"] }));
+    const [refusal] = decide({ config: cluster, unsupportedPeers: passwords("p1", "p2") }, web).refusals;
+    expect(refusal === undefined ? "" : formatRefusal(refusal)).toBe(
+      "Node a can have no session: it does not support spec.password of BGPPeer p1, spec.password of BGPPeer p2",
+    );
   });
 });
 

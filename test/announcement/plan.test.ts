@@ -202,8 +202,8 @@ test("every refusal is worded, and names something to look at", () => {
     }),
     { numRuns: 1000, seed: 7 },
   );
-  // The plan does not know interfaces; their reason is proved at rule 6.4.
-  expect([...seen, "interface-missing"].sort()).toEqual([...REFUSAL_REASONS].sort());
+  // The plan knows neither interfaces nor what a node is built with; these reasons are proved at rule 6.4 and rule 4.2.
+  expect([...seen, "interface-missing", "peer-not-supported"].sort()).toEqual([...REFUSAL_REASONS].sort());
 });
 
 describe("4.4 Services that are fine alone and too many communities together", () => {

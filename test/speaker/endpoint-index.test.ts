@@ -11,15 +11,20 @@ function slice(name: string, service: string | undefined, ...endpoints: readonly
   return { metadata: { name, namespace: "apps", labels }, endpoints };
 }
 
-const on = (node: string | undefined, conditions: Endpoint["conditions"] = { ready: true }): Endpoint => ({
-  addresses: ["10.244.0.1"],
+const on = (
+  node: string | undefined,
+  conditions: Endpoint["conditions"] = { ready: true },
+  address = "10.244.0.1",
+): Endpoint => ({
+  addresses: [address],
   conditions,
   ...(node === undefined ? {} : { nodeName: node }),
 });
 
 function summaryOf(index: EndpointIndex, key = WEB): string {
   const { any, nodes } = index.summary(key);
-  return `${any ? "some" : "none"} ${[...nodes].toSorted().join(",")}`;
+  const counts = [...nodes].map(([node, count]) => (count === 1 ? node : `${node} x${count}`));
+  return `${any ? "some" : "none"} ${counts.toSorted().join(",")}`;
 }
 
 describe("EndpointIndex", () => {
@@ -31,7 +36,21 @@ describe("EndpointIndex", () => {
     ["the same again touches nobody", slice("1", "web", on("a")), slice("1", "web", on("a")), [], "some a"],
     ["a node more", slice("1", "web", on("a"), on("b")), slice("1", "web", on("a")), [WEB], "some a,b"],
     [
-      "a second pod on a node changes nothing",
+      "a second pod on a node: the node takes twice the traffic",
+      slice("1", "web", on("a"), on("a", { ready: true }, "10.244.0.2")),
+      slice("1", "web", on("a")),
+      [WEB],
+      "some a x2",
+    ],
+    [
+      "one of two pods on a node goes",
+      slice("1", "web", on("a")),
+      slice("1", "web", on("a"), on("a", { ready: true }, "10.244.0.2")),
+      [WEB],
+      "some a",
+    ],
+    [
+      "a pod that is named twice counts once",
       slice("1", "web", on("a"), on("a")),
       slice("1", "web", on("a")),
       [],
@@ -87,6 +106,6 @@ describe("EndpointIndex", () => {
     expect(index.update(other, undefined)).toEqual([serviceKey("other", "web")]);
     expect(summaryOf(index)).toBe("some a,b");
     index.update(undefined, slice("1", "web", on("a")));
-    expect(index.summary(WEB).nodes).toEqual(new Set([nodeName("b")]));
+    expect(index.summary(WEB).nodes).toEqual(new Map([[nodeName("b"), 1]]));
   });
 });

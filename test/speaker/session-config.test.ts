@@ -2,7 +2,7 @@ import { describe, expect, it, test } from "vitest";
 import { parseBgpPeer } from "../../src/api/bgp-peer.ts";
 import type { Peer } from "../../src/api/config.ts";
 import { seconds } from "../../src/net/micros.ts";
-import { type SessionFacts, sessionConfigs } from "../../src/speaker/session-config.ts";
+import { peersWithoutSession, type SessionFacts, sessionConfigs } from "../../src/speaker/session-config.ts";
 import { ip } from "../bgp/values.ts";
 
 const FACTS: SessionFacts = {
@@ -119,11 +119,13 @@ describe("what a node cannot do", () => {
     const { config, unsupported } = only(spec, BARE);
     expect(config).toBeUndefined();
     expect(unsupported).toEqual([{ peer: "router", field, effect: "no-session", reason }]);
+    expect([...peersWithoutSession([peer(spec), peer({}, "plain")], BARE)]).toEqual([["router", field]]);
   });
 
   it("BFD: the session runs without", () => {
     const { config, unsupported } = only({ bfdProfile: "fast" }, BARE);
     expect(config?.name).toBe("router");
+    expect(peersWithoutSession([peer({ bfdProfile: "fast" })], BARE).size).toBe(0);
     expect(unsupported).toMatchObject([{ field: "spec.bfdProfile", effect: "ignored" }]);
   });
 });
