@@ -1,7 +1,10 @@
 import type { Service } from "../api/core.ts";
 
 /** From the service ranges that Kubernetes sets up by default: only their family decides anything. */
-const STAND_IN: Readonly<Record<string, string>> = { IPv4: "10.96.0.1", IPv6: "fd00:10:96::1" };
+const STAND_IN: ReadonlyMap<string, string> = new Map([
+  ["IPv4", "10.96.0.1"],
+  ["IPv6", "fd00:10:96::1"],
+]);
 
 /**
  * A Service as the API server would hand it on: one written by hand has no cluster addresses yet, and without them nobody knows
@@ -11,7 +14,7 @@ export function withClusterIps(service: Service): Service {
   const { spec, metadata } = service;
   const given = spec.clusterIP !== undefined || spec.clusterIPs !== undefined;
   if (spec.type !== "LoadBalancer" || given || metadata.uid !== undefined) return service;
-  const clusterIPs = familiesOf(service).flatMap((family) => STAND_IN[family] ?? []);
+  const clusterIPs = familiesOf(service).flatMap((family) => STAND_IN.get(family) ?? []);
   return { ...service, spec: { ...spec, clusterIPs } };
 }
 

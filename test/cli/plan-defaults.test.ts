@@ -25,6 +25,7 @@ describe("withClusterIps() does for a hand-written Service what the API server d
       { type: "LoadBalancer", ipFamilyPolicy: "PreferDualStack", ipFamilies: ["IPv6"] },
       [V6, V4],
     ],
+    ["families that nobody knows", { type: "LoadBalancer", ipFamilies: ["constructor", "__proto__", "ipv4"] }, []],
     ["headless stays headless", { type: "LoadBalancer", clusterIP: "None" }, undefined],
     ["addresses that are there stay", { type: "LoadBalancer", clusterIPs: ["fd00::9"] }, ["fd00::9"]],
     ["not a load balancer", { type: "ClusterIP" }, undefined],
