@@ -212,6 +212,14 @@ export class Site implements AsyncDisposable {
     return items.map(({ reason, message }) => `${reason}: ${message}`);
   }
 
+  /** `reason: message` of the events about a Node, which are kept in the namespace `default`. */
+  async nodeEventTexts(name: string): Promise<readonly string[]> {
+    const { items } = await this.client.list<RawEvent>(EVENTS, { namespace: "default" });
+    return items
+      .filter(({ involvedObject: about }) => about?.kind === "Node" && about.name === this.nodeName(name))
+      .map(({ reason, message }) => `${reason}: ${message}`);
+  }
+
   /** `reason: message` of the events about a Service. */
   async eventTexts(name: string): Promise<readonly string[]> {
     return (await this.events(name)).map(({ reason, message }) => `${reason}: ${message}`).toSorted();

@@ -228,7 +228,7 @@ describe("configuration that changes", () => {
   test("a peer that is deleted and made again", async () => {
     await site.delete(BGP_PEERS, "router-n2");
     await table("one", { "198.51.100.1/32": [N1] });
-    expect(router.endings.join()).toContain("peer removed");
+    expect(router.endings.join()).toContain("Peer De-configured");
     await peer("n2");
     await table("two", { "198.51.100.1/32": [N1, N2] });
     expect(router.established(N1)).toBe(1);
@@ -257,6 +257,22 @@ describe("configuration that changes", () => {
     expect(router.established(N2)).toBe(1);
     await peer("n2", { holdTime: "45s" });
     await until("the mended peer", () => router.established(N2) === 2);
+  });
+
+  test("a peer that the node can have no session with: what only it would get is not announced, and says so", async () => {
+    await peer("n2", { ttlSecurity: {} });
+    const state = `speaker-${site.nodeName("n2")}`;
+    await until("the complaint", async () =>
+      JSON.stringify(await site.configurationState(state)).includes("spec.ttlSecurity is not supported on this node"),
+    );
+    const warning = "no session with BGPPeer router-n2: this node does not support its spec.ttlSecurity";
+    await until("the warning", async () => (await site.nodeEventTexts("n2")).includes(`PeerNotSupported: ${warning}`));
+    await announced("later", ["198.51.100.2"], ["n1"]);
+    await table("the other node", { "198.51.100.1/32": [N1], "198.51.100.2/32": [N1] });
+    const from = (await site.events("later")).map(({ message }) => message);
+    expect(from).toEqual([`announcing from node "${site.nodeName("n1")}" with protocol "bgp"`]);
+    await peer("n2", {});
+    await table("mended", { "198.51.100.1/32": [N1, N2], "198.51.100.2/32": [N1, N2] });
   });
 
   test("a Secret that is missing leaves out its peer alone", async () => {
