@@ -22,7 +22,7 @@ describe("RowQueue", () => {
     const queue = new RowQueue();
     const taken: number[] = [];
     let pushed = 0;
-    for (const count of [SLICE + 30_000, 60_000, 70_000, 5]) {
+    for (const count of [65_536, 60_000, 70_000, 5]) {
       for (let i = 0; i < count; i++) queue.push(pushed++);
       for (const row of queue.take()) taken.push(row);
     }
@@ -32,23 +32,25 @@ describe("RowQueue", () => {
   });
 
   it("is a queue, whatever is pushed, taken and cleared", () => {
-    const move = fc.oneof(fc.nat({ max: 200 }), fc.constantFrom("take", "clear"));
-    fc.assert(
-      fc.property(fc.array(move), (moves) => {
-        const queue = new RowQueue();
-        const model: number[] = [];
-        for (const what of moves) {
-          if (what === "take") expect([...queue.take()]).toEqual(model.splice(0));
-          else if (what === "clear") queue.clear();
-          else for (let row = 0; row < what; row++) queue.push(row);
-          if (typeof what === "number") model.push(...Array.from({ length: what }, (_, row) => row));
-          else model.length = 0;
-          expect(queue.length).toBe(model.length);
-        }
-      }),
-    );
+    const move = fc.record({ count: fc.nat({ max: 200 }), end: fc.constantFrom("take", "clear", "go on") });
+    fc.assert(fc.property(fc.array(move), behavesAsList));
   });
 });
+
+function behavesAsList(moves: readonly { readonly count: number; readonly end: string }[]): void {
+  const queue = new RowQueue();
+  const model: number[] = [];
+  for (const { count, end } of moves) {
+    for (let row = 0; row < count; row++) {
+      queue.push(row);
+      model.push(row);
+    }
+    expect(queue.length).toBe(model.length);
+    if (end === "take") expect([...queue.take()]).toEqual(model);
+    if (end === "clear") queue.clear();
+    if (end !== "go on") model.length = 0;
+  }
+}
 
 describe("UpdatePlan", () => {
   const TEXTS = ["10.0.0.1/32", "2001:db8::/32", "10.0.0.2/32", "10.0.0.3/32", "2001:db8:1::/48"];
