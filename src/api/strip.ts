@@ -12,6 +12,7 @@ import type {
   ServicePort,
   ServiceSpec,
 } from "./core.ts";
+import { defined } from "./defined.ts";
 import { NODE_ANNOTATIONS } from "./node-drain.ts";
 import type { ObjectMeta, RawObject } from "./object.ts";
 import { FieldReader, Problems } from "./read-object.ts";
@@ -178,11 +179,4 @@ function readCondition(reader: FieldReader): readonly NodeCondition[] {
   const type = reader.string("type");
   const status = reader.string("status");
   return type === undefined || status === undefined ? [] : [{ type, status }];
-}
-
-type Defined<T> = { readonly [K in keyof T]?: Exclude<T[K], undefined> };
-
-/** Without the fields that are undefined: absent and undefined are not the same to a JSON patch. */
-function defined<T extends object>(fields: T): Defined<T> {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Defined<T>;
 }

@@ -1,9 +1,9 @@
 import { Allocator } from "../allocation/allocator.ts";
 import type { ServiceEvent } from "../allocation/convergence.ts";
-import { serviceKey } from "../api/brands.ts";
 import type { PoolName, ServiceKey } from "../api/config.ts";
 import type { Service } from "../api/core.ts";
 import { objectKey } from "../api/object.ts";
+import { keyOfService } from "../api/service-addresses.ts";
 import { stripService } from "../api/strip.ts";
 import type { ConfigReading } from "../kubernetes/config-source.ts";
 import { ConfigurationStateWriter } from "../kubernetes/configuration-state.ts";
@@ -83,7 +83,7 @@ export class Term {
     this.#use(this.#reading);
     const services = inReloadOrder(this.#caches.services.values());
     this.#reconciler.reclaim(services);
-    this.#enqueue(services.map(keyOf));
+    this.#enqueue(services.map(keyOfService));
     await Promise.all([
       this.#services.run((key) => this.#reconcile(key), { concurrency: WRITES_IN_FLIGHT, signal }),
       this.#pools.run((name) => this.#writePoolStatus(name), { concurrency: 4, signal }),
@@ -96,7 +96,7 @@ export class Term {
 
   serviceChanged({ type, object }: Change<Service>): void {
     if (type === "modified" && this.#cache.isEcho(object)) return;
-    this.#services.add(keyOf(object));
+    this.#services.add(keyOfService(object));
   }
 
   /** Pools or namespaces changed. */
@@ -198,10 +198,6 @@ function inReloadOrder(services: Iterable<Service>): readonly Service[] {
   const rank = (service: Service): number => service.status?.loadBalancer?.ingress?.length ?? 0;
   const age = (service: Service): string => `${service.metadata.creationTimestamp ?? "~"} ${objectKey(service)}`;
   return [...services].sort((a, b) => rank(b) - rank(a) || (age(a) < age(b) ? -1 : 1));
-}
-
-function keyOf(service: Service): ServiceKey {
-  return serviceKey(service.metadata.namespace, service.metadata.name);
 }
 
 function referenceTo(

@@ -1,4 +1,5 @@
 import type { BgpRole, Peer, PeerName } from "../api/config.ts";
+import { defined } from "../api/defined.ts";
 import type { RestartOffer } from "../bgp/graceful-restart.ts";
 import type { PeerAs, RoleOffer } from "../bgp/negotiation-offer.ts";
 import { FAMILIES, type Family } from "../net/ip-address.ts";
@@ -141,10 +142,4 @@ function peerAs({ remote }: Peer): PeerAs {
 /** Unnumbered peers are dual-stack whatever the field says. */
 function carriedFamilies({ endpoint, dualStack }: Peer): readonly Family[] {
   return dualStack || endpoint.type === "interface" ? FAMILIES : [endpoint.address.family];
-}
-
-type Defined<T> = { [K in keyof T]?: Exclude<T[K], undefined> };
-
-function defined<T extends object>(fields: T): Defined<T> {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Defined<T>;
 }

@@ -1,9 +1,10 @@
 import { setMaxListeners } from "node:events";
 import { prepareNode } from "../announcement/decision.ts";
 import type { RouteChange } from "../announcement/route-table.ts";
-import { nodeName, peerName, serviceKey } from "../api/brands.ts";
+import { nodeName, peerName } from "../api/brands.ts";
 import type { InvalidObject, PeerName, ServiceKey } from "../api/config.ts";
 import type { EndpointSlice, Service } from "../api/core.ts";
+import { keyOfService } from "../api/service-addresses.ts";
 import { stripEndpointSlice, stripService } from "../api/strip.ts";
 import type { KubernetesClient } from "../kubernetes/client.ts";
 import { ConfigSource } from "../kubernetes/config-source.ts";
@@ -172,7 +173,7 @@ export class Speaker {
       service: (key) => this.#services.get(key),
       services: () => this.#services.values(),
       endpoints: (key) => this.#endpoints.summary(key),
-      keyOf,
+      keyOf: keyOfService,
       tell: (changes) => this.#pacer.tell(changes),
       announced: (service) => this.#sayAnnounced(service),
     });
@@ -180,7 +181,7 @@ export class Speaker {
 
   #listen(): void {
     this.#services.onChange(({ object }) => {
-      if (this.#isReady()) this.#announcer.serviceChanged(keyOf(object));
+      if (this.#isReady()) this.#announcer.serviceChanged(keyOfService(object));
     });
     this.#slices.onChange(({ type, object, previous }) => {
       const gone = type === "deleted";
@@ -275,10 +276,6 @@ export class Speaker {
     }
     this.#unsupported = unsupported;
   }
-}
-
-function keyOf(service: Service): ServiceKey {
-  return serviceKey(service.metadata.namespace, service.metadata.name);
 }
 
 /** A peer that this node has no session with is invalid here, whatever it is elsewhere. */
