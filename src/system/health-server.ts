@@ -1,10 +1,5 @@
 import { createServer, type Server } from "node:http";
-import { SystemError } from "../wire/errors.ts";
-
-/** The address of the probes is taken, or not this host's. */
-class ProbesNotServed extends SystemError {
-  readonly code = "ERR_SYSTEM_PROBES_NOT_SERVED";
-}
+import { listenAt } from "./listen.ts";
 
 /** Answers `/healthz` while the process lives and `/readyz` when `ready()` has nothing to wait for. */
 export class HealthServer {
@@ -20,22 +15,9 @@ export class HealthServer {
     });
   }
 
-  /** Listens. @throws ProbesNotServed when the address is taken. */
+  /** Listens. @throws PortNotServed when the address is taken. */
   listen(port: number, address: string): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const failed = (cause: Error): void =>
-        reject(
-          new ProbesNotServed(
-            `cannot serve health probes on ${address} port ${port}: ${cause.message}; --health-probe-port takes another port, or 0 for none`,
-            { cause },
-          ),
-        );
-      this.#server.once("error", failed);
-      this.#server.listen(port, address, () => {
-        this.#server.off("error", failed);
-        resolve();
-      });
-    });
+    return listenAt(this.#server, { port, address, what: "health probes", flag: "--health-probe-port" });
   }
 
   /** Stops answering. */
