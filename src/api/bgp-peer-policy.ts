@@ -1,4 +1,4 @@
-import type { BgpRole, LinkBandwidthTransitivity, MaxPrefixes, Peer } from "./config.ts";
+import type { AddPaths, BgpRole, LinkBandwidthTransitivity, MaxPrefixes, Peer } from "./config.ts";
 import { parseDuration, SECOND } from "./duration.ts";
 import type { FieldReader } from "./read-object.ts";
 
@@ -15,23 +15,31 @@ const ROLES: Readonly<Record<(typeof ROLE_WORDS)[number], BgpRole["name"]>> = {
   RouteServer: "route-server",
   RouteServerClient: "route-server-client",
 };
+const ADD_PATHS: Readonly<Record<"None" | "Send" | "Receive" | "Both", AddPaths | undefined>> = {
+  None: undefined,
+  Send: { send: true, receive: false },
+  Receive: { send: false, receive: true },
+  Both: { send: true, receive: true },
+};
 /** The stale time is a 24-bit field on the wire (RFC 9494 section 3). */
 const MAX_STALE_SECONDS = 0xffffffn;
 
 type PeerPolicy = Pick<
   Peer,
-  "linkBandwidthTransitivity" | "ttlSecurityHops" | "maxPrefixes" | "longLivedStaleTime" | "role"
+  "linkBandwidthTransitivity" | "ttlSecurityHops" | "maxPrefixes" | "longLivedStaleTime" | "role" | "addPaths"
 >;
 
 /** Reads the fields that MetalLB has not: all are optional, and absent they change nothing. */
 export function readPeerPolicy(spec: FieldReader): PeerPolicy {
   const transitivity = spec.oneOf("linkBandwidthTransitivity", ["Transitive", "NonTransitive", "Both"]);
+  const addPaths = spec.oneOf("addPaths", ["None", "Send", "Receive", "Both"]);
   return {
     linkBandwidthTransitivity: transitivity && TRANSITIVITY[transitivity],
     ttlSecurityHops: readTtlSecurity(spec),
     maxPrefixes: readMaxPrefixes(spec.object("maxPrefixes")),
     longLivedStaleTime: readLongLived(spec),
     role: readRole(spec),
+    addPaths: addPaths && ADD_PATHS[addPaths],
   };
 }
 

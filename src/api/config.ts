@@ -3,6 +3,7 @@ import type { Brand } from "../net/brand.ts";
 import type { Community, LargeCommunity } from "../net/community.ts";
 import type { Family, IpAddress } from "../net/ip-address.ts";
 import type { IpPrefix } from "../net/ip-prefix.ts";
+import type { Micros } from "../net/micros.ts";
 import type { LabelSelector } from "./label-selector.ts";
 
 export type PoolName = Brand<string, "PoolName">;
@@ -28,6 +29,8 @@ export interface Pool {
   readonly autoAssign: boolean;
   readonly avoidBuggyIps: boolean;
   readonly serviceAllocation: ServiceAllocation | undefined;
+  /** Whether layer 2 looks for strangers on an address before it is announced for the first time. */
+  readonly conflictDetection: boolean;
 }
 
 export interface AddressBlock {
@@ -71,6 +74,12 @@ export interface BgpRole {
   readonly strict: boolean;
 }
 
+/** Which way several paths of one prefix may go on a session (RFC 7911). */
+export interface AddPaths {
+  readonly send: boolean;
+  readonly receive: boolean;
+}
+
 /** A BGPPeer (storage version v1beta2). Times are whole seconds; undefined means the engine's default. */
 export interface Peer {
   readonly name: PeerName;
@@ -105,6 +114,8 @@ export interface Peer {
   /** Seconds that routers keep routes beyond graceful restart (RFC 9494). */
   readonly longLivedStaleTime: number | undefined;
   readonly role: BgpRole | undefined;
+  /** Undefined: path identifiers are not offered. */
+  readonly addPaths: AddPaths | undefined;
 }
 
 export interface BgpAdvertisement {
@@ -136,6 +147,12 @@ export interface L2Advertisement {
   /** Empty means every interface. */
   readonly interfaces: readonly string[];
   readonly preferredNodes: readonly PreferredNode[];
+  /** `hash` is MetalLB's election, each address by itself; `even` looks at how much every node has. */
+  readonly spread: "hash" | "even";
+  /** Whoever answers goes on to, as long as it may: a node that comes back takes nothing back. */
+  readonly sticky: boolean;
+  /** Between announcements after the first burst; 0 is never. */
+  readonly refreshInterval: Micros;
 }
 
 interface PreferredNode {

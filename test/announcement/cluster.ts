@@ -8,6 +8,7 @@ import { parseAsn } from "../../src/net/asn.ts";
 import { formatCommunity, parseCommunity, parseLargeCommunity } from "../../src/net/community.ts";
 import { parseIpAddress } from "../../src/net/ip-address.ts";
 import { parseAddressBlock } from "../../src/net/ip-range.ts";
+import { seconds } from "../../src/net/micros.ts";
 
 /** Short ways to say what a cluster looks like: every builder gives the plainest valid thing of its kind. */
 
@@ -37,6 +38,7 @@ export function pool(name: string, ...blocks: string[]): Pool {
     autoAssign: true,
     avoidBuggyIps: false,
     serviceAllocation: undefined,
+    conflictDetection: true,
   };
 }
 
@@ -67,6 +69,7 @@ export function peer(name: string, fields: Partial<Peer> & { address?: string } 
     maxPrefixes: undefined,
     longLivedStaleTime: undefined,
     role: undefined,
+    addPaths: undefined,
     ...rest,
   };
 }
@@ -118,6 +121,9 @@ export function l2Ad(name: string, fields: L2Fields = {}): L2Advertisement {
     serviceSelectors: [],
     interfaces: [],
     preferredNodes: Object.entries(prefers).map(([node, weight]) => ({ weight, preference: labels({ name: node }) })),
+    spread: "hash",
+    sticky: false,
+    refreshInterval: seconds(60),
     ...rest,
   };
 }

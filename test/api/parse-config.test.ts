@@ -308,6 +308,7 @@ describe("9.2 peers", () => {
       maxPrefixes: { limit: 5, action: "Reset" },
       longLivedGracefulRestart: { staleTime: "1h" },
       role: { name: "RouteServer", strict: true },
+      addPaths: "Receive",
     };
     const [parsed] = parse({ peers: [raw("BGPPeer", "p", spec)] }).config.peers.values();
     expect(JSON.parse(JSON.stringify(parsed))).toEqual({
@@ -330,6 +331,7 @@ describe("9.2 peers", () => {
       maxPrefixes: { limit: 5, action: "reset" },
       longLivedStaleTime: 3600,
       role: { name: "route-server", strict: true },
+      addPaths: { send: false, receive: true },
     });
   });
 
@@ -341,11 +343,18 @@ describe("9.2 peers", () => {
       { maxPrefixes: { limit: 9 } },
       { maxPrefixes: { limit: 9, action: "warn" } },
     ],
+    ["no path identifiers, as by default", { addPaths: "None" }, { addPaths: undefined }],
     ["a role is not strict unless told", { role: { name: "Peer" } }, { role: { name: "peer", strict: false } }],
     [
       "none of our fields leaves MetalLB's meaning",
       {},
-      { linkBandwidthTransitivity: undefined, ttlSecurityHops: undefined, maxPrefixes: undefined, role: undefined },
+      {
+        linkBandwidthTransitivity: undefined,
+        ttlSecurityHops: undefined,
+        maxPrefixes: undefined,
+        role: undefined,
+        addPaths: undefined,
+      },
     ],
   ])("%s", (_, changes, want) => {
     expect([...parse({ peers: [peer("p", changes)] }).config.peers.values()]).toMatchObject([want]);

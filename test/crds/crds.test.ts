@@ -159,6 +159,7 @@ describe("fields", () => {
     ["BGPPeer", "v1beta2", "spec.longLivedGracefulRestart.staleTime", { type: "string" }],
     ["BGPPeer", "v1beta2", "spec.role", { required: ["name"] }],
     ["BGPPeer", "v1beta2", "spec.role.strict", { type: "boolean", default: false }],
+    ["BGPPeer", "v1beta2", "spec.addPaths", { enum: ["None", "Send", "Receive", "Both"] }],
     ["BGPPeer", "v1beta1", "spec", { required: ["myASN", "peerASN", "peerAddress"] }],
     ["BGPPeer", "v1beta1", "spec.peerPort", { type: "integer", minimum: 0, maximum: 16384 }],
     ["BGPPeer", "v1beta1", "spec.nodeSelectors[].matchExpressions[]", { required: ["key", "operator", "values"] }],

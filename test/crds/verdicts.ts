@@ -274,6 +274,7 @@ export const ROWS: readonly Row[] = [
     enableGracefulRestart: true,
     longLivedGracefulRestart: { staleTime: "4660h20m15s" },
     role: { name: "RouteServerClient", strict: true },
+    addPaths: "Both",
   }),
   peer("the least of each", {
     ttlSecurity: {},
@@ -283,6 +284,7 @@ export const ROWS: readonly Row[] = [
     role: { name: "Customer" },
   }),
   peer("a transitivity in small letters", { linkBandwidthTransitivity: "both" }, /linkBandwidthTransitivity/),
+  peer("path identifiers some other way", { addPaths: "Off" }, /addPaths/),
   peer("ttlSecurity that is a switch", { ttlSecurity: true }, /ttlSecurity/),
   peer("ttlSecurity over no hop", { ttlSecurity: { hops: 0 } }, /hops/),
   peer("ttlSecurity over 255 hops", { ttlSecurity: { hops: 255 } }, /hops/),
