@@ -41,6 +41,14 @@ export interface Offer {
   readonly role?: RoleOffer;
   /** Takes and sends IPv4 routes with an IPv6 next hop: for sessions over IPv6. */
   readonly extendedNextHop?: boolean;
+  /** Which way several paths of one prefix may go (RFC 7911); absent for neither. */
+  readonly addPaths?: AddPathsOffer;
+}
+
+/** The same for all families of a session. */
+export interface AddPathsOffer {
+  readonly send: boolean;
+  readonly receive: boolean;
 }
 
 /** What is tried next when the peer refused an OPEN of this courtesy; after the last it is the first again. */
@@ -70,6 +78,7 @@ export function ourCapabilities(offer: Offer): Capabilities {
     enhancedRouteRefresh: true,
     ...(offer.role === undefined ? {} : { role: ROLE[offer.role.role] }),
     ...(offer.extendedNextHop === true ? { extendedNextHop: EXTENDED_NEXT_HOP } : {}),
+    ...(offer.addPaths === undefined ? {} : { addPath: addPathFamilies(offer.addPaths, offer.families) }),
     ...(offer.gracefulRestart === undefined
       ? {}
       : restartCapabilities(offer.gracefulRestart, offer.families, offer.restarted === true)),
@@ -77,4 +86,9 @@ export function ourCapabilities(offer: Offer): Capabilities {
   const says = (name: string): boolean =>
     !denied.some((one) => one === name) && (courtesy === "full" || BASIC.some((one) => one === name));
   return Object.fromEntries(Object.entries(all).filter(([name]) => says(name)));
+}
+
+/** RFC 7911 section 4: all families in one capability. */
+function addPathFamilies(offer: AddPathsOffer, families: readonly Family[]): Capabilities["addPath"] & object {
+  return families.map((family) => ({ ...unicast(family), ...offer }));
 }

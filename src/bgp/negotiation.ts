@@ -71,6 +71,7 @@ export function negotiate(offer: Offer, ourIdentifier: RouterId, open: Open): Ne
     extendedMessages: theirs.extendedMessage === true,
     enhancedRouteRefresh: ours.enhancedRouteRefresh === true && theirs.enhancedRouteRefresh === true,
     extendedNextHop: ours.extendedNextHop !== undefined && takesIpv6NextHop(theirs),
+    ...addPathTerms(families, ours, theirs),
     ...restartTerms(ours, theirs),
     peerCapabilities: theirs,
   };
@@ -122,6 +123,20 @@ function takesIpv6NextHop({ extendedNextHop }: Capabilities): boolean {
   return (extendedNextHop ?? []).some(
     ({ afi, safi, nextHopAfi }) => afi === AFI.ipv4 && safi === SAFI.unicast && nextHopAfi === AFI.ipv6,
   );
+}
+
+/** RFC 7911 section 4: identifiers go one way in a family where the sender offered to send them and the receiver to take them. */
+function addPathTerms(
+  families: readonly Family[],
+  ours: Capabilities,
+  theirs: Capabilities,
+): Pick<Negotiated, "addPathReceive" | "addPathSend"> {
+  const offers = ({ addPath = [] }: Capabilities, way: "send" | "receive", family: Family): boolean =>
+    addPath.some((one) => familyOf(one) === family && one[way]);
+  return {
+    addPathReceive: families.filter((one) => offers(ours, "receive", one) && offers(theirs, "send", one)),
+    addPathSend: families.filter((one) => offers(ours, "send", one) && offers(theirs, "receive", one)),
+  };
 }
 
 /** RFC 4760 section 8: a peer that offers no family at all means IPv4 unicast. */

@@ -10,6 +10,7 @@ import type { CodecContext } from "./codec-context.ts";
 import { ATTRIBUTE_FLAG, MESSAGE_TYPE } from "./iana.ts";
 import { encodeMessage, HEADER_LENGTH, MARKER_LENGTH } from "./message/header.ts";
 import { encodeUpdate } from "./message/update.ts";
+import type { RoleOffer } from "./negotiation-offer.ts";
 import type { Route } from "./route.ts";
 
 /** What this end puts into every route it sends over one session. Sessions with equal values send equal octets. */
@@ -18,6 +19,22 @@ export interface Origination extends CodecContext {
   readonly nextHops: Readonly<Record<Family, MpNextHop | undefined>>;
   /** Which link bandwidth communities the peer gets; undefined is transitive to other ASes, non-transitive within ours. */
   readonly linkBandwidth?: "transitive" | "non-transitive" | "both" | undefined;
+  /** Every route says that it may go down from here and no more up (RFC 9234): see `marksOnlyToCustomer`. */
+  readonly onlyToCustomer?: true;
+}
+
+/** RFC 9234 section 5, egress 1: to a customer, a peer and the client of a route server goes nothing without OTC. */
+const MARKS_ONLY_TO_CUSTOMER: Record<RoleOffer["role"], boolean> = {
+  provider: true,
+  peer: true,
+  routeServer: true,
+  customer: false,
+  routeServerClient: false,
+};
+
+/** Whether who is this to a peer adds OTC to what it originates; the peer's own word is not needed (RFC 9234 section 4.2). */
+export function marksOnlyToCustomer(role: RoleOffer["role"]): boolean {
+  return MARKS_ONLY_TO_CUSTOMER[role];
 }
 
 /** Why a route cannot be sent over a session. */
@@ -30,14 +47,16 @@ const MAX_SEGMENT = 255;
 /** The attributes of a route without its next hop: all that routes of one UPDATE share. */
 export function originate(route: Route, origination: Origination): Attributes {
   const { communities, largeCommunities, med } = route;
+  const { internal, localAsn, onlyToCustomer } = origination;
   return {
     origin: "igp",
     ...ourPath(origination, route.asPathPrepend ?? 0),
     ...(med === undefined ? {} : { med }),
-    ...(origination.internal ? { localPref: route.localPref ?? DEFAULT_LOCAL_PREF } : {}),
+    ...(internal ? { localPref: route.localPref ?? DEFAULT_LOCAL_PREF } : {}),
     ...(communities.length > 0 ? { communities: sortedCommunities(communities) } : {}),
     ...bandwidthOf(route, origination),
     ...(largeCommunities.length > 0 ? { largeCommunities: sortedLargeCommunities(largeCommunities) } : {}),
+    ...(onlyToCustomer === true ? { onlyToCustomer: localAsn } : {}),
   };
 }
 

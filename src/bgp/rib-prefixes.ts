@@ -8,17 +8,19 @@ const FIRST_CAPACITY = 16;
 const FREE = 0;
 
 /**
- * Prefixes as numbered rows, some twenty octets each however many there are. A row keeps its number until it is removed; then the
- * number goes to a prefix that comes later.
+ * Prefixes as numbered rows, some thirty octets each however many there are. A row keeps its number until it is removed; then the
+ * number goes to a prefix that comes later. Paths of one prefix that have identifiers have a row each (RFC 7911).
  */
 export class PrefixTable {
   #words = new Uint32Array(FIRST_CAPACITY * WORDS);
   /** Family and length of each row. */
   #kinds = new Uint16Array(FIRST_CAPACITY);
+  #pathIds = new Uint32Array(FIRST_CAPACITY);
   /** An open-addressing hash: row + 1, or 0 for none. Twice as many as rows, so that runs stay short. */
   #slots = new Int32Array(FIRST_CAPACITY * 2);
   readonly #key = new Uint32Array(WORDS);
   #kind = FREE;
+  #pathId = 0;
   readonly #free: number[] = [];
   #top = 0;
   #generation = 0;
@@ -38,14 +40,14 @@ export class PrefixTable {
   }
 
   /** The row of a prefix, or -1. */
-  rowOf(prefix: IpPrefix): number {
-    this.#load(prefix);
+  rowOf(prefix: IpPrefix, pathId = 0): number {
+    this.#load(prefix, pathId);
     return this.#rowIn(this.#find());
   }
 
   /** The row of a prefix, a new one when it has none. */
-  add(prefix: IpPrefix): number {
-    this.#load(prefix);
+  add(prefix: IpPrefix, pathId = 0): number {
+    this.#load(prefix, pathId);
     const slot = this.#find();
     const known = this.#rowIn(slot);
     if (known >= 0) return known;
@@ -66,6 +68,7 @@ export class PrefixTable {
   clear(): void {
     this.#words = new Uint32Array(FIRST_CAPACITY * WORDS);
     this.#kinds = new Uint16Array(FIRST_CAPACITY);
+    this.#pathIds = new Uint32Array(FIRST_CAPACITY);
     this.#slots = new Int32Array(FIRST_CAPACITY * 2);
     this.#free.length = 0;
     this.#top = 0;
@@ -85,6 +88,11 @@ export class PrefixTable {
     let value = 0n;
     for (let i = 0; i < (family === 4 ? 1 : WORDS); i++) value = (value << 32n) | BigInt(this.#wordAt(row * WORDS + i));
     return IpPrefix.containing(new IpAddress(family, value), this.#kindAt(row) & 0xff);
+  }
+
+  /** The identifier the row was added with, 0 for none. */
+  pathIdAt(row: number): number {
+    return this.#pathIds[row] ?? 0;
   }
 
   /** Octets the prefix takes on the wire. */
@@ -118,8 +126,9 @@ export class PrefixTable {
     return (this.#slots[slot] ?? 0) - 1;
   }
 
-  #load({ address: { family, value }, length }: IpPrefix): void {
+  #load({ address: { family, value }, length }: IpPrefix, pathId: number): void {
     const key = this.#key;
+    this.#pathId = pathId;
     this.#kind = (family << 8) | length;
     if (family === 4) {
       key[0] = Number(value);
@@ -135,6 +144,7 @@ export class PrefixTable {
 
   #loadRow(row: number): void {
     this.#kind = this.#kindAt(row);
+    this.#pathId = this.pathIdAt(row);
     for (let i = 0; i < WORDS; i++) this.#key[i] = this.#wordAt(row * WORDS + i);
   }
 
@@ -154,13 +164,14 @@ export class PrefixTable {
     const key = this.#key;
     return (
       this.#kinds[row] === this.#kind &&
+      this.#pathIds[row] === this.#pathId &&
       words[at] === key[0] &&
       (this.#kind < 0x600 || (words[at + 1] === key[1] && words[at + 2] === key[2] && words[at + 3] === key[3]))
     );
   }
 
   #hash(): number {
-    let hash = Math.imul(this.#kind, 0x9e3779b1);
+    let hash = Math.imul(this.#kind ^ this.#pathId, 0x9e3779b1);
     for (let i = 0; i < (this.#kind < 0x600 ? 1 : WORDS); i++) {
       hash = Math.imul(hash ^ (this.#key[i] ?? 0), 0x85ebca6b);
       hash ^= hash >>> 15;
@@ -171,6 +182,7 @@ export class PrefixTable {
   #put(row: number, slot: number): void {
     this.#words.set(this.#key, row * WORDS);
     this.#kinds[row] = this.#kind;
+    this.#pathIds[row] = this.#pathId;
     this.#slots[slot] = row + 1;
   }
 
@@ -181,10 +193,14 @@ export class PrefixTable {
     words.set(this.#words);
     const kinds = new Uint16Array(capacity);
     kinds.set(this.#kinds);
+    const pathIds = new Uint32Array(capacity);
+    pathIds.set(this.#pathIds);
     words.set(this.#key, row * WORDS);
     kinds[row] = this.#kind;
+    pathIds[row] = this.#pathId;
     this.#words = words;
     this.#kinds = kinds;
+    this.#pathIds = pathIds;
     this.#slots = new Int32Array(capacity * 2);
     for (let each = 0; each <= row; each++) this.#enter(each);
     return row;

@@ -7,6 +7,8 @@ import { PrefixTable } from "./rib-prefixes.ts";
 /** One route a peer told us of. */
 export interface LearnedRoute {
   readonly prefix: IpPrefix;
+  /** Tells the paths of one prefix apart (RFC 7911); 0 where the session has no identifiers. */
+  readonly pathId: number;
   readonly nextHop: IpAddress;
   readonly attributes: Attributes;
 }
@@ -43,14 +45,12 @@ export class AdjRibIn {
    */
   apply(change: RouteChange): boolean {
     const ignored = this.#ignored;
-    for (const prefix of change.withdrawn) {
-      const row = this.#prefixes.rowOf(prefix);
-      if (row >= 0) this.#remove(row);
-    }
-    for (const { prefixes, nextHop } of change.announced) {
+    const { withdrawn, withdrawnPathIds } = change;
+    for (let i = 0; i < withdrawn.length; i++) this.#withdraw(withdrawn[i], withdrawnPathIds?.[i]);
+    for (const { prefixes, pathIds, nextHop } of change.announced) {
       // Held while the routes are put in, lest the last of its old ones takes it along.
       const path = this.#pathFor(nextHop, change.attributes);
-      for (const prefix of prefixes) this.#put(prefix, path);
+      for (let i = 0; i < prefixes.length; i++) this.#put(path, prefixes[i], pathIds?.[i]);
       this.#leavePath(path);
     }
     return this.#ignored === ignored;
@@ -83,17 +83,23 @@ export class AdjRibIn {
       const path = this.#prefixes.has(row) ? this.#paths[this.#pathOf[row] ?? 0] : undefined;
       if (path === undefined) continue;
       const { nextHop, attributes } = path;
-      yield { prefix: this.#prefixes.prefixAt(row), nextHop, attributes };
+      yield { prefix: this.#prefixes.prefixAt(row), pathId: this.#prefixes.pathIdAt(row), nextHop, attributes };
     }
   }
 
-  #put(prefix: IpPrefix, path: number): void {
+  #withdraw(prefix: IpPrefix | undefined, pathId: number | undefined): void {
+    const row = prefix === undefined ? -1 : this.#prefixes.rowOf(prefix, pathId);
+    if (row >= 0) this.#remove(row);
+  }
+
+  #put(path: number, prefix: IpPrefix | undefined, pathId: number | undefined): void {
+    if (prefix === undefined) return;
     const { size } = this.#prefixes;
-    if (size >= this.#limit && this.#prefixes.rowOf(prefix) < 0) {
+    if (size >= this.#limit && this.#prefixes.rowOf(prefix, pathId) < 0) {
       this.#ignored++;
       return;
     }
-    const row = this.#prefixes.add(prefix);
+    const row = this.#prefixes.add(prefix, pathId);
     if (row >= this.#pathOf.length) this.#grow(row);
     if (this.#prefixes.size === size) this.#leavePath(this.#pathOf[row] ?? 0);
     this.#pathOf[row] = path;

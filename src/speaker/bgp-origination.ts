@@ -1,6 +1,6 @@
 import type { MpNextHop } from "../bgp/attribute/mp-reach.ts";
 import type { Negotiated } from "../bgp/negotiation.ts";
-import type { Origination } from "../bgp/packing.ts";
+import { marksOnlyToCustomer, type Origination } from "../bgp/packing.ts";
 import { type Family, IpAddress } from "../net/ip-address.ts";
 import type { BgpConnection, BgpPorts } from "./bgp-ports.ts";
 import type { BgpSessionConfig } from "./bgp-session-config.ts";
@@ -12,18 +12,21 @@ interface OriginationFacts {
 
 /** What we put into every route we send over this connection. */
 export function origination(
-  { localAsn, linkBandwidth }: BgpSessionConfig,
+  { localAsn, linkBandwidth, role }: BgpSessionConfig,
   { localAddress }: BgpConnection,
   { negotiated, nextHopFor }: OriginationFacts,
 ): Origination {
-  const { internal, fourOctetAsn, extendedMessages, extendedNextHop } = negotiated;
+  const { internal, fourOctetAsn, extendedMessages, extendedNextHop, addPathSend = [] } = negotiated;
   const beside = (family: Family) => nextHopFor?.(family, localAddress);
   return {
     internal,
     fourOctetAsn,
     localAsn,
     ...(extendedMessages === undefined ? {} : { extendedMessages }),
+    ...(addPathSend.length === 0 ? {} : { addPathSend }),
     ...(linkBandwidth === undefined ? {} : { linkBandwidth }),
+    // RFC 9234 section 4: roles are between ASes.
+    ...(role !== undefined && !internal && marksOnlyToCustomer(role.role) ? { onlyToCustomer: true as const } : {}),
     nextHops: {
       4: ipv4NextHop(localAddress, beside, extendedNextHop === true),
       6: ipv6NextHop(localAddress, beside),

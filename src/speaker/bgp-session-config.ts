@@ -1,6 +1,6 @@
 import type { FsmConfig } from "../bgp/fsm.ts";
 import type { RestartOffer } from "../bgp/graceful-restart.ts";
-import type { CapabilityName, PeerAs, RoleOffer } from "../bgp/negotiation-offer.ts";
+import type { AddPathsOffer, CapabilityName, PeerAs, RoleOffer } from "../bgp/negotiation-offer.ts";
 import type { Asn } from "../net/asn.ts";
 import { FAMILIES, type Family, type IpAddress } from "../net/ip-address.ts";
 import { type Micros, seconds } from "../net/micros.ts";
@@ -46,6 +46,8 @@ export interface BgpSessionConfig {
   readonly userTimeout?: Micros;
   readonly gracefulRestart?: RestartOffer;
   readonly role?: RoleOffer;
+  /** Which way several paths of one prefix may go (RFC 7911). */
+  readonly addPaths?: AddPathsOffer;
   /** Capabilities this peer must not be sent. */
   readonly denied?: readonly CapabilityName[];
   /** Which link bandwidth communities the peer gets; the usual ones when absent. */
@@ -76,7 +78,7 @@ export function dialTarget(
 
 /** The part of a peer's configuration that its state machine goes by. */
 export function fsmConfig(config: BgpSessionConfig): FsmConfig {
-  const { gracefulRestart, role, denied, openTimeout } = config;
+  const { gracefulRestart, role, addPaths, denied, openTimeout } = config;
   const families = FAMILIES.filter((family) => config.families.has(family));
   return {
     localAsn: config.localAsn,
@@ -91,6 +93,7 @@ export function fsmConfig(config: BgpSessionConfig): FsmConfig {
     ...(openTimeout === undefined ? {} : { openTimeout: seconds(openTimeout) }),
     ...(gracefulRestart === undefined ? {} : { gracefulRestart }),
     ...(role === undefined ? {} : { role }),
+    ...(addPaths === undefined ? {} : { addPaths }),
     ...(denied === undefined ? {} : { denied }),
   };
 }

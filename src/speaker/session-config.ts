@@ -103,6 +103,7 @@ function sessionConfig(peer: Peer, facts: SessionFacts): BgpSessionConfig {
       maxPrefixes: peer.maxPrefixes,
       gracefulRestart: peer.gracefulRestart ? restartOffer(peer, families, facts) : undefined,
       role: peer.role === undefined ? undefined : roleOffer(peer.role),
+      addPaths: peer.addPaths,
       linkBandwidth: peer.linkBandwidthTransitivity,
     }),
   };

@@ -1,7 +1,7 @@
 import { describe, expect, it, test } from "vitest";
 import { NotificationError } from "../../src/bgp/error.ts";
 import type { Open } from "../../src/bgp/message/open.ts";
-import { negotiate } from "../../src/bgp/negotiation.ts";
+import { negotiate, ourOpen } from "../../src/bgp/negotiation.ts";
 import type { Offer } from "../../src/bgp/negotiation-offer.ts";
 import { asn, routerId } from "./values.ts";
 
@@ -171,6 +171,74 @@ describe("negotiate() of restarts, roles and next hops", () => {
       subcode: 11,
       data: [],
     });
+  });
+});
+
+describe("negotiate() of path identifiers (RFC 7911 section 4)", () => {
+  const both = { send: true, receive: true };
+  const family = (afi: number, ways: object, safi = 1) => ({ afi, safi, send: false, receive: false, ...ways });
+  test.each<[string, Partial<Offer>, object, readonly number[], readonly number[]]>([
+    ["none when we offer none", {}, { addPath: [family(1, both), family(2, both)] }, [], []],
+    ["none when the peer offers none", { addPaths: both }, {}, [], []],
+    [
+      "none when both only send",
+      { addPaths: { send: true, receive: false } },
+      { addPath: [family(1, { send: true })] },
+      [],
+      [],
+    ],
+    [
+      "none when both only receive",
+      { addPaths: { send: false, receive: true } },
+      { addPath: [family(1, { receive: true })] },
+      [],
+      [],
+    ],
+    ["ours where the peer takes them", { addPaths: both }, { addPath: [family(1, { receive: true })] }, [4], []],
+    ["the peer's where it sends them", { addPaths: both }, { addPath: [family(1, { send: true })] }, [], [4]],
+    [
+      "each family by itself",
+      { addPaths: both },
+      { addPath: [family(1, { send: true }), family(2, { receive: true })] },
+      [6],
+      [4],
+    ],
+    ["both ways in both families", { addPaths: both }, { addPath: [family(1, both), family(2, both)] }, [4, 6], [4, 6]],
+    [
+      "not in a family the session does not carry",
+      { addPaths: both, families: [4] },
+      { addPath: [family(2, both)] },
+      [],
+      [],
+    ],
+    ["not in labelled unicast", { addPaths: both }, { addPath: [family(1, both, 4)] }, [], []],
+    [
+      "none when our OPEN had to be modest",
+      { addPaths: both, courtesy: "basic" },
+      { addPath: [family(1, both)] },
+      [],
+      [],
+    ],
+    [
+      "none where the peer must not be told",
+      { addPaths: both, denied: ["addPath"] },
+      { addPath: [family(1, both)] },
+      [],
+      [],
+    ],
+  ])("%s", (_name, ours, theirs, send, receive) => {
+    const capabilities = { ...open.capabilities, ...theirs };
+    const got = negotiate({ ...offer, ...ours }, ID, { ...open, capabilities });
+    expect(got).toMatchObject({ addPathSend: send, addPathReceive: receive });
+  });
+
+  it("are offered in one capability for all families, and only where the peer is asked for them", () => {
+    const addPaths = { send: true, receive: false };
+    expect(ourOpen({ ...offer, addPaths }, ID).capabilities.addPath).toEqual([
+      { afi: 1, safi: 1, send: true, receive: false },
+      { afi: 2, safi: 1, send: true, receive: false },
+    ]);
+    expect(ourOpen(offer, ID).capabilities).not.toHaveProperty("addPath");
   });
 });
 

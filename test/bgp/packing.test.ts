@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it, test } from "vitest";
 import { Framer } from "../../src/bgp/framer.ts";
 import { decodeUpdate, interpretUpdate } from "../../src/bgp/message/update.ts";
-import { endOfRib, type Origination, originate } from "../../src/bgp/packing.ts";
+import { endOfRib, marksOnlyToCustomer, type Origination, originate } from "../../src/bgp/packing.ts";
 import { AdjRibIn } from "../../src/bgp/rib.ts";
 import { AdjRibOut, RouteStore } from "../../src/bgp/rib-out.ts";
 import type { Route } from "../../src/bgp/route.ts";
@@ -155,6 +155,27 @@ describe("originate()", () => {
     expect(originate(one, origination)).toEqual(want);
   });
 
+  // RFC 9234 section 5: the role is ours, the word behind it is what the peer is then.
+  test.each<[Parameters<typeof marksOnlyToCustomer>[0], string, boolean]>([
+    ["provider", "a customer", true],
+    ["peer", "a peer", true],
+    ["routeServer", "the client of our route server", true],
+    ["customer", "a provider", false],
+    ["routeServerClient", "a route server", false],
+  ])("as %s tells %s OTC: %s", (role, _peer, marks) => {
+    expect(marksOnlyToCustomer(role)).toBe(marks);
+  });
+
+  it.each([true, false])(
+    "says OTC with all four octets of our AS, to peers with four-octet numbers or not (%s)",
+    (fourOctetAsn) => {
+      const origination = { ...external, fourOctetAsn, localAsn: asn(4_200_000_000), onlyToCustomer: true } as const;
+      expect(originate(route("192.0.2.1/32"), origination).onlyToCustomer).toBe(4_200_000_000);
+      const [bytes = new Uint8Array()] = octets([route("192.0.2.1/32")], origination);
+      expect(Buffer.from(bytes).toString("hex")).toContain("c02304fa56ea00");
+    },
+  );
+
   it("sorts communities and sends none twice", () => {
     const one = route("192.0.2.1/32", {
       communities: ["65535:0", "1:2", "65535:0", "32768:1"],
@@ -226,6 +247,42 @@ describe("the UPDATEs of a table", () => {
     const over6 = { ...external, nextHops: { 4: external.nextHops[6], 6: external.nextHops[6] } };
     const [learned] = receive(octets([route("203.0.113.1/32")], over6), over6).routes;
     expect(`${learned?.prefix} ${learned?.nextHop}`).toBe("203.0.113.1/32 2001:db8::1");
+  });
+
+  it("puts the identifier of our one path before each prefix, also of withdrawals (RFC 7911 section 3)", () => {
+    const rib = peer({ ...external, addPathSend: [4, 6] });
+    const v4 = route("203.0.113.1/32");
+    const v6 = route("2001:db8::/32");
+    rib.setRoutes([v4, v6]);
+    const [first, second] = rib.take(Number.POSITIVE_INFINITY);
+    expect([...(first ?? [])].slice(-9)).toEqual([...hex("00000001 20 cb007101")]);
+    expect([...(second ?? [])].slice(-23)).toEqual([
+      ...hex("00 00000001 20 20010db8 40 01 01 00 40 02 06 02 01 0000fc00"),
+    ]);
+    rib.setRoutes([]);
+    const gone = rib.take(Number.POSITIVE_INFINITY).map((bytes) => [...bytes.subarray(19)]);
+    expect(gone).toEqual([
+      [...hex("0009 00000001 20 cb007101 0000")],
+      [...hex("0000 000f 80 0f 0c 0002 01 00000001 20 20010db8")],
+    ]);
+  });
+
+  it("has identifiers only in the families that were agreed on", () => {
+    const origination = { ...external, addPathSend: [6] as const };
+    const [v4] = octets([route("203.0.113.1/32"), route("2001:db8::/32")], origination);
+    expect([...(v4 ?? [])].slice(-9)).toEqual([...hex("0a000001 20 cb007101")]);
+    expect(receive(octets(hosts(3), origination), { ...origination, addPathReceive: [6] }).size).toBe(3);
+  });
+
+  it("counts identifiers when it fills messages", () => {
+    const origination = { ...external, addPathSend: [4] as const };
+    const messages = octets(hosts(2000), origination);
+    const table = receive(messages, { ...origination, addPathReceive: [4] });
+    expect([messages.length, table.size, new Set([...table.routes].map(({ pathId }) => pathId))]).toEqual([
+      5,
+      2000,
+      new Set([1]),
+    ]);
   });
 
   it("packs 100,000 hosts of one attribute set into 124 messages", () => {
@@ -351,6 +408,23 @@ describe("AdjRibIn", () => {
     table.apply({ ...learn("2001:db8::/32", "10.0.0.3/32"), attributes: { med: 3 } });
     table.apply({ ...learn("10.0.0.3/32"), attributes: { med: 3 } });
     expect(words(table)).toEqual(["2001:db8::/32>10.0.0.1 3", "10.0.0.2/32>10.0.0.1 2", "10.0.0.3/32>10.0.0.1 3"]);
+  });
+
+  it("keeps a prefix once for each path identifier (RFC 7911 section 3)", () => {
+    const table = new AdjRibIn(3);
+    const paths = (text: string, pathIds: readonly number[], attributes: { readonly med?: number } = {}) => {
+      const reach = { family: 4 as const, nextHop: ip("10.0.0.1"), prefixes: pathIds.map(() => prefix(text)), pathIds };
+      return { ...learn(), announced: [reach], attributes };
+    };
+    const held = () => [...table.routes].map((one) => `${one.pathId} ${one.prefix} ${one.attributes.med ?? ""}`);
+    expect(table.apply(paths("10.0.0.1/32", [7, 0, 4294967295]))).toBe(true);
+    expect(table.apply(paths("10.0.0.1/32", [7], { med: 5 }))).toBe(true);
+    expect(held()).toEqual(["7 10.0.0.1/32 5", "0 10.0.0.1/32 ", "4294967295 10.0.0.1/32 "]);
+    expect(table.apply(paths("10.0.0.2/32", [7]))).toBe(false);
+    // Section 3: a withdrawal names one path, and one that is not there is nothing.
+    const gone = ["10.0.0.1/32", "10.0.0.1/32"].map(prefix);
+    table.apply({ ...learn(), withdrawn: gone, withdrawnPathIds: [0, 8] });
+    expect(held()).toEqual(["7 10.0.0.1/32 5", "4294967295 10.0.0.1/32 "]);
   });
 
   it("tells apart what large numbers differ in", () => {

@@ -87,20 +87,23 @@ describe("PrefixTable", () => {
     expect([...bytes.subarray(1, 1 + octets.length)]).toEqual(octets);
   });
 
-  it("is a map, whatever is put in and taken out", () => {
-    const move = fc.tuple(fc.constantFrom("add", "remove"), anyPrefix);
+  it("is a map, whatever is put in and taken out, of prefixes and of their paths", () => {
+    const move = fc.tuple(fc.constantFrom("add", "remove"), anyPrefix, fc.constantFrom(0, 0, 1, 7, 0xffffffff));
     fc.assert(
       fc.property(fc.array(move, { maxLength: 200 }), (moves) => {
         const table = new PrefixTable();
         const rows = new Map<string, number>();
-        for (const [what, one] of moves) {
-          expect(table.rowOf(one)).toBe(rows.get(`${one}`) ?? -1);
-          if (what === "add") rows.set(`${one}`, table.add(one));
-          else if (rows.delete(`${one}`)) table.remove(table.rowOf(one));
+        for (const [what, one, id] of moves) {
+          const key = `${one} ${id}`;
+          expect(table.rowOf(one, id)).toBe(rows.get(key) ?? -1);
+          if (what === "add") rows.set(key, table.add(one, id));
+          else if (rows.delete(key)) table.remove(table.rowOf(one, id));
           expect(table.size).toBe(rows.size);
         }
-        for (const [text, row] of rows) {
-          expect([table.rowOf(prefix(text)), `${table.prefixAt(row)}`]).toEqual([row, text]);
+        for (const [key, row] of rows) {
+          const [text = "", id] = key.split(" ");
+          expect(table.rowOf(prefix(text), Number(id))).toBe(row);
+          expect(`${table.prefixAt(row)} ${table.pathIdAt(row)}`).toBe(key);
         }
         expect(new Set(rows.values()).size).toBe(rows.size);
       }),

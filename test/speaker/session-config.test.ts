@@ -74,6 +74,7 @@ describe("a BGPPeer becomes a session", () => {
       { role: { name: "RouteServerClient", strict: true } },
       { role: { role: "routeServerClient", strict: true } },
     ],
+    ["path identifiers", { addPaths: "Receive" }, { addPaths: { send: false, receive: true } }],
     [
       "a limit on prefixes",
       { maxPrefixes: { limit: 5, action: "Reset" } },
