@@ -46,6 +46,8 @@ function linkNews(gone: boolean, body: Structure): InterfaceNews | undefined {
       up: (flags & INTERFACE_FLAG.up) !== 0,
       carrier: (flags & INTERFACE_FLAG.lowerUp) !== 0,
       loopback: (flags & INTERFACE_FLAG.loopback) !== 0,
+      broadcast: (flags & INTERFACE_FLAG.broadcast) !== 0,
+      resolves: (flags & INTERFACE_FLAG.noArp) === 0,
       operState: OPER_STATES[attributes.get(linkAttribute.operState)?.u8(0) ?? 0] ?? "unknown",
       master: attributes.get(linkAttribute.master)?.u32(0),
       parent: attributes.get(linkAttribute.parent)?.u32(0),

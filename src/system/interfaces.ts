@@ -12,6 +12,10 @@ export interface Link {
   /** The wire is there: frames pass. */
   readonly carrier: boolean;
   readonly loopback: boolean;
+  /** Frames can be sent to all at once. */
+  readonly broadcast: boolean;
+  /** Hardware addresses of neighbours are asked for; not so with the flag NOARP. */
+  readonly resolves: boolean;
   readonly operState: OperState;
   /** The bridge, bond or VRF it is a port of. */
   readonly master: number | undefined;

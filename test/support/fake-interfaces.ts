@@ -29,6 +29,8 @@ export class FakeInterfaces implements Interfaces {
       up: true,
       carrier: true,
       loopback: false,
+      broadcast: true,
+      resolves: true,
       operState: "up",
       master: undefined,
       parent: undefined,

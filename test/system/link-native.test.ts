@@ -37,8 +37,10 @@ describe.skipIf(why !== undefined)(`links with the native layer${why ?? ""}`, ()
       operState: "up",
       kind: "veth",
       loopback: false,
+      broadcast: true,
+      resolves: true,
     });
-    expect(await link("lo")).toMatchObject({ index: 1, loopback: true, up: true });
+    expect(await link("lo")).toMatchObject({ index: 1, loopback: true, broadcast: false, up: true });
     expect(await a.call("indexOf", { name: "eth0" })).toBe(index);
     await expect(a.call("indexOf", { name: "nowhere0" })).rejects.toThrow("there is no interface nowhere0");
   });
@@ -67,6 +69,8 @@ describe.skipIf(why !== undefined)(`links with the native layer${why ?? ""}`, ()
       9000,
       "020000000099",
     ]);
+    inA("link set hnatd1 arp off");
+    await untilEqual("no ARP", async () => (await link("hnatd1"))?.["resolves"], false);
     inA("address add 10.99.0.1/32 dev hnatd1");
     await until("address", () => has("10.99.0.1/32"));
     inA("link set hnatd0 nomaster");

@@ -73,5 +73,5 @@ export const RTNETLINK = {
   neighbourAttribute: { address: 1, mac: 2 },
 } as const;
 
-export const INTERFACE_FLAG = { up: 1, broadcast: 2, loopback: 8, lowerUp: 0x10000 } as const;
+export const INTERFACE_FLAG = { up: 1, broadcast: 2, loopback: 8, noArp: 0x80, lowerUp: 0x10000 } as const;
 export const ADDRESS_FLAG = { dadFailed: 8, deprecated: 0x20, tentative: 0x40 } as const;
