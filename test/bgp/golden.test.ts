@@ -18,7 +18,7 @@ interface Decoded {
   readonly again: Uint8Array;
 }
 
-/** Everything captured came from sessions with four-octet AS numbers; the file name says whether internal. */
+/** Everything captured came from sessions with four-octet AS numbers; the file name says whether internal, and with path identifiers. */
 function decode(bytes: Uint8Array, name: string): Decoded {
   const [frame] = [...new Framer().push(bytes)];
   if (frame === undefined) throw new Error(`${name} is not a whole message`);
@@ -33,7 +33,13 @@ function decode(bytes: Uint8Array, name: string): Decoded {
       return { message: { notification, words: formatNotification(notification) }, again };
     }
     case "update": {
-      const cx = { fourOctetAsn: true, internal: name.includes("ibgp") };
+      const pathIds = name.includes("add-path") ? ([4, 6] as const) : [];
+      const cx = {
+        fourOctetAsn: true,
+        internal: name.includes("ibgp"),
+        addPathReceive: pathIds,
+        addPathSend: pathIds,
+      };
       const { reset, ...update } = decodeUpdate(frame.body, cx);
       const { endOfRib } = interpretUpdate({ ...update, reset });
       return { message: { ...update, endOfRib }, again: encodeUpdate(update, cx) };
@@ -51,7 +57,7 @@ const files = readdirSync(ROOT, { recursive: true, encoding: "utf8" }).filter((f
 
 describe("bytes of other implementations", () => {
   it("has found them", () => {
-    expect(files.length).toBeGreaterThanOrEqual(19);
+    expect(files.length).toBeGreaterThanOrEqual(27);
   });
 
   it.each(files)("%s decodes to the JSON beside it", (file) => {
