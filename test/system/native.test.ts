@@ -149,6 +149,19 @@ describe("filters", () => {
   });
 
   it.each([
+    ["for this host", 0, 7, true],
+    ["for all", 1, 7, true],
+    ["for a group", 2, 7, true],
+    ["for another host", 3, 7, false],
+    ["that this host sends", 4, 7, false],
+    ["of another interface, such as a VLAN on this one", 0, 8, false],
+  ])("where an interface is named, a frame %s", (_, packetType, interfaceIndex, passes) => {
+    const facts = { packetType, interfaceIndex };
+    expect(passesFilter(arpFilter([1], 7), frame(arp), 0, facts)).toBe(passes);
+    expect(passesFilter(neighbourDiscoveryFilter([135], 7), frame(ns), 0, facts)).toBe(passes);
+  });
+
+  it.each([
     [4, 8],
     [6, 7],
   ] as const)("the TTL of IPv%d is counted from the network header", (family, at) => {

@@ -7,8 +7,8 @@ export interface Condition {
   /** Octets to load, as one number in network byte order. */
   readonly size: 1 | 2 | 4;
   readonly at: number;
-  /** Counted from the first octet the socket would see, or from the network header whatever the socket sees. */
-  readonly from?: "packet" | "network";
+  /** Counted from the first octet the socket would see, from the network header whatever the socket sees, or a fact the kernel adds. */
+  readonly from?: "packet" | "network" | "kernel";
   readonly mask?: number;
   readonly accepts: { readonly oneOf: readonly number[] } | { readonly atLeast: number };
 }
@@ -19,7 +19,14 @@ const AND = 0x54;
 const JUMP_EQUAL = 0x15;
 const JUMP_AT_LEAST = 0x35;
 const RETURN = 0x06;
-const NETWORK_HEADER = 0x1_0000_0000 - 0x10_0000;
+const BASE: Readonly<Record<NonNullable<Condition["from"]>, number>> = {
+  packet: 0,
+  network: 0x1_0000_0000 - 0x10_0000,
+  kernel: 0x1_0000_0000 - 0x1000,
+};
+/** Facts the kernel adds, linux/filter.h; the type of a packet is that of sockaddr_ll. */
+const KERNEL_FACT = { packetType: 4, interfaceIndex: 8 } as const;
+const ARRIVED_FOR_US = { host: 0, broadcast: 1, multicast: 2 } as const;
 const WHOLE_PACKET = 0x4_0000;
 const MAX_JUMP = 255;
 
@@ -48,8 +55,8 @@ export function assembleFilter(conditions: readonly Condition[]): Uint8Array {
   return concat(program);
 }
 
-function block({ size, at, from, mask, accepts }: Condition): readonly Instruction[] {
-  const load: Instruction[] = [{ code: LOAD[size], value: from === "network" ? NETWORK_HEADER + at : at }];
+function block({ size, at, from = "packet", mask, accepts }: Condition): readonly Instruction[] {
+  const load: Instruction[] = [{ code: LOAD[size], value: BASE[from] + at }];
   if (mask !== undefined) load.push({ code: AND, value: mask });
   if ("atLeast" in accepts) return [...load, { code: JUMP_AT_LEAST, value: accepts.atLeast, no: "drop" }];
   const last = accepts.oneOf.length - 1;
@@ -80,19 +87,33 @@ export function minTtlFilter(family: Family, ttl: number): Uint8Array {
 }
 
 /** For packet sockets: Ethernet frames with an ARP message of one of these operations. */
-export function arpFilter(operations: readonly number[]): Uint8Array {
+export function arpFilter(operations: readonly number[], arrivedAt?: number): Uint8Array {
   return assembleFilter([
     { size: 2, at: 12, accepts: { oneOf: [ETHERTYPE.arp] } },
     { size: 2, at: 20, accepts: { oneOf: operations } },
+    ...arrival(arrivedAt),
   ]);
 }
 
 /** For packet sockets: Ethernet frames with an ICMPv6 message of one of these types, not forwarded by any router (RFC 4861 section 7.1). */
-export function neighbourDiscoveryFilter(types: readonly number[]): Uint8Array {
+export function neighbourDiscoveryFilter(types: readonly number[], arrivedAt?: number): Uint8Array {
   return assembleFilter([
     { size: 2, at: 12, accepts: { oneOf: [ETHERTYPE.ipv6] } },
     { size: 1, at: 20, accepts: { oneOf: [IPPROTO.icmpv6] } },
     { size: 1, at: 21, accepts: { oneOf: [255] } },
     { size: 1, at: 54, accepts: { oneOf: types } },
+    ...arrival(arrivedAt),
   ]);
+}
+
+/**
+ * With an interface's index: it arrived there, for this host or for many. A socket bound to an interface hears its VLANs
+ * too, with the tag taken off; only the index that the kernel has for the frame tells them apart.
+ */
+function arrival(interfaceIndex: number | undefined): readonly Condition[] {
+  if (interfaceIndex === undefined) return [];
+  return [
+    { size: 4, at: KERNEL_FACT.interfaceIndex, from: "kernel", accepts: { oneOf: [interfaceIndex] } },
+    { size: 4, at: KERNEL_FACT.packetType, from: "kernel", accepts: { oneOf: Object.values(ARRIVED_FOR_US) } },
+  ];
 }

@@ -10,7 +10,7 @@ export interface SocketOption {
   readonly name: number;
 }
 
-const SOL = { ip: 0, socket: 1, tcp: 6, ipv6: 41, icmpv6: 58, netlink: 270 } as const;
+const SOL = { ip: 0, socket: 1, tcp: 6, ipv6: 41, icmpv6: 58, packet: 263, netlink: 270 } as const;
 
 /** Options by what they do; see ip(7), ipv6(7), tcp(7), socket(7). */
 export const OPTION = {
@@ -27,6 +27,7 @@ export const OPTION = {
   ipv6MulticastHops: { level: SOL.ipv6, name: 18 },
   ipv6MulticastLoop: { level: SOL.ipv6, name: 19 },
   ipv6JoinGroup: { level: SOL.ipv6, name: 20 },
+  ipv6LeaveGroup: { level: SOL.ipv6, name: 21 },
   ipv6Only: { level: SOL.ipv6, name: 26 },
   ipv6ReceivePacketInfo: { level: SOL.ipv6, name: 49 },
   ipv6ReceiveHopLimit: { level: SOL.ipv6, name: 51 },
@@ -36,6 +37,8 @@ export const OPTION = {
   tcpUserTimeout: { level: SOL.tcp, name: 18 },
   tcpMd5Prefix: { level: SOL.tcp, name: 32 },
   icmpv6Filter: { level: SOL.icmpv6, name: 1 },
+  packetAddMembership: { level: SOL.packet, name: 1 },
+  packetDropMembership: { level: SOL.packet, name: 2 },
 } as const satisfies Readonly<Record<string, SocketOption>>;
 
 /** Control messages of received datagrams: level and type. */

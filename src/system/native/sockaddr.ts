@@ -69,6 +69,16 @@ export function parseLinkSockaddr(bytes: Uint8Array): LinkEndpoint | undefined {
   };
 }
 
+/** struct packet_mreq: frames to this multicast MAC are for us. */
+export function linkMembership(interfaceIndex: number, mac: Uint8Array): Uint8Array {
+  return new Structure(16).setU32(0, interfaceIndex).setU16(6, mac.length).set(8, mac).bytes;
+}
+
+/** struct ipv6_mreq. */
+export function ipv6Membership(interfaceIndex: number, group: IpAddress): Uint8Array {
+  return new Structure(20).set(0, group.toBytes()).setU32(16, interfaceIndex).bytes;
+}
+
 /** struct sockaddr_nl of a listener to these multicast groups. */
 export function netlinkSockaddr(groups: number): Uint8Array {
   return new Structure(12).setU16(0, AF.netlink).setU32(8, groups).bytes;
