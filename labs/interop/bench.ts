@@ -108,11 +108,20 @@ export class Bench {
     await this.established();
   }
 
-  /** BFD is up for the router. */
+  /** BFD is up for both. */
   async bfdUp(): Promise<void> {
+    await this.herald.until("BFD up", ({ bfd }) => (bfd === "up" ? undefined : bfd));
     await this.stage.until("router: BFD up", async () => {
       const state = (await this.router.bfd?.(this.#peer)) ?? "no BFD";
       return state === "up" ? { value: state } : { seen: state };
+    });
+  }
+
+  /** The router's BFD session with us is not up. */
+  async bfdLost(): Promise<void> {
+    await this.stage.until("router: BFD not up", async () => {
+      const state = (await this.router.bfd?.(this.#peer)) ?? "no BFD";
+      return state === "up" ? { seen: state } : { value: state };
     });
   }
 
@@ -130,11 +139,12 @@ export class Bench {
     return this.stage.processes.all.filter((process) => process.running && process.spec.node === "router");
   }
 
+  /** Both sides say so. Ours is asked first: a router's word costs a program that asks it. */
   async established(): Promise<void> {
-    await this.routerSession("Established", ({ up, state }) => (up ? undefined : state));
     await this.herald.until("Established", ({ state, lastError }) =>
       state === "established" ? undefined : `${state}, ${lastError}`,
     );
+    await this.routerSession("Established", ({ up, state }) => (up ? undefined : state));
   }
 
   /** Waits until the router's word on the session is as wanted; `wrong` answers with what is not, or nothing. */

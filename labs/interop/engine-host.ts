@@ -1,5 +1,4 @@
 import type { BfdProfile } from "../../src/api/config.ts";
-import type { RestartOffer } from "../../src/bgp/graceful-restart.ts";
 import type { Route } from "../../src/bgp/route.ts";
 import { type Asn, asnFromNumber } from "../../src/net/asn.ts";
 import { parseCommunity, parseLargeCommunity } from "../../src/net/community.ts";
@@ -18,7 +17,7 @@ import { systemRandom } from "../../src/system/random.ts";
 import { pinoLog } from "../../src/telemetry/pino-log.ts";
 import { HERALD } from "./addresses.ts";
 import { InteropError } from "./errors.ts";
-import type { Request, RouteSpec, SessionSeen, SessionSpec } from "./protocol.ts";
+import type { Goodbye, Request, RouteSpec, SessionSeen, SessionSpec } from "./protocol.ts";
 
 const STDERR = 2;
 const BGP_PORT = 179;
@@ -63,15 +62,22 @@ export class EngineHost {
         const there = request.routes.map(routeOf).map((route) => ({ prefix: route.prefix, route }));
         return this.#hosted(request.name).session.changeRoutes([...gone, ...there]);
       }
+      case "rekey": {
+        const { session } = this.#hosted(request.name);
+        session.setPassword(request.password);
+        return this.#listener.rekey(session);
+      }
       case "view":
         return seen(this.#hosted(request.name));
       case "stop":
-        return await this.#hosted(request.name).session.stop(request.reason, request.goodbye);
+        return await this.stopAll(request.reason, request.goodbye);
     }
   }
 
-  async stopAll(reason: string): Promise<void> {
-    await Promise.all([...this.#sessions.values()].map(({ session }) => session.stop(reason)));
+  /** As the speaker does: BGP first, so that no router takes the end of BFD for the end of the path. */
+  async stopAll(reason: string, goodbye: Goodbye = "shutdown"): Promise<void> {
+    await Promise.all([...this.#sessions.values()].map(({ session }) => session.stop(reason, goodbye)));
+    await this.#bfd.stop();
   }
 
   #open(spec: SessionSpec): void {
@@ -80,16 +86,17 @@ export class EngineHost {
     session.onChange(({ state, lastError }) => {
       if (lastError !== undefined && (state === "idle" || state === "active")) reasons.push(lastError);
     });
-    this.#sessions.set(spec.name, { session, reasons, bfd: spec.bfd === true ? this.#guard(session) : undefined });
+    const bfd = spec.bfd === undefined ? undefined : this.#guard(session, spec.bfd === "multihop");
+    this.#sessions.set(spec.name, { session, reasons, bfd });
     this.#listener.add(session);
     session.start();
   }
 
-  #guard(session: BgpSession): BfdHandle | undefined {
+  #guard(session: BgpSession, multihop: boolean): BfdHandle | undefined {
     const { peerAddress, localAddress } = session.config;
     if (peerAddress === undefined) return undefined;
     const local = localAddress === undefined ? {} : { localAddress };
-    const handle = this.#bfd.open({ peer: peerAddress, ...local, multihop: false, profile: BFD_PROFILE });
+    const handle = this.#bfd.open({ peer: peerAddress, ...local, multihop, profile: BFD_PROFILE });
     guardBgp(handle, {
       get state() {
         return session.view.state;
@@ -108,16 +115,15 @@ export class EngineHost {
 
 const BFD_PROFILE: BfdProfile = {
   name: "usual",
+  // BIRD sends with the system's 64 over several hops.
+  minimumTtl: 64,
   receiveInterval: 300,
   transmitInterval: 300,
   detectMultiplier: 3,
   echoInterval: undefined,
   echoMode: false,
   passiveMode: false,
-  minimumTtl: undefined,
 };
-
-const GRACEFUL_RESTART: RestartOffer = { restartTime: 60, preserved: [4, 6] };
 
 function seen({ session, reasons, bfd }: Hosted): SessionSeen {
   const { state, negotiated, lastError, counters, routesSent, routesNotSent } = session.view;
@@ -150,7 +156,7 @@ function configOf(spec: SessionSpec): BgpSessionConfig {
     ...(role === undefined ? {} : { role: { role, strict: true } }),
     ...(spec.maxPrefixes === undefined ? {} : { maxPrefixes: { limit: spec.maxPrefixes, action: "reset" } }),
     ...(spec.ttlSecurity === true ? { minTtl: 255 } : {}),
-    ...(spec.gracefulRestart === true ? { gracefulRestart: GRACEFUL_RESTART } : {}),
+    ...(spec.gracefulRestart === undefined ? {} : { gracefulRestart: { ...spec.gracefulRestart, preserved: [4, 6] } }),
     routerId: addressOf(spec.routerId ?? HERALD[4][0]),
     holdTime: spec.holdTime,
     connectTime: 2,

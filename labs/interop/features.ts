@@ -18,6 +18,7 @@ export type Feature =
   | "gtsm"
   | "bfd"
   | "graceful restart"
+  | "long-lived graceful restart"
   | "unnumbered"
   | "roles";
 
@@ -36,6 +37,9 @@ const PROBES: Readonly<Record<Feature, () => boolean>> = {
   bfd: () => systemSockets.available && existsSync(fileURLToPath(new URL("./bfd-worker.js", import.meta.url))),
   "graceful restart": () =>
     offers({ gracefulRestart: { restartTime: 60, preserved: [4, 6] } }).gracefulRestart !== undefined,
+  "long-lived graceful restart": () =>
+    offers({ gracefulRestart: { restartTime: 1, preserved: [4], staleTime: 60 } }).longLivedGracefulRestart !==
+    undefined,
   unnumbered: () => systemSockets.available && offers({ extendedNextHop: true }).extendedNextHop !== undefined,
   roles: () => offers({ role: { role: "customer", strict: true } }).role !== undefined,
 };

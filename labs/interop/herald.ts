@@ -39,6 +39,11 @@ export class Herald {
     await this.#ask({ do: "change", name, routes, gone });
   }
 
+  /** Another password from now on. */
+  async rekey(password: string, name = "router"): Promise<void> {
+    await this.#ask({ do: "rekey", name, password });
+  }
+
   async seen(name = "router"): Promise<SessionSeen> {
     return (await this.#ask({ do: "view", name })) as SessionSeen;
   }
@@ -52,9 +57,9 @@ export class Herald {
     });
   }
 
-  /** Ends the session, for good or to come back at once. */
+  /** Ends all sessions as a speaker does that stops, for good or to come back at once. */
   async stop(reason: string, goodbye: Goodbye = "shutdown"): Promise<void> {
-    await this.#ask({ do: "stop", name: "router", reason, goodbye });
+    await this.#ask({ do: "stop", reason, goodbye });
   }
 
   /** The end of the process without a word to anybody. */

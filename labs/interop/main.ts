@@ -14,7 +14,7 @@ interface Flags {
   readonly checkReadme?: boolean;
 }
 
-const JOBS = 4;
+const JOBS = 8;
 
 /** Runs the command line; returns the exit code: 0 fine, 1 failed, 2 bad input. */
 async function main(argv: readonly string[]): Promise<number> {

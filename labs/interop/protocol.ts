@@ -19,6 +19,13 @@ export interface RouteSpec {
 
 export type Role = "provider" | "customer" | "peer";
 
+/** For how long the peer is to keep our routes while we are away, in seconds. */
+export interface RestartSpec {
+  readonly restartTime: number;
+  /** And beyond that, as a last resort (RFC 9494). */
+  readonly staleTime?: number;
+}
+
 /** A session for the engine to run. */
 export interface SessionSpec {
   readonly name: string;
@@ -33,8 +40,8 @@ export interface SessionSpec {
   readonly passive: boolean;
   readonly password?: string;
   readonly ttlSecurity?: boolean;
-  readonly bfd?: boolean;
-  readonly gracefulRestart?: boolean;
+  readonly bfd?: "single-hop" | "multihop";
+  readonly gracefulRestart?: RestartSpec;
   readonly routerId?: string;
   readonly role?: Role;
   /** More routes than this from the peer end the session. */
@@ -71,5 +78,6 @@ export type Request =
       readonly routes: readonly RouteSpec[];
       readonly gone: readonly string[];
     }
+  | { readonly do: "rekey"; readonly name: string; readonly password: string }
   | { readonly do: "view"; readonly name: string }
-  | { readonly do: "stop"; readonly name: string; readonly reason: string; readonly goodbye: Goodbye };
+  | { readonly do: "stop"; readonly reason: string; readonly goodbye: Goodbye };

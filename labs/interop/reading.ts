@@ -4,6 +4,14 @@ export function numberOf(value: unknown): number | undefined {
   return typeof value === "string" && /^\d+$/.test(value) ? Number(value) : undefined;
 }
 
+/** Communities of RFC 8326 and RFC 9494 that some routers call by their names. */
+const WELL_KNOWN: Readonly<Record<string, string>> = { gracefulshutdown: "65535:0", llgrstale: "65535:6" };
+
+/** A community as `a:b`, however a router writes it. */
+export function communityOf(text: string): string {
+  return WELL_KNOWN[text.toLowerCase().replaceAll(/[-_]/g, "")] ?? text;
+}
+
 /** Words of a line, without empty ones. */
 export function wordsOf(text: string): readonly string[] {
   return text.split(/\s+/).filter((word) => word !== "");

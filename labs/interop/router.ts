@@ -1,4 +1,5 @@
 import { attempt } from "../runner/command.ts";
+import type { Feature } from "./features.ts";
 import type { Role, Transport } from "./protocol.ts";
 import type { Stage } from "./stage.ts";
 
@@ -16,7 +17,14 @@ export interface RouterSetup {
   readonly holdTime: number;
   readonly password?: string;
   readonly gtsm?: boolean;
-  readonly bfd?: boolean;
+  /** `graceful`: its end does not end a graceful restart, where the operator has to ask for that. */
+  readonly bfd?: "usual" | "graceful";
+  /** We are more than one hop away, says its operator. */
+  readonly multihop?: boolean;
+  /** Keeps our routes for long (RFC 9494). */
+  readonly longLived?: boolean;
+  /** Offers no capability at all (RFC 5492 is not there). */
+  readonly noCapabilities?: boolean;
   readonly maxPrefixes?: number;
   /** Announces the routes of `ROUTERS_OWN`. */
   readonly announces?: boolean;
@@ -64,6 +72,8 @@ export interface Router {
   shutdown(peer: string, words: string): Promise<void>;
   /** The state of its BFD session with us. */
   bfd?(peer: string): Promise<string>;
+  /** Asks us for another password from now on. */
+  rekey?(peer: string, password: string): Promise<void>;
   /** What an operator does to have a session again that the router holds back. */
   revive?(peer: string): Promise<void>;
 }
@@ -76,7 +86,9 @@ export interface RouterKind {
   readonly programs: readonly string[];
   readonly debian: string;
   version(): Promise<string>;
-  /** What this program cannot do, by case: the reason stands in the table. */
+  /** What this program has not got at all, which rules out every case that needs it: the reason stands in the table. */
+  readonly lacks: Readonly<Partial<Record<Feature, string>>>;
+  /** What else it cannot do, by case. */
   readonly cannot: Readonly<Record<string, string>>;
   /** Whether its operator can give words to a shutdown; they can when absent. */
   readonly shutdownWords?: false;

@@ -50,11 +50,15 @@ export async function runSuite(
 async function settle(job: Job, options: SuiteOptions): Promise<Cell> {
   const { kind, one } = job;
   const cell = { router: kind.name, case: one.name, took: 0 };
-  const cannot = kind.cannot[one.name];
+  const cannot = kind.cannot[one.name] ?? one.needs?.map((feature) => kind.lacks[feature]).find(isThere);
   if (cannot !== undefined) return { ...cell, verdict: "n/a", detail: cannot };
   const missing = (one.needs ?? []).filter((feature) => !options.features.includes(feature));
   if (missing.length > 0) return { ...cell, verdict: "not yet", detail: missing.join(", ") };
   return await play(job, options);
+}
+
+function isThere(reason: string | undefined): boolean {
+  return reason !== undefined;
 }
 
 async function play({ kind, one, id }: Job, options: SuiteOptions): Promise<Cell> {

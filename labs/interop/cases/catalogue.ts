@@ -1,4 +1,5 @@
 import type { InteropCase } from "../case.ts";
+import { BFD } from "./bfd.ts";
 import { FAILURES } from "./failures.ts";
 import { ROUTES } from "./routes.ts";
 import { SECURITY } from "./security.ts";
@@ -6,4 +7,4 @@ import { SESSIONS } from "./sessions.ts";
 import { WEIGHTS } from "./weights.ts";
 
 /** The rows of the table, in its order. */
-export const CASES: readonly InteropCase[] = [...SESSIONS, ...ROUTES, ...WEIGHTS, ...FAILURES, ...SECURITY];
+export const CASES: readonly InteropCase[] = [...SESSIONS, ...ROUTES, ...WEIGHTS, ...FAILURES, ...SECURITY, ...BFD];

@@ -1,4 +1,5 @@
 import { LabCheckError } from "../../runner/errors.ts";
+import { ROUTER_ASN } from "../addresses.ts";
 import type { InteropCase } from "../case.ts";
 import type { SessionSeen } from "../protocol.ts";
 
@@ -8,6 +9,10 @@ const BOTH = [V4, V6];
 const ROUTES = BOTH.map((prefix) => ({ prefix }));
 /** The shortest that RFC 4271 allows. */
 const SHORT = 3;
+/** RFC 8326 and RFC 9494. */
+const GRACEFUL_SHUTDOWN = "65535:0";
+const LLGR_STALE = "65535:6";
+const GRACEFUL = { restartTime: 60 };
 const WORDS = "maintenance until noon";
 
 /** Sessions that end: who ended them, who noticed, and how the routes come back. */
@@ -47,7 +52,7 @@ export const FAILURES: readonly InteropCase[] = [
     title: "Graceful restart: killed, routes stay; back, what is not announced again goes",
     needs: ["graceful restart"],
     run: async (bench) => {
-      const session = await bench.up({ herald: { gracefulRestart: true } });
+      const session = await bench.up({ herald: { gracefulRestart: GRACEFUL } });
       await bench.herald.routes(ROUTES);
       await bench.routes(BOTH);
       await bench.herald.kill();
@@ -63,7 +68,7 @@ export const FAILURES: readonly InteropCase[] = [
     title: "Graceful restart: stopped for the next process, routes stay",
     needs: ["graceful restart"],
     run: async (bench) => {
-      const session = await bench.up({ herald: { gracefulRestart: true } });
+      const session = await bench.up({ herald: { gracefulRestart: GRACEFUL } });
       await bench.herald.routes(ROUTES);
       await bench.routes(BOTH);
       const kernel = bench.stage.start("router", { name: "kernel-routes", argv: ["ip", "monitor", "route"] });
@@ -84,11 +89,53 @@ export const FAILURES: readonly InteropCase[] = [
     title: "Graceful restart: a stop that is meant withdraws at once",
     needs: ["graceful restart"],
     run: async (bench) => {
-      await bench.up({ herald: { gracefulRestart: true } });
+      await bench.up({ herald: { gracefulRestart: GRACEFUL } });
       await bench.herald.routes(ROUTES);
       await bench.routes(BOTH);
       await bench.herald.stop(WORDS);
       await bench.routes([]);
+      return undefined;
+    },
+  },
+  {
+    name: "long-lived",
+    title: "Long-lived graceful restart: we stay away, the routes stay as a last resort",
+    needs: ["long-lived graceful restart"],
+    run: async (bench) => {
+      const gracefulRestart = { restartTime: 1, staleTime: 60 };
+      const session = await bench.up({ router: { longLived: true }, herald: { gracefulRestart } });
+      await bench.herald.routes(ROUTES);
+      await bench.routes(BOTH);
+      await bench.herald.kill();
+      // RFC 9494 section 4.2: when the restart time is over they are marked, and only then.
+      await bench.routes(BOTH, ({ communities }) => (communities.includes(LLGR_STALE) ? undefined : "not LLGR_STALE"));
+      await bench.heraldAgain(session, ROUTES);
+      await bench.revived();
+      await bench.routes(BOTH, ({ communities, stale }) =>
+        stale || communities.length > 0 ? "still stale" : undefined,
+      );
+      return undefined;
+    },
+  },
+  {
+    name: "drain",
+    title: "Drain: GRACEFUL_SHUTDOWN and LOCAL_PREF 0, then withdrawn, then the session ends with our words",
+    run: async (bench) => {
+      await bench.up({ router: { heraldAsn: ROUTER_ASN }, herald: { localAsn: ROUTER_ASN } });
+      await bench.herald.routes(ROUTES);
+      await bench.routes(BOTH);
+      await bench.herald.routes(BOTH.map((prefix) => ({ prefix, localPref: 0, communities: [GRACEFUL_SHUTDOWN] })));
+      await bench.routes(BOTH, ({ communities, localPref }) =>
+        localPref === 0 && communities.includes(GRACEFUL_SHUTDOWN)
+          ? undefined
+          : `LOCAL_PREF ${localPref}, communities ${communities.join(" ") || "none"}`,
+      );
+      await bench.herald.routes([]);
+      await bench.routes([]);
+      await bench.routerSession("still Established", ({ up, state }) => (up ? undefined : state));
+      await bench.herald.stop(WORDS);
+      const wanted = bench.kind.cannot["our-shutdown"] === undefined ? WORDS : "";
+      await bench.routerSession("our words", ({ up, why }) => (!up && why.includes(wanted) ? undefined : why));
       return undefined;
     },
   },

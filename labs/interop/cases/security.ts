@@ -1,9 +1,11 @@
 import type { InteropCase } from "../case.ts";
 
 const V4 = "203.0.113.1/32";
+const NEW = "203.0.113.2/32";
 const PASSWORD = "lb-secret-4711";
+const NEXT_PASSWORD = "lb-secret-4712";
 
-/** Who may talk to whom, and who notices silence first. */
+/** Who may talk to whom. */
 export const SECURITY: readonly InteropCase[] = [
   {
     name: "md5",
@@ -56,6 +58,24 @@ export const SECURITY: readonly InteropCase[] = [
     },
   },
   {
+    name: "md5-rotation",
+    title: "TCP MD5, another password on both sides, without a restart of ours",
+    needs: ["md5"],
+    run: async (bench) => {
+      await bench.up({ router: { password: PASSWORD }, herald: { password: PASSWORD } });
+      await bench.herald.routes([{ prefix: V4 }]);
+      await bench.routes([V4]);
+      await bench.router.rekey?.(bench.peer, NEXT_PASSWORD);
+      await bench.herald.rekey(NEXT_PASSWORD);
+      // Something that only the new signature can bring over.
+      await bench.herald.routes([{ prefix: V4 }, { prefix: NEW }]);
+      await bench.revived();
+      await bench.routes([V4, NEW]);
+      const { established } = await bench.herald.seen();
+      return established === 1 ? "the session went on" : "the router began a new session";
+    },
+  },
+  {
     name: "gtsm",
     title: "GTSM (TTL security)",
     needs: ["gtsm"],
@@ -82,49 +102,6 @@ export const SECURITY: readonly InteropCase[] = [
       });
       await bench.routerSession("not Established", ({ up, state }) => (up ? state : undefined));
       return undefined;
-    },
-  },
-  {
-    name: "bfd-up",
-    title: "BFD up",
-    needs: ["bfd"],
-    run: async (bench) => {
-      await bench.up({ router: { bfd: true }, herald: { bfd: true } });
-      await bench.bfdUp();
-      return undefined;
-    },
-  },
-  {
-    name: "bfd-herald-dies",
-    title: "BFD: we die, the router takes the routes out long before its hold timer",
-    needs: ["bfd"],
-    run: async (bench) => {
-      await bench.up({ router: { bfd: true, holdTime: 90 }, herald: { bfd: true, holdTime: 90 } });
-      await bench.herald.routes([{ prefix: V4 }]);
-      await bench.routes([V4]);
-      await bench.bfdUp();
-      await bench.established();
-      const start = performance.now();
-      bench.herald.freeze();
-      await bench.routes([]);
-      return `gone after ${Math.round(performance.now() - start)} ms`;
-    },
-  },
-  {
-    name: "bfd-router-dies",
-    title: "BFD: the router dies, we notice long before our hold timer",
-    needs: ["bfd"],
-    run: async (bench) => {
-      await bench.up({ router: { bfd: true, holdTime: 90 }, herald: { bfd: true, holdTime: 90 } });
-      await bench.bfdUp();
-      await bench.established();
-      const { reasons: before } = await bench.herald.seen();
-      const start = performance.now();
-      bench.signalRouter("SIGSTOP");
-      await bench.herald.until("down for BFD", ({ reasons }) =>
-        reasons.slice(before.length).some((one) => /BFD/i.test(one)) ? undefined : reasons.at(-1) || "no error",
-      );
-      return `noticed after ${Math.round(performance.now() - start)} ms`;
     },
   },
 ];

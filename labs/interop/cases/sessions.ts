@@ -107,6 +107,32 @@ export const SESSIONS: readonly InteropCase[] = [
     },
   },
   {
+    name: "no-common-family",
+    title: "The router has IPv6 alone, we IPv4 alone: refused, and we say why",
+    run: async (bench) => {
+      await bench.open({ router: { families: [6] }, herald: { families: [4] } });
+      await bench.herald.until("refused for the family", ({ lastError, reasons }) =>
+        [lastError, ...reasons].some((one) => /address family in common|Unsupported Capability/i.test(one))
+          ? undefined
+          : lastError,
+      );
+      await bench.routerSession("not Established", ({ up, state }) => (up ? state : undefined));
+      return undefined;
+    },
+  },
+  {
+    name: "no-capabilities",
+    title: "Router without capabilities (RFC 5492): IPv4 alone",
+    run: async (bench) => {
+      await bench.up({ router: { families: [4], noCapabilities: true } });
+      await bench.herald.routes([ROUTE, { prefix: "2001:db8:99::1/128" }]);
+      await bench.routes([ROUTE.prefix]);
+      const { families } = await bench.herald.seen();
+      if (`${families}` !== "4") throw new LabCheckError(`families ${families}`);
+      return undefined;
+    },
+  },
+  {
     name: "role-mismatch",
     title: "BGP roles that do not fit: refused, and we say why",
     needs: ["roles"],

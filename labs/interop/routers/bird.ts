@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { run } from "../../runner/command.ts";
-import type { LabProcess } from "../../runner/processes.ts";
+import type { Look } from "../../runner/poll.ts";
 import { isIpv6, ROUTER, ROUTERS_OWN } from "../addresses.ts";
 import type { Transport } from "../protocol.ts";
 import { numberOf, singleOf, wordsOf } from "../reading.ts";
@@ -14,6 +14,7 @@ import {
   versionIn,
 } from "../router.ts";
 import type { Stage } from "../stage.ts";
+import { Daemon } from "./daemon.ts";
 
 /** BIRD 2. */
 export const bird: RouterKind = {
@@ -22,8 +23,8 @@ export const bird: RouterKind = {
   programs: ["bird", "birdc"],
   debian: "bird2",
   version: () => versionIn(["bird", "--version"]),
+  lacks: { unnumbered: "BIRD 2.0 finds no neighbours by router advertisements" },
   cannot: {
-    unnumbered: "BIRD 2.0 finds no neighbours by router advertisements",
     "bandwidth-weights": "BIRD 2 knows no link bandwidth: it shows the community and makes no weights of it",
   },
   make: (stage, setup) => new Bird(stage, setup),
@@ -33,29 +34,17 @@ class Bird implements Router {
   readonly #stage: Stage;
   readonly #setup: RouterSetup;
   readonly #socket: string;
-  #process: LabProcess | undefined;
+  readonly #daemon: Daemon;
 
   constructor(stage: Stage, setup: RouterSetup) {
     this.#stage = stage;
     this.#setup = setup;
     this.#socket = join(stage.state, "bird.ctl");
+    this.#daemon = new Daemon(stage, { program: () => this.#program(), answers: () => this.#answers() });
   }
 
-  async start(): Promise<void> {
-    if (this.#process !== undefined) this.#process.start();
-    else {
-      const config = this.#stage.file("bird.conf", birdConfig(this.#setup));
-      this.#process = this.#stage.start("router", {
-        name: "bird",
-        argv: ["bird", "-f", "-c", config, "-s", this.#socket],
-      });
-    }
-    await this.#stage.until("bird answers", async () => {
-      if (!existsSync(this.#socket)) return { seen: "no socket" };
-      const status = await this.#ask("show status");
-      return status.includes("up and running") ? { value: true } : { seen: status };
-    });
-    await this.#stage.listening("router");
+  start(): Promise<void> {
+    return this.#daemon.start();
   }
 
   async session(peer: string): Promise<RouterSession> {
@@ -89,6 +78,26 @@ class Bird implements Router {
   async bfd(peer: string): Promise<string> {
     const line = (await this.#ask("show bfd sessions")).split("\n").find((one) => one.startsWith(`${peer} `));
     return wordsOf(line ?? "")[2]?.toLowerCase() ?? "none";
+  }
+
+  async rekey(_peer: string, password: string): Promise<void> {
+    this.#configure({ ...this.#setup, password });
+    await this.#ask("configure");
+  }
+
+  #program(): { name: string; argv: readonly string[] } {
+    const config = this.#configure(this.#setup);
+    return { name: "bird", argv: ["bird", "-f", "-c", config, "-s", this.#socket] };
+  }
+
+  #configure(setup: RouterSetup): string {
+    return this.#stage.file("bird.conf", birdConfig(setup));
+  }
+
+  async #answers(): Promise<Look<true>> {
+    if (!existsSync(this.#socket)) return { seen: "no socket" };
+    const status = await this.#ask("show status");
+    return status.includes("up and running") ? { value: true } : { seen: status };
   }
 
   #nameOf(peer: string): string {
@@ -149,7 +158,7 @@ function birdConfig(setup: RouterSetup): string {
     "log stderr all;",
     `router id ${ROUTER[4]};`,
     "protocol device {}",
-    ...(setup.bfd === true ? ['protocol bfd { interface "*" { interval 300 ms; multiplier 3; }; }'] : []),
+    ...(setup.bfd !== undefined ? ['protocol bfd { interface "*" { interval 300 ms; multiplier 3; }; }'] : []),
     ...(setup.announces === true ? own : []),
     ...setup.peers.map((peer, i) => neighbour(peer, i, setup)),
   ];
@@ -167,7 +176,11 @@ function neighbour(peer: string, index: number, setup: RouterSetup): string {
   if (setup.passive) lines.push("passive;");
   if (setup.password !== undefined) lines.push(`password "${setup.password}";`);
   if (setup.gtsm === true) lines.push("ttl security on;");
-  if (setup.bfd === true) lines.push("bfd on;");
+  if (setup.bfd !== undefined) lines.push(`bfd ${setup.bfd === "graceful" ? "graceful" : "on"};`);
+  // Unless told, BIRD takes neighbours of its own AS for distant ones.
+  lines.push(setup.multihop === true ? "multihop 2;" : "direct;");
+  if (setup.longLived === true) lines.push("long lived graceful restart on;");
+  if (setup.noCapabilities === true) lines.push("capabilities off;");
   if (setup.twoOctet === true) lines.push("enable as4 off;");
   if (setup.role !== undefined) lines.push(`local role ${setup.role}; require roles;`);
   const limit = setup.maxPrefixes === undefined ? "" : `import limit ${setup.maxPrefixes} action disable;`;

@@ -1,7 +1,7 @@
 import { appendFileSync, existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { at, listOf, objectOf, parseJson, textOf } from "../../runner/json.ts";
-import type { LabProcess } from "../../runner/processes.ts";
+import type { Look } from "../../runner/poll.ts";
 import { isIpv6, ROUTER, ROUTERS_OWN } from "../addresses.ts";
 import type { Transport } from "../protocol.ts";
 import { numberOf, singleOf } from "../reading.ts";
@@ -14,12 +14,12 @@ import {
   versionIn,
 } from "../router.ts";
 import type { Stage } from "../stage.ts";
+import { Daemon } from "./daemon.ts";
 
 /** What two-octet AS numbers have for a larger one. */
 const AS_TRANS = 23456;
 /** Type and subtype (RFC 10005), transitive. */
 const LINK_BANDWIDTH = 0x0004;
-const NO_BFD = "no BFD";
 const NO_REASON = "ExaBGP 4.2 cannot read a NOTIFICATION: it answers with one of its own";
 const NO_RIB = "ExaBGP keeps no routes of its peers";
 
@@ -30,19 +30,19 @@ export const exabgp: RouterKind = {
   programs: ["exabgp"],
   debian: "exabgp",
   version: () => versionIn(["exabgp", "--version"]),
-  cannot: {
-    "bfd-up": NO_BFD,
-    "bfd-herald-dies": NO_BFD,
-    "bfd-router-dies": NO_BFD,
+  lacks: {
+    bfd: "no BFD",
     unnumbered: "ExaBGP does not find neighbours by router advertisements",
+    roles: "ExaBGP knows no roles",
+    "graceful restart": NO_RIB,
+    "long-lived graceful restart": NO_RIB,
+  },
+  cannot: {
     "bandwidth-weights": "ExaBGP has no kernel routes",
-    "graceful-restart": NO_RIB,
-    "graceful-handover": NO_RIB,
-    "graceful-stop": NO_RIB,
     "our-shutdown": NO_REASON,
     "our-prefix-limit": NO_REASON,
     "prefix-limit": "ExaBGP has no prefix limit",
-    "role-mismatch": "ExaBGP knows no roles",
+    "no-capabilities": "ExaBGP always offers capabilities",
     "gtsm-missing": "ExaBGP does not look at the TTL of connections it accepts",
   },
   shutdownWords: false,
@@ -55,33 +55,19 @@ class Exabgp implements Router {
   readonly #setup: RouterSetup;
   readonly #events: string;
   readonly #commands: string;
-  #process: LabProcess | undefined;
+  readonly #daemon: Daemon;
 
   constructor(stage: Stage, setup: RouterSetup) {
     this.#stage = stage;
     this.#setup = setup;
     this.#events = join(stage.state, "events.jsonl");
     this.#commands = stage.file("commands", "");
+    const answers = async (): Promise<Look<true>> => ({ value: true });
+    this.#daemon = new Daemon(stage, { program: () => this.#program(), answers });
   }
 
-  async start(): Promise<void> {
-    if (this.#process !== undefined) this.#process.start();
-    else {
-      const api = this.#stage.file("api.sh", `tail -n 0 -f ${this.#commands} &\ncat >>${this.#events}\n`);
-      const config = this.#stage.file("exabgp.conf", exabgpConfig(this.#setup, api));
-      const env = {
-        "exabgp.tcp.bind": `${ROUTER[4]} ${ROUTER[6]}`,
-        "exabgp.tcp.port": "179",
-        "exabgp.daemon.user": "root",
-        "exabgp.api.cli": "false",
-        "exabgp.api.ack": "false",
-        "exabgp.log.destination": "stderr",
-        "exabgp.log.level": "INFO",
-        "exabgp.log.network": "true",
-      };
-      this.#process = this.#stage.start("router", { name: "exabgp", argv: ["exabgp", config], env });
-    }
-    await this.#stage.listening("router");
+  start(): Promise<void> {
+    return this.#daemon.start();
   }
 
   async session(peer: string): Promise<RouterSession> {
@@ -92,8 +78,7 @@ class Exabgp implements Router {
       if (type === "notification") return [JSON.stringify(neighbor["notification"] ?? neighbor["message"])];
       return type === "state" ? [textOf(neighbor["reason"])] : [];
     });
-    const log = (this.#process?.tail(40) ?? []).filter((line) => /notification|hold|shutdown/i.test(line));
-    return { up: state === "up", state, why: [...why, ...log].join("; ") };
+    return { up: state === "up", state, why: [...why, ...this.#daemon.said(/notification|hold|shutdown/i)].join("; ") };
   }
 
   async routes(family: Transport): Promise<readonly RouterRoute[]> {
@@ -115,21 +100,49 @@ class Exabgp implements Router {
     this.#command(`neighbor ${peer} teardown 2`);
   }
 
+  async rekey(_peer: string, password: string): Promise<void> {
+    this.#configure({ ...this.#setup, password });
+    this.#daemon.signal("SIGUSR1");
+  }
+
+  #program(): Parameters<Stage["start"]>[1] {
+    return { name: "exabgp", argv: ["exabgp", this.#configure(this.#setup)], env: ENVIRONMENT };
+  }
+
+  #configure(setup: RouterSetup): string {
+    const api = this.#stage.file("api.sh", `tail -n 0 -f ${this.#commands} &\ncat >>${this.#events}\n`);
+    return this.#stage.file("exabgp.conf", exabgpConfig(setup, api));
+  }
+
   #command(line: string): void {
     appendFileSync(this.#commands, `${line}\n`);
   }
 
   #eventsOf(peer: string): readonly Event[] {
     const text = existsSync(this.#events) ? readFileSync(this.#events, "utf8") : "";
-    return text
-      .slice(0, text.lastIndexOf("\n") + 1)
-      .split("\n")
-      .filter((line) => line !== "")
-      .map((line) => parseJson(line))
-      .map((event) => ({ type: textOf(at(event, "type")), neighbor: objectOf(at(event, "neighbor")) }))
-      .filter(({ neighbor }) => at(neighbor, "address", "peer") === peer);
+    return (
+      text
+        .slice(0, text.lastIndexOf("\n") + 1)
+        .split("\n")
+        .filter((line) => line !== "")
+        // What a NOTIFICATION carries stands there as it came.
+        .map((line) => parseJson(line.replaceAll(/\p{Cc}/gu, " ")))
+        .map((event) => ({ type: textOf(at(event, "type")), neighbor: objectOf(at(event, "neighbor")) }))
+        .filter(({ neighbor }) => at(neighbor, "address", "peer") === peer)
+    );
   }
 }
+
+const ENVIRONMENT = {
+  "exabgp.tcp.bind": `${ROUTER[4]} ${ROUTER[6]}`,
+  "exabgp.tcp.port": "179",
+  "exabgp.daemon.user": "root",
+  "exabgp.api.cli": "false",
+  "exabgp.api.ack": "false",
+  "exabgp.log.destination": "stderr",
+  "exabgp.log.level": "INFO",
+  "exabgp.log.network": "true",
+};
 
 interface Event {
   readonly type: string;

@@ -4,7 +4,7 @@ import { FrrRouter } from "../../runner/frr.ts";
 import { at, isObject, type JsonObject, listOf, objectOf, textOf } from "../../runner/json.ts";
 import { PORT, ROUTER, ROUTERS_OWN } from "../addresses.ts";
 import type { Transport } from "../protocol.ts";
-import { numberOf } from "../reading.ts";
+import { communityOf, numberOf, wordsOf } from "../reading.ts";
 import {
   type Router,
   type RouterKind,
@@ -22,6 +22,7 @@ export const frr: RouterKind = {
   programs: ["vtysh"],
   debian: "frr",
   version: () => versionIn(["/usr/lib/frr/bgpd", "--version"]),
+  lacks: {},
   cannot: {},
   make: (stage, setup) => new Frr(stage, setup),
 };
@@ -46,11 +47,18 @@ class Frr implements Router {
       namespace: this.#stage.namespaceOf("router"),
       folder: join(this.#stage.state, `frr${this.#starts++}`),
       config: this.#stage.file("frr.conf", frrConfig(this.#setup)),
-      daemons: `bgpd=yes\nbfdd=${this.#setup.bfd === true ? "yes" : "no"}\n`,
+      daemons: `bgpd=yes\nbfdd=${this.#setup.bfd !== undefined ? "yes" : "no"}\n`,
     });
     await vty.start(this.#stage.processes, this.#stage.signal);
-    await this.#stage.listening("router");
     this.#vty = vty;
+    await this.#stage.listening("router");
+    // For a second after its start it refuses who it does not wait for yet, and a refused peer takes its time.
+    await this.#stage.until("FRR expects its peers", async () => {
+      const early = await Promise.all(
+        this.#setup.peers.map(async (peer) => (await this.session(peer)).state === "Idle"),
+      );
+      return early.includes(true) ? { seen: "Idle" } : { value: true };
+    });
   }
 
   async session(peer: string): Promise<RouterSession> {
@@ -85,12 +93,21 @@ class Frr implements Router {
   }
 
   async shutdown(peer: string, words: string): Promise<void> {
-    const lines = ["configure", `router bgp ${this.#setup.asn}`, `neighbor ${peer} shutdown message ${words}`];
-    await run(["vtysh", ...this.#options(), ...lines.flatMap((line) => ["-c", line])]);
+    await this.#configure(`neighbor ${peer} shutdown message ${words}`);
+  }
+
+  async rekey(peer: string, password: string): Promise<void> {
+    await this.#configure(`neighbor ${peer} password ${password}`);
   }
 
   async bfd(peer: string): Promise<string> {
-    return textOf(at(await this.#json(`show bfd peer ${peer} json`), "status"));
+    const peers = listOf(await this.#json("show bfd peers json")).filter(isObject);
+    return textOf(peers.find((one) => one["peer"] === peer)?.["status"]);
+  }
+
+  async #configure(line: string): Promise<void> {
+    const lines = ["configure", `router bgp ${this.#setup.asn}`, line];
+    await run(["vtysh", ...this.#options(), ...lines.flatMap((one) => ["-c", one])]);
   }
 
   async #neighbour(peer: string): Promise<JsonObject> {
@@ -123,15 +140,11 @@ function routeOf(prefix: string, path: JsonObject): RouterRoute {
     asPath: textOf(at(path["aspath"], "string")).replace("Local", ""),
     med: numberOf(path["metric"]),
     localPref: numberOf(path["locPrf"]),
-    communities: words(communities),
-    large: words(large),
+    communities: wordsOf(communities).map(communityOf),
+    large: wordsOf(large),
     bandwidth: bandwidth === undefined ? undefined : Number(bandwidth),
     stale: path["stale"] === true,
   };
-}
-
-function words(text: string): readonly string[] {
-  return text.split(" ").filter((word) => word !== "");
 }
 
 function frrConfig(setup: RouterSetup): string {
@@ -154,6 +167,7 @@ function frrConfig(setup: RouterSetup): string {
     " no bgp network import-check",
     " bgp bestpath as-path multipath-relax",
     " bgp graceful-restart stalepath-time 60",
+    ...(setup.longLived === true ? [" bgp long-lived-graceful-restart stale-time 60"] : []),
     ...peers.flatMap((peer) => neighbour(peer, setup)),
     ...setup.families.flatMap((family) => addressFamily(family, peers, setup)),
     "exit",
@@ -171,8 +185,10 @@ function neighbour(peer: string, setup: RouterSetup): readonly string[] {
   if (setup.passive && !onLink) lines.push(`neighbor ${peer} passive`);
   if (setup.password !== undefined) lines.push(`neighbor ${peer} password ${setup.password}`);
   if (setup.gtsm === true) lines.push(`neighbor ${peer} ttl-security hops 1`);
-  if (setup.bfd === true) lines.push(`neighbor ${peer} bfd`, `neighbor ${peer} bfd profile usual`);
-  if (setup.twoOctet === true) lines.push(`neighbor ${peer} dont-capability-negotiate`);
+  if (setup.bfd !== undefined) lines.push(`neighbor ${peer} bfd`, `neighbor ${peer} bfd profile usual`);
+  if (setup.multihop === true) lines.push(`neighbor ${peer} ebgp-multihop 2`);
+  if (setup.twoOctet === true || setup.noCapabilities === true)
+    lines.push(`neighbor ${peer} dont-capability-negotiate`);
   if (setup.role !== undefined) lines.push(`neighbor ${peer} local-role ${setup.role} strict-mode`);
   return lines.map((line) => ` ${line}`);
 }

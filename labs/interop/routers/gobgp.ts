@@ -1,5 +1,5 @@
 import { at, isObject, type JsonObject, listOf, objectOf, parseJson, textOf } from "../../runner/json.ts";
-import type { LabProcess } from "../../runner/processes.ts";
+import type { Look } from "../../runner/poll.ts";
 import { isIpv6, ROUTER, ROUTERS_OWN } from "../addresses.ts";
 import type { Transport } from "../protocol.ts";
 import { numberOf } from "../reading.ts";
@@ -12,8 +12,7 @@ import {
   versionIn,
 } from "../router.ts";
 import type { Stage } from "../stage.ts";
-
-const NO_BFD = "no BFD in this version";
+import { Daemon } from "./daemon.ts";
 
 /** GoBGP. */
 export const gobgp: RouterKind = {
@@ -22,15 +21,16 @@ export const gobgp: RouterKind = {
   programs: ["gobgpd", "gobgp"],
   debian: "gobgpd",
   version: () => versionIn(["gobgpd", "--version"]),
-  cannot: {
-    "bfd-up": NO_BFD,
-    "bfd-herald-dies": NO_BFD,
-    "bfd-router-dies": NO_BFD,
+  lacks: {
+    bfd: "no BFD in this version",
     unnumbered: "GoBGP without zebra does not find neighbours by router advertisements",
+    roles: "GoBGP knows no roles",
+  },
+  cannot: {
     "bandwidth-weights": "GoBGP makes no weights of link bandwidth",
     "route-refresh": "GoBGP's soft reset works on its own adj-rib-in and never asks",
     "two-octet-as": "GoBGP always offers four-octet AS numbers",
-    "role-mismatch": "GoBGP knows no roles",
+    "no-capabilities": "GoBGP always offers capabilities",
   },
   make: (stage, setup) => new Gobgp(stage, setup),
 };
@@ -42,25 +42,17 @@ const ORIGINS = ["igp", "egp", "incomplete"];
 class Gobgp implements Router {
   readonly #stage: Stage;
   readonly #setup: RouterSetup;
-  #process: LabProcess | undefined;
+  readonly #daemon: Daemon;
 
   constructor(stage: Stage, setup: RouterSetup) {
     this.#stage = stage;
     this.#setup = setup;
+    this.#daemon = new Daemon(stage, { program: () => this.#program(), answers: () => this.#answers() });
   }
 
   async start(): Promise<void> {
-    if (this.#process !== undefined) this.#process.start();
-    else {
-      const config = this.#stage.file("gobgpd.toml", gobgpConfig(this.#setup));
-      this.#process = this.#stage.start("router", { name: "gobgpd", argv: ["gobgpd", "-f", config, "--log-plain"] });
-    }
-    await this.#stage.until("gobgpd has its neighbour", async () => {
-      const neighbours = listOf(await this.#json("neighbor"));
-      return neighbours.length === this.#setup.peers.length ? { value: true } : { seen: `${neighbours.length}` };
-    });
+    await this.#daemon.start();
     if (this.#setup.announces === true) await this.#announce();
-    await this.#stage.listening("router");
   }
 
   async session(peer: string): Promise<RouterSession> {
@@ -90,10 +82,27 @@ class Gobgp implements Router {
     await this.#run("neighbor", peer, "shutdown", "--reason", words);
   }
 
+  async rekey(_peer: string, password: string): Promise<void> {
+    this.#configure({ ...this.#setup, password });
+    this.#daemon.signal("SIGHUP");
+  }
+
   /** GoBGP says only in its log why a session went down. */
   #why(): string {
-    const lines = this.#process?.tail(200) ?? [];
-    return lines.filter((line) => /notification|Peer Down|hold timer/i.test(line)).join("; ");
+    return this.#daemon.said(/notification|Peer Down|hold timer/i).join("; ");
+  }
+
+  #program(): { name: string; argv: readonly string[] } {
+    return { name: "gobgpd", argv: ["gobgpd", "-f", this.#configure(this.#setup), "--log-plain"] };
+  }
+
+  #configure(setup: RouterSetup): string {
+    return this.#stage.file("gobgpd.toml", gobgpConfig(setup));
+  }
+
+  async #answers(): Promise<Look<true>> {
+    const neighbours = listOf(await this.#json("neighbor"));
+    return neighbours.length === this.#setup.peers.length ? { value: true } : { seen: `${neighbours.length}` };
   }
 
   async #announce(): Promise<void> {
@@ -167,12 +176,13 @@ function neighbour(peer: string, setup: RouterSetup): readonly string[] {
     "[neighbors.graceful-restart.config]",
     "enabled = true",
     "restart-time = 60",
+    ...(setup.longLived === true ? ["long-lived-enabled = true"] : []),
   ];
   if (setup.gtsm === true) lines.push("[neighbors.ttl-security.config]", "enabled = true", "ttl-min = 255");
   return [...lines, ...setup.families.flatMap((family) => addressFamily(family, setup))];
 }
 
-function addressFamily(family: Transport, { maxPrefixes }: RouterSetup): readonly string[] {
+function addressFamily(family: Transport, { maxPrefixes, longLived }: RouterSetup): readonly string[] {
   const lines = [
     "[[neighbors.afi-safis]]",
     "[neighbors.afi-safis.config]",
@@ -180,6 +190,8 @@ function addressFamily(family: Transport, { maxPrefixes }: RouterSetup): readonl
     "[neighbors.afi-safis.mp-graceful-restart.config]",
     "enabled = true",
   ];
+  if (longLived === true)
+    lines.push("[neighbors.afi-safis.long-lived-graceful-restart.config]", "enabled = true", "restart-time = 60");
   if (maxPrefixes !== undefined)
     lines.push("[neighbors.afi-safis.prefix-limit.config]", `max-prefixes = ${maxPrefixes}`);
   return lines;

@@ -2,10 +2,10 @@ import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { run } from "../../runner/command.ts";
 import { at, isObject, type JsonObject, listOf, parseJson, textOf } from "../../runner/json.ts";
-import type { LabProcess } from "../../runner/processes.ts";
+import type { Look } from "../../runner/poll.ts";
 import { ROUTER, ROUTERS_OWN } from "../addresses.ts";
 import type { Transport } from "../protocol.ts";
-import { numberOf, singleOf, wordsOf } from "../reading.ts";
+import { communityOf, numberOf, singleOf, wordsOf } from "../reading.ts";
 import {
   type Router,
   type RouterKind,
@@ -15,8 +15,8 @@ import {
   versionIn,
 } from "../router.ts";
 import type { Stage } from "../stage.ts";
+import { Daemon } from "./daemon.ts";
 
-const NO_BFD = "no BFD";
 const CHROOT = "/run/openbgpd";
 
 /** OpenBGPD, its portable edition. */
@@ -26,11 +26,12 @@ export const openbgpd: RouterKind = {
   programs: ["bgpd", "bgpctl"],
   debian: "openbgpd",
   version: () => versionIn(["bgpd", "-V"]),
-  cannot: {
-    "bfd-up": NO_BFD,
-    "bfd-herald-dies": NO_BFD,
-    "bfd-router-dies": NO_BFD,
+  lacks: {
+    bfd: "no BFD",
     unnumbered: "OpenBGPD does not find neighbours by router advertisements",
+    "long-lived graceful restart": "OpenBGPD has no long-lived graceful restart",
+  },
+  cannot: {
     "bandwidth-weights": "OpenBGPD has no kernel routes on Linux",
   },
   make: (stage, setup) => new Openbgpd(stage, setup),
@@ -40,28 +41,17 @@ class Openbgpd implements Router {
   readonly #stage: Stage;
   readonly #setup: RouterSetup;
   readonly #socket: string;
-  #process: LabProcess | undefined;
+  readonly #daemon: Daemon;
 
   constructor(stage: Stage, setup: RouterSetup) {
     this.#stage = stage;
     this.#setup = setup;
     this.#socket = join(stage.state, "bgpd.ctl");
+    this.#daemon = new Daemon(stage, { program: () => this.#program(), answers: () => this.#answers() });
   }
 
-  async start(): Promise<void> {
-    // The home of its user, which it shuts itself up in. Debian's service makes it.
-    mkdirSync(CHROOT, { recursive: true });
-    if (this.#process !== undefined) this.#process.start();
-    else {
-      const config = this.#stage.file("bgpd.conf", bgpdConfig(this.#setup, this.#socket), 0o600);
-      this.#process = this.#stage.start("router", { name: "bgpd", argv: ["bgpd", "-d", "-f", config] });
-    }
-    await this.#stage.until("bgpd answers", async () => {
-      if (!existsSync(this.#socket)) return { seen: "no socket" };
-      const neighbours = await this.#neighbours();
-      return neighbours.length === this.#setup.peers.length ? { value: true } : { seen: `${neighbours.length}` };
-    });
-    await this.#stage.listening("router");
+  start(): Promise<void> {
+    return this.#daemon.start();
   }
 
   async session(peer: string): Promise<RouterSession> {
@@ -71,7 +61,11 @@ class Openbgpd implements Router {
     const words = Object.entries(neighbour)
       .filter(([key]) => why.some((one) => key.startsWith(one)) || key.startsWith("last_"))
       .map(([, value]) => (typeof value === "string" ? value : JSON.stringify(value)));
-    return { up: state === "Established", state, why: [...words, ...this.#said()].join("; ") };
+    return {
+      up: state === "Established",
+      state,
+      why: [...words, ...this.#daemon.said(/notification|hold|state change/i)].join("; "),
+    };
   }
 
   async routes(family: Transport): Promise<readonly RouterRoute[]> {
@@ -101,8 +95,25 @@ class Openbgpd implements Router {
     await this.#bgpctl("neighbor", peer, "up");
   }
 
-  #said(): readonly string[] {
-    return (this.#process?.tail(60) ?? []).filter((line) => /notification|hold|state change/i.test(line));
+  async rekey(_peer: string, password: string): Promise<void> {
+    this.#configure({ ...this.#setup, password });
+    await this.#bgpctl("reload");
+  }
+
+  #program(): { name: string; argv: readonly string[] } {
+    // The home of its user, which it shuts itself up in. Debian's service makes it.
+    mkdirSync(CHROOT, { recursive: true });
+    return { name: "bgpd", argv: ["bgpd", "-d", "-f", this.#configure(this.#setup)] };
+  }
+
+  #configure(setup: RouterSetup): string {
+    return this.#stage.file("bgpd.conf", bgpdConfig(setup, this.#socket), 0o600);
+  }
+
+  async #answers(): Promise<Look<true>> {
+    if (!existsSync(this.#socket)) return { seen: "no socket" };
+    const neighbours = await this.#neighbours();
+    return neighbours.length === this.#setup.peers.length ? { value: true } : { seen: `${neighbours.length}` };
   }
 
   async #neighbour(peer: string): Promise<JsonObject> {
@@ -133,7 +144,7 @@ function routeOf(route: JsonObject): RouterRoute {
     asPath: wordsOf(textOf(route["aspath"])).join(" "),
     med: numberOf(route["metric"]),
     localPref: numberOf(route["localpref"]),
-    communities: listOf(route["communities"]).map(textOf),
+    communities: listOf(route["communities"]).map((one) => communityOf(textOf(one))),
     large: listOf(route["large_communities"]).map(textOf),
     bandwidth: bits === undefined ? undefined : singleOf(Number(bits)),
     stale: route["stale"] === true,
@@ -173,6 +184,7 @@ function neighbour(peer: string, setup: RouterSetup): string {
   if (setup.password !== undefined) lines.push(`tcp md5sig password "${setup.password}"`);
   if (setup.gtsm === true) lines.push("ttl-security yes");
   if (setup.twoOctet === true) lines.push("announce as-4byte no");
+  if (setup.noCapabilities === true) lines.push("announce capabilities no");
   if (setup.role !== undefined) lines.push(`announce policy ${setup.role} enforce`);
   if (setup.maxPrefixes !== undefined) lines.push(`max-prefix ${setup.maxPrefixes}`);
   return `neighbor ${peer} {\n  ${lines.join("\n  ")}\n}`;
