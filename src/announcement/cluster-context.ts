@@ -1,5 +1,5 @@
 import { nodeName } from "../api/brands.ts";
-import type { BgpAdvertisement, Config, L2Advertisement, NodeName, Pool, PoolName } from "../api/config.ts";
+import type { BgpAdvertisement, Config, L2Advertisement, NodeName, Pool, PoolName, ServiceKey } from "../api/config.ts";
 import type { Node } from "../api/core.ts";
 import { anySelectorMatches, type LabelSelector, selectorMatches } from "../api/label-selector.ts";
 import { drainRequest } from "../api/node-drain.ts";
@@ -16,6 +16,8 @@ export interface ClusterInput {
   readonly ignoreExcludeLb: boolean;
   /** Undefined handles the Services without a class. */
   readonly loadBalancerClass: string | undefined;
+  /** Who answers for a Service now, for those whose advertisements are sticky; nobody knows when absent. */
+  readonly incumbents?: ReadonlyMap<ServiceKey, NodeName> | undefined;
   /** Kept by a caller that prepares again and again, to hash each node and address once. */
   readonly digests?: ElectionDigests;
 }
@@ -26,6 +28,7 @@ export interface ClusterContext {
   readonly loadBalancerClass: string | undefined;
   readonly nodes: ReadonlyMap<NodeName, NodeFacts>;
   readonly members: ReadonlySet<NodeName> | undefined;
+  readonly incumbents: ReadonlyMap<ServiceKey, NodeName>;
   readonly poolIndex: PoolIndex;
   readonly pools: ReadonlyMap<PoolName, PoolAdvertisements>;
   readonly digests: ElectionDigests;
@@ -68,6 +71,7 @@ export function prepareCluster(input: ClusterInput): ClusterContext {
     config,
     members,
     loadBalancerClass,
+    incumbents: input.incumbents ?? new Map(),
     nodes: new Map(input.nodes.map((node) => factsOf(node, input.ignoreExcludeLb)).map((facts) => [facts.name, facts])),
     poolIndex: new PoolIndex(config.pools.values()),
     pools: new Map([...config.pools.values()].map((pool) => [pool.name, advertisementsOf(pool, config)])),
@@ -128,14 +132,17 @@ function candidateScores(cluster: ClusterContext, ads: readonly L2Advertisement[
   for (const node of cluster.nodes.values()) {
     if (node.ineligible !== undefined || node.drained !== undefined || cluster.members?.has(node.name) === false)
       continue;
-    const covering = ads.filter((ad) => selectsNode(ad, node));
-    if (covering.length > 0) scores.set(node.name, preferenceScore(covering, node));
+    const score = preferenceOf(ads, node);
+    if (score !== undefined) scores.set(node.name, score);
   }
   return scores;
 }
 
-function preferenceScore(ads: readonly L2Advertisement[], node: NodeFacts): number {
-  return ads
+/** What the advertisements that cover a node give it; undefined where none does. */
+export function preferenceOf(ads: readonly L2Advertisement[], node: NodeFacts): number | undefined {
+  const covering = ads.filter((ad) => selectsNode(ad, node));
+  if (covering.length === 0) return undefined;
+  return covering
     .flatMap((ad) => ad.preferredNodes)
     .filter(({ preference }) => selectorMatches(preference, node.labels))
     .reduce((sum, { weight }) => sum + weight, 0);

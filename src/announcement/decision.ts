@@ -6,7 +6,7 @@ import { type BgpGroup, decideBgp, prepareBgpGroup } from "./bgp-decision.ts";
 import { type AdvertisementSet, type ClusterContext, type ClusterInput, prepareCluster } from "./cluster-context.ts";
 import type { Drain } from "./drain.ts";
 import { type Layer2Announcement, type Layer2Group, layer2Refusal, prepareLayer2Group } from "./layer2-decision.ts";
-import type { Protocol, Refusal, RefusalCause } from "./refusal.ts";
+import type { Protocol, Refusal, RefusalCause, Stranger } from "./refusal.ts";
 import type { PrefixAnnouncement } from "./route.ts";
 import { type Survey, type Surveyed, surveyService } from "./service-survey.ts";
 
@@ -19,6 +19,10 @@ export interface NodeInput extends ClusterInput {
   readonly drain?: Drain | undefined;
   /** Peers this node can have no session with, and the field that says why; without, it can have all. */
   readonly unsupportedPeers?: ReadonlyMap<PeerName, string> | undefined;
+  /** Why this node is fenced: it answers for nothing at layer 2, whatever it would win. */
+  readonly fenced?: string | undefined;
+  /** Addresses that strangers on the LAN use, as text: not answered for here until they are gone. */
+  readonly quarantined?: ReadonlyMap<string, Stranger> | undefined;
 }
 
 /** Everything about one node that no Service changes. Make a new one when config, nodes, members or interfaces change. */
@@ -30,6 +34,8 @@ export interface NodeContext {
   readonly peers: readonly Peer[];
   readonly unsupportedPeers: ReadonlyMap<PeerName, string>;
   readonly drain: Drain | undefined;
+  readonly fenced: string | undefined;
+  readonly quarantined: ReadonlyMap<string, Stranger>;
   /** Memo: Services with the same advertisements are decided alike but for their endpoints. */
   readonly groups: Map<AdvertisementSet, NodeGroup>;
 }
@@ -56,13 +62,13 @@ export function prepareNode(input: NodeInput): NodeContext {
 export function nodeContext(
   cluster: ClusterContext,
   name: NodeName,
-  own: Pick<NodeInput, "interfaces" | "drain" | "unsupportedPeers"> = {},
+  own: Pick<NodeInput, "interfaces" | "drain" | "unsupportedPeers" | "fenced" | "quarantined"> = {},
 ): NodeContext {
   const labels = cluster.nodes.get(name)?.labels;
   const runs = (peer: Peer): boolean => labels !== undefined && anySelectorMatches(peer.nodeSelectors, labels);
   const peers = [...cluster.config.peers.values()].filter(runs);
-  const { interfaces, drain, unsupportedPeers = new Map() } = own;
-  return { cluster, name, interfaces, peers, unsupportedPeers, drain, groups: new Map() };
+  const { interfaces, drain, fenced, unsupportedPeers = new Map(), quarantined = new Map() } = own;
+  return { cluster, name, interfaces, peers, unsupportedPeers, drain, fenced, quarantined, groups: new Map() };
 }
 
 /** Decides one Service on this node; microseconds, so that an endpoint change is one UPDATE at once. */
@@ -94,6 +100,7 @@ function decideAddresses(cx: NodeContext, survey: Surveyed): Decision {
     cluster: cx.cluster,
     node: cx.name,
     interfaces: cx.interfaces,
+    fenced: cx.fenced,
   });
   const bgp: PrefixAnnouncement[] = [];
   const layer2: Layer2Announcement[] = [];
@@ -103,16 +110,17 @@ function decideAddresses(cx: NodeContext, survey: Surveyed): Decision {
     const routes = decideBgp(group.bgp, survey, address, cx.name);
     if ("reason" in routes) refusals.push(refusal(key, text, "bgp", routes));
     else bgp.push(...routes);
-    if (notAnswering !== undefined) refusals.push(refusal(key, text, "layer2", notAnswering));
-    else
-      layer2.push({
-        service: key,
-        ip,
-        interfaces: group.layer2.interfaces,
-        advertisements: group.layer2.advertisements,
-      });
+    const silent = notAnswering ?? conflictOf(cx, text);
+    if (silent !== undefined) refusals.push(refusal(key, text, "layer2", silent));
+    else layer2.push({ service: key, ip, ...group.layer2.says });
   }
   return { key, bgp, layer2, refusals };
+}
+
+/** The other address of the Service may be nobody else's. */
+function conflictOf({ name: node, quarantined }: NodeContext, address: string): RefusalCause | undefined {
+  const stranger = quarantined.get(address);
+  return stranger && { reason: "address-conflict", node, address, ...stranger };
 }
 
 function groupOf(cx: NodeContext, set: AdvertisementSet): NodeGroup {

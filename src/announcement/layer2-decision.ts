@@ -1,5 +1,6 @@
 import type { L2Advertisement, NodeName, ServiceKey } from "../api/config.ts";
 import type { IpAddress } from "../net/ip-address.ts";
+import { type Micros, micros } from "../net/micros.ts";
 import { type AdvertisementSet, type ClusterContext, type NodeFacts, selectsNode } from "./cluster-context.ts";
 import type { RefusalCause } from "./refusal.ts";
 import type { Surveyed } from "./service-survey.ts";
@@ -12,6 +13,10 @@ export interface Layer2Announcement {
   readonly interfaces: readonly string[];
   /** The L2Advertisements this comes from, in name order. */
   readonly advertisements: readonly string[];
+  /** Between announcements after the first burst: the shortest that an advertisement of this node asks for; 0 is never. */
+  readonly refresh: Micros;
+  /** Whether strangers are looked for before the first announcement, as the pool says. */
+  readonly conflictDetection: boolean;
 }
 
 /** What one node does at layer 2 with every Service that matches the same advertisements. */
@@ -19,8 +24,8 @@ export interface Layer2Group {
   readonly notCovered: RefusalCause | undefined;
   /** The first advertisement that selects Services, which a shared address must not meet. */
   readonly selective: L2Advertisement | undefined;
-  readonly interfaces: readonly string[];
-  readonly advertisements: readonly string[];
+  /** What every announcement of the group says. */
+  readonly says: Omit<Layer2Announcement, "service" | "ip">;
 }
 
 /** Decides what does not depend on the single Service. */
@@ -30,9 +35,18 @@ export function prepareLayer2Group(set: AdvertisementSet, node: NodeFacts | unde
   return {
     notCovered: covering.length > 0 ? undefined : notCoveredCause(set, node, name),
     selective: set.layer2.find((ad) => ad.serviceSelectors.length > 0),
-    interfaces: everywhere ? [] : [...new Set(covering.flatMap((ad) => ad.interfaces))].sort(),
-    advertisements: covering.map((ad) => ad.name),
+    says: {
+      interfaces: everywhere ? [] : [...new Set(covering.flatMap((ad) => ad.interfaces))].sort(),
+      advertisements: covering.map((ad) => ad.name),
+      refresh: shortestRefresh(covering),
+      conflictDetection: set.of.pool.conflictDetection,
+    },
   };
+}
+
+function shortestRefresh(ads: readonly L2Advertisement[]): Micros {
+  const wanted = ads.map((ad) => ad.refreshInterval).filter((interval) => interval > 0);
+  return wanted.length === 0 ? micros(0) : micros(Math.min(...wanted));
 }
 
 /** Where rules 6.1 to 6.4 are decided. `interfaces` undefined means they are not known, so nothing is missing. */
@@ -40,6 +54,8 @@ export interface Layer2Place {
   readonly cluster: ClusterContext;
   readonly node: NodeName;
   readonly interfaces: ReadonlySet<string> | undefined;
+  /** Why the node is fenced, if it is. */
+  readonly fenced: string | undefined;
 }
 
 /** The first reason in the order of rule 6.3 that keeps this node from answering; undefined when it answers. */
@@ -50,10 +66,10 @@ export function layer2Refusal(group: Layer2Group, survey: Surveyed, place: Layer
   }
   if (group.notCovered !== undefined) return group.notCovered;
   if (survey.winner !== place.node) return notElectedCause(survey, place);
-  const missing = place.interfaces !== undefined && !group.interfaces.some((name) => place.interfaces?.has(name));
-  if (group.interfaces.length > 0 && missing) {
-    return { reason: "interface-missing", node: place.node, interfaces: group.interfaces };
-  }
+  if (place.fenced !== undefined) return { reason: "fenced", node: place.node, why: place.fenced };
+  const { interfaces } = group.says;
+  const missing = place.interfaces !== undefined && !interfaces.some((name) => place.interfaces?.has(name));
+  if (interfaces.length > 0 && missing) return { reason: "interface-missing", node: place.node, interfaces };
   return undefined;
 }
 

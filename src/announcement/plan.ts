@@ -1,6 +1,4 @@
 import type { NodeName } from "../api/config.ts";
-import type { Service } from "../api/core.ts";
-import type { EndpointSummary } from "../api/endpoints.ts";
 import { compareTexts } from "../api/raw-object.ts";
 import { compareAddresses } from "../net/ip-address.ts";
 import { tooManyCommunities } from "./bgp-decision.ts";
@@ -10,13 +8,7 @@ import type { Layer2Announcement } from "./layer2-decision.ts";
 import type { Refusal } from "./refusal.ts";
 import type { PrefixAnnouncement } from "./route.ts";
 import { type AnnouncedRoute, combineRoutes, type RouteProblem } from "./route-table.ts";
-import { type Survey, surveyService } from "./service-survey.ts";
-
-/** A Service with what carries its traffic. */
-export interface ServiceState {
-  readonly service: Service;
-  readonly endpoints: EndpointSummary;
-}
+import { type ServiceState, type Survey, surveyService } from "./service-survey.ts";
 
 export interface PlanInput extends ClusterInput {
   readonly services: readonly ServiceState[];

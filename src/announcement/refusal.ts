@@ -46,7 +46,15 @@ export type RefusalCause =
       /** What spec.preferredNodeSelectors give the node and the winner. */
       readonly scores: readonly [number, number];
     }
-  | { readonly reason: "interface-missing"; readonly node: NodeName; readonly interfaces: readonly string[] };
+  | { readonly reason: "fenced"; readonly node: NodeName; readonly why: string }
+  | { readonly reason: "interface-missing"; readonly node: NodeName; readonly interfaces: readonly string[] }
+  | ({ readonly reason: "address-conflict"; readonly node: NodeName; readonly address: string } & Stranger);
+
+/** Who uses an address that is not his, and where it was seen. */
+export interface Stranger {
+  readonly mac: string;
+  readonly interface: string;
+}
 
 export interface LocalPrefOf {
   readonly name: string;
@@ -113,6 +121,9 @@ const MESSAGES: { readonly [Reason in RefusalReason]: (cause: CauseOf<Reason>, a
     own === best
       ? `Node ${winner} answers for Service ${service}: its digest with the address comes before that of Node ${node}`
       : `Node ${winner} answers for Service ${service}: spec.preferredNodeSelectors give it ${best} and Node ${node} ${own}`,
+  fenced: ({ node, why }) => `Node ${node} is fenced and answers for nothing: ${why}`,
+  "address-conflict": ({ node, address, mac, interface: name }) =>
+    `${address} is in use by ${mac} on interface ${name} of Node ${node}, which is none of the speakers: it is quarantined there until that is gone`,
   "interface-missing": ({ node, interfaces }) =>
     `Node ${node} has none of the interfaces that spec.interfaces of the L2Advertisements name: ${interfaces.join(", ")}`,
 };

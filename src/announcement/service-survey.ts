@@ -9,6 +9,12 @@ import { IpPrefix } from "../net/ip-prefix.ts";
 import { type AdvertisementSet, advertisementSet, type ClusterContext } from "./cluster-context.ts";
 import type { RefusalCause } from "./refusal.ts";
 
+/** A Service with what carries its traffic. */
+export interface ServiceState {
+  readonly service: Service;
+  readonly endpoints: EndpointSummary;
+}
+
 /** What a Service looks like from every node alike: the common gate of rule 4.1 and the election of rule 6.2. */
 export type Survey = OutOfScope | Gated | Surveyed;
 
@@ -35,6 +41,8 @@ export interface Surveyed {
   readonly endpoints: EndpointSummary;
   readonly local: boolean;
   readonly sharesAddress: boolean;
+  /** The address that elects for all of them. */
+  readonly electionAddress: string;
   /** Who answers by layer 2 on the LAN; undefined when no node can. */
   readonly winner: NodeName | undefined;
 }
@@ -76,6 +84,7 @@ export function surveyService(cluster: ClusterContext, service: Service, endpoin
     endpoints,
     local,
     sharesAddress: serviceAnnotation(service, ALLOW_SHARED_IP) !== undefined,
+    electionAddress: first.text,
     winner: electWinner(cluster, set, { address: first.text, endpoints, local }),
   };
 }

@@ -29,6 +29,18 @@ export interface ServicePort {
 
 interface ServiceStatus {
   readonly loadBalancer?: { readonly ingress?: readonly Ingress[] };
+  /** All of them, whosever they are: a merge patch replaces the list. */
+  readonly conditions?: readonly ServiceCondition[];
+}
+
+/** A `metav1.Condition`, whole. */
+export interface ServiceCondition {
+  readonly type: string;
+  readonly status: string;
+  readonly reason?: string;
+  readonly message?: string;
+  readonly lastTransitionTime?: string;
+  readonly observedGeneration?: number;
 }
 
 /** One entry of `status.loadBalancer.ingress`. `ipMode` and `ports` may be another controller's: they are kept. */

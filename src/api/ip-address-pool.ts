@@ -18,6 +18,7 @@ export function parseIpAddressPool(object: RawObject): ParseResult<Pool> {
     autoAssign: spec.boolean("autoAssign") ?? true,
     avoidBuggyIps: spec.boolean("avoidBuggyIPs") ?? false,
     serviceAllocation: readServiceAllocation(spec.object("serviceAllocation")),
+    conflictDetection: spec.oneOf("conflictDetection", ["Probe", "Off"]) !== "Off",
   };
   return spec.problems.resultOf(pool);
 }

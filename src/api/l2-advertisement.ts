@@ -1,9 +1,14 @@
+import { type Micros, micros, seconds } from "../net/micros.ts";
 import { type PoolSelection, readPoolSelection } from "./advertisement-pools.ts";
 import type { L2Advertisement } from "./config.ts";
+import { parseDuration, SECOND } from "./duration.ts";
 import { readLabelSelector, readLabelSelectors } from "./label-selector-parse.ts";
 import type { RawObject } from "./object.ts";
 import { specReader } from "./raw-object.ts";
 import type { FieldReader, ParseResult } from "./read-object.ts";
+
+const DEFAULT_REFRESH = seconds(60);
+const LONGEST_REFRESH = 24n * 3600n * SECOND;
 
 /** An L2Advertisement whose pools are still names. */
 export interface L2AdvertisementSpec extends Omit<L2Advertisement, "pools"> {
@@ -20,7 +25,22 @@ export function parseL2Advertisement(object: RawObject): ParseResult<L2Advertise
     serviceSelectors: readLabelSelectors(spec, "serviceSelectors"),
     interfaces: spec.strings("interfaces").map(({ value }) => value),
     preferredNodes: spec.objects("preferredNodeSelectors").map(readPreferredNode),
+    spread: spec.oneOf("spread", ["Hash", "Even"]) === "Even" ? "even" : "hash",
+    sticky: spec.boolean("sticky") ?? false,
+    refreshInterval: readRefreshInterval(spec),
   });
+}
+
+/** 0 is off; anything else is a time that neither floods the LAN nor outlives the tables of switches by much. */
+function readRefreshInterval(spec: FieldReader): Micros {
+  const text = spec.string("refreshInterval");
+  if (text === undefined) return DEFAULT_REFRESH;
+  const time = parseDuration(text);
+  if (time === undefined || (time !== 0n && (time < SECOND || time > LONGEST_REFRESH))) {
+    spec.problems.add("spec.refreshInterval", `invalid refresh interval "${text}": must be 0s, or from 1s to 24h`);
+    return DEFAULT_REFRESH;
+  }
+  return micros(Number(time / 1000n));
 }
 
 function readPreferredNode(reader: FieldReader): L2Advertisement["preferredNodes"][number] {

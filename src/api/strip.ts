@@ -9,6 +9,7 @@ import type {
   NodeCondition,
   Secret,
   Service,
+  ServiceCondition,
   ServicePort,
   ServiceSpec,
 } from "./core.ts";
@@ -24,15 +25,21 @@ export type Strip<T> = (raw: unknown, problems?: Problems) => T | undefined;
 const FAMILY_POLICIES: readonly IpFamilyPolicy[] = ["SingleStack", "PreferDualStack", "RequireDualStack"];
 const PORT = { min: 0, max: 65535 };
 
-/** A Service with its ingress, and of its annotations only those it can ask with. */
+/** A Service with its ingress and its conditions, and of its annotations only those it can ask with. */
 export const stripService: Strip<Service> = (raw, problems = new Problems()) =>
   withMeta(raw, problems, (object, metadata) => {
-    const balancer = object.object("status")?.object("loadBalancer");
+    const status = object.object("status");
+    const balancer = status?.object("loadBalancer");
     const ingress = balancer?.has("ingress") === true ? balancer.objects("ingress").map(readIngress) : undefined;
+    const conditions = (status?.objects("conditions") ?? []).flatMap(readServiceCondition);
+    const kept = defined({
+      loadBalancer: ingress === undefined ? undefined : { ingress },
+      conditions: conditions.length === 0 ? undefined : conditions,
+    });
     return {
       metadata: { ...metadata, ...defined({ annotations: annotationsWhere(object, isForServices) }) },
       spec: readServiceSpec(FieldReader.of(object.raw("spec"), "spec", problems)),
-      ...(ingress === undefined ? {} : { status: { loadBalancer: { ingress } } }),
+      ...(Object.keys(kept).length === 0 ? {} : { status: kept }),
     };
   });
 
@@ -179,4 +186,16 @@ function readCondition(reader: FieldReader): readonly NodeCondition[] {
   const type = reader.string("type");
   const status = reader.string("status");
   return type === undefined || status === undefined ? [] : [{ type, status }];
+}
+
+function readServiceCondition(reader: FieldReader): readonly ServiceCondition[] {
+  return readCondition(reader).map((condition) => ({
+    ...condition,
+    ...defined({
+      reason: reader.string("reason"),
+      message: reader.string("message"),
+      lastTransitionTime: reader.string("lastTransitionTime"),
+      observedGeneration: reader.integer("observedGeneration", { min: 0, max: Number.MAX_SAFE_INTEGER }),
+    }),
+  }));
 }

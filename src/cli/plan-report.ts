@@ -1,9 +1,9 @@
 import { type Convergence, withState } from "../allocation/convergence.ts";
 import { planAllocation } from "../allocation/plan.ts";
-import { type NodePlan, planNodes, type ServiceState } from "../announcement/plan.ts";
+import { type NodePlan, planNodes } from "../announcement/plan.ts";
 import { formatRefusal, type Refusal } from "../announcement/refusal.ts";
 import type { AnnouncedRoute } from "../announcement/route-table.ts";
-import { isInScope } from "../announcement/service-survey.ts";
+import { isInScope, type ServiceState } from "../announcement/service-survey.ts";
 import { nodeName } from "../api/brands.ts";
 import type { Config, InvalidObject, ServiceKey } from "../api/config.ts";
 import type { Service } from "../api/core.ts";

@@ -34,6 +34,7 @@ export function pool(name: string, addresses: readonly string[], options: PoolOp
     name: poolName(name),
     labels: {},
     blocks: addresses.map(block),
+    conflictDetection: true,
     autoAssign,
     avoidBuggyIps,
     serviceAllocation: pinned === undefined ? undefined : { ...unpinned, ...pinned },

@@ -20,6 +20,7 @@ const POOL: Pool = {
   autoAssign: true,
   avoidBuggyIps: true,
   serviceAllocation: undefined,
+  conflictDetection: true,
 };
 
 function tenant(i: number): Tenant {
