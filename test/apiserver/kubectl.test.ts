@@ -4,7 +4,7 @@ import { Fixture, WIDGETS } from "./fixture.ts";
 
 const binary = await findKubectl();
 const required = process.env["CI"] === "true";
-const SKIPPED = "no kubectl: set $KUBECTL, put one on PATH, or run test/tooling/fetch-kubectl.sh";
+const SKIPPED = "no kubectl: set $KUBECTL, put one on PATH, or run test/tooling/fetch-tools.sh";
 
 test.runIf(binary === undefined)("kubectl is there", (context) => {
   if (required) throw new Error(SKIPPED);

@@ -13,7 +13,7 @@ async function isExecutable(path: string): Promise<boolean> {
   );
 }
 
-/** Finds kubectl: $KUBECTL, then PATH, then what `test/tooling/fetch-kubectl.sh` put into dist/tools. */
+/** Finds kubectl: $KUBECTL, then PATH, then what `test/tooling/fetch-tools.sh` put into dist/tools. */
 export async function findKubectl(): Promise<string | undefined> {
   const onPath = (process.env["PATH"] ?? "").split(delimiter).map((folder) => join(folder, "kubectl"));
   const given = process.env["KUBECTL"];
