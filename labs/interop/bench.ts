@@ -91,8 +91,7 @@ export class Bench {
   /** A new engine process in place of one that is gone. */
   async heraldAgain(session: SessionSpec, routes: readonly RouteSpec[]): Promise<void> {
     this.#herald = new Herald(this.stage);
-    await this.#herald.open(session);
-    await this.#herald.routes(routes);
+    await this.#herald.open(session, routes);
   }
 
   /** Both sides up again after a loss; does what an operator would for a router that holds the session back. */

@@ -52,7 +52,7 @@ export class EngineHost {
   async perform(request: Request): Promise<unknown> {
     switch (request.do) {
       case "open":
-        return this.#open(request.session);
+        return this.#open(request.session, request.routes);
       case "listen":
         return await this.#listener.start(undefined, BGP_PORT);
       case "routes":
@@ -80,7 +80,7 @@ export class EngineHost {
     await this.#bfd.stop();
   }
 
-  #open(spec: SessionSpec): void {
+  #open(spec: SessionSpec, routes: readonly RouteSpec[]): void {
     const session = new BgpSession(this.#ports, configOf(spec));
     const reasons: string[] = [];
     session.onChange(({ state, lastError }) => {
@@ -89,6 +89,7 @@ export class EngineHost {
     const bfd = spec.bfd === undefined ? undefined : this.#guard(session, spec.bfd === "multihop");
     this.#sessions.set(spec.name, { session, reasons, bfd });
     this.#listener.add(session);
+    session.setRoutes(routes.map(routeOf));
     session.start();
   }
 

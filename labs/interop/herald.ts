@@ -21,8 +21,8 @@ export class Herald {
     });
   }
 
-  async open(session: SessionSpec): Promise<void> {
-    await this.#ask({ do: "open", session });
+  async open(session: SessionSpec, routes: readonly RouteSpec[] = []): Promise<void> {
+    await this.#ask({ do: "open", session, routes });
   }
 
   async listen(): Promise<void> {

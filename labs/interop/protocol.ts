@@ -69,7 +69,8 @@ export interface SessionSeen {
 export type Goodbye = "shutdown" | "restarting";
 
 export type Request =
-  | { readonly do: "open"; readonly session: SessionSpec }
+  /** The routes are there before the session is: its End-of-RIB tells the whole. */
+  | { readonly do: "open"; readonly session: SessionSpec; readonly routes: readonly RouteSpec[] }
   | { readonly do: "listen" }
   | { readonly do: "routes"; readonly name: string; readonly routes: readonly RouteSpec[] }
   | {
