@@ -9,7 +9,7 @@ import { until } from "./poll.ts";
 import type { LabProcess, Processes } from "./processes.ts";
 
 /** The namespace Herald's own objects live in, as in MetalLB's manifests. */
-const HERALD_NAMESPACE = "metallb-system";
+export const HERALD_NAMESPACE = "metallb-system";
 
 const API_PORT = 6443;
 
@@ -74,9 +74,9 @@ export async function startControlPlane(node: LabNode, around: Surroundings): Pr
   return api;
 }
 
-/** Starts the speaker of a node. */
-export function startSpeaker(node: LabNode, around: Surroundings): LabProcess {
-  const words = [...daemon("speaker", kubeconfigOf(around.folder)), "--node-name", node.name];
+/** Starts the speaker of a node, with more flags than all of them have. */
+export function startSpeaker(node: LabNode, around: Surroundings, flags: readonly string[]): LabProcess {
+  const words = [...daemon("speaker", kubeconfigOf(around.folder)), "--node-name", node.name, ...flags];
   const argv = inNamespace(around.namespaceOf(node.name), heraldCommand(around, words));
   return around.processes.start({ node: node.name, name: "speaker", argv });
 }

@@ -18,6 +18,8 @@ const RESOURCES = {
   Node: { prefix: CORE, plural: "nodes", namespaced: false },
   Secret: { prefix: CORE, plural: "secrets", namespaced: true },
   Service: { prefix: CORE, plural: "services", namespaced: true },
+  Pod: { prefix: CORE, plural: "pods", namespaced: true },
+  Event: { prefix: CORE, plural: "events", namespaced: true },
   EndpointSlice: { prefix: "/apis/discovery.k8s.io/v1", plural: "endpointslices", namespaced: true },
   IPAddressPool: { prefix: METALLB, plural: "ipaddresspools", namespaced: true },
   BGPPeer: { prefix: "/apis/metallb.io/v1beta2", plural: "bgppeers", namespaced: true },
@@ -25,6 +27,7 @@ const RESOURCES = {
   L2Advertisement: { prefix: METALLB, plural: "l2advertisements", namespaced: true },
   Community: { prefix: METALLB, plural: "communities", namespaced: true },
   BFDProfile: { prefix: METALLB, plural: "bfdprofiles", namespaced: true },
+  ServiceL2Status: { prefix: METALLB, plural: "servicel2statuses", namespaced: true },
 } as const satisfies Record<string, Resource>;
 
 /** The kinds a lab writes and reads. */
@@ -112,6 +115,10 @@ export class KubeApi {
 
   async patchStatus(ref: ObjectRef, status: JsonObject): Promise<void> {
     await this.#json("PATCH", `${pathOf(ref)}/status`, { status });
+  }
+
+  async delete(ref: ObjectRef): Promise<void> {
+    await this.#json("DELETE", pathOf(ref));
   }
 
   /** Rings at every change of a kind, until the server ends the watch or `signal` fires. What changed is for `list` to say. */

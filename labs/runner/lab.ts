@@ -2,16 +2,17 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { Bind, LabNode, Topology } from "./clab.ts";
 import { allDone, attempt, run } from "./command.ts";
-import { nodeObject, nodeStatus, startControlPlane, startSpeaker } from "./control-plane.ts";
+import { HERALD_NAMESPACE, nodeObject, nodeStatus, startControlPlane, startSpeaker } from "./control-plane.ts";
 import { InterruptedError, LabCheckError, LabConfigError } from "./errors.ts";
 import { FrrRouter } from "./frr.ts";
+import { gossipFlags, podName, speakerPod, speakerPodStatus } from "./gossip.ts";
 import { type KubeApi, parseManifests } from "./kube-api.ts";
 import { KubeProxy } from "./kube-proxy.ts";
 import { inNamespace, type Namespaces } from "./namespaces.ts";
 import { type Look, type Met, until } from "./poll.ts";
-import type { LabProcess, Processes } from "./processes.ts";
+import type { LabProcess, Processes, ProcessSpec } from "./processes.ts";
 import type { Report } from "./report.ts";
-import { type InterfaceAddress, parseAddresses, parseNextHops } from "./routes.ts";
+import { type InterfaceAddress, type Port, parseAddresses, parseNextHops, parsePorts } from "./routes.ts";
 
 export interface LabPorts {
   readonly report: Report;
@@ -39,6 +40,7 @@ export class Lab {
   readonly #routers = new Map<string, FrrRouter>();
   readonly #speakers = new Map<string, LabProcess>();
   readonly #nodeOfAddress = new Map<string, string>();
+  readonly #nodeOfMac = new Map<string, string>();
   readonly #addresses = new Map<string, readonly InterfaceAddress[]>();
   readonly #ending = new AbortController();
   #api: KubeApi | undefined;
@@ -120,6 +122,23 @@ export class Lab {
     return this.#nodeOfAddress.get(address) ?? address;
   }
 
+  /** The node that has an interface with this hardware address, or the hardware address itself when none has. */
+  nodeOfMac(mac: string): string {
+    return this.#nodeOfMac.get(mac) ?? mac;
+  }
+
+  /** One interface of a node, as it is now. */
+  async port(node: string, name: string): Promise<Port> {
+    const ports = parsePorts(await this.exec(node, ["ip", "-j", "addr", "show", "dev", name]));
+    return ports.find((port) => port.name === name) ?? missing(`${node} has no ${name}`);
+  }
+
+  /** Starts a program in its node's namespace; it ends with the lab at the latest. */
+  start(spec: ProcessSpec): LabProcess {
+    const { namespaces, processes } = this.#ports;
+    return processes.start({ ...spec, argv: inNamespace(namespaces.of(spec.node), spec.argv) });
+  }
+
   /** The address of a family that a node has on the first of its links that carries one. */
   addressOf(node: string, family: 4 | 6): string {
     const ports = this.topology.links.flat().filter((end) => end.node === node);
@@ -169,7 +188,9 @@ export class Lab {
   }
 
   async #learnAddresses({ name }: LabNode): Promise<void> {
-    const addresses = parseAddresses(await this.exec(name, ["ip", "-j", "addr", "show"]));
+    const text = await this.exec(name, ["ip", "-j", "addr", "show"]);
+    const addresses = parseAddresses(text);
+    for (const { mac } of parsePorts(text)) this.#nodeOfMac.set(mac, name);
     this.#addresses.set(name, addresses);
     for (const { address, scope } of addresses) if (scope !== "host") this.#nodeOfAddress.set(address, name);
   }
@@ -219,19 +240,28 @@ export class Lab {
     const api = await startControlPlane(node, around);
     this.#api = api;
     const nodes = this.#withRole("speaker");
-    await allDone(nodes.map(({ name }) => this.#registerNode(name)));
-    for (const speaker of nodes) this.#speakers.set(speaker.name, startSpeaker(speaker, around));
+    await allDone(nodes.map((speaker) => this.#registerNode(speaker)));
+    for (const speaker of nodes) {
+      const flags = gossipFlags(speaker, this.paths.lab);
+      this.#speakers.set(speaker.name, startSpeaker(speaker, around, flags));
+    }
     const proxied = nodes.map(({ name }) => ({ name, namespace: namespaces.of(name) }));
     this.#proxy = new KubeProxy(api, proxied, (problem) => report.line(`  note  ${problem}`)).run(
       AbortSignal.any([signal, this.#ending.signal]),
     );
   }
 
-  /** What the kubelet of a node would do. */
-  async #registerNode(name: string): Promise<void> {
+  /** What the kubelet of a node would do: the Node, and the pod of its speaker where others look for it. */
+  async #registerNode(node: LabNode): Promise<void> {
+    const { name } = node;
     const addresses = [this.addressOf(name, 4), this.addressOf(name, 6)];
     await this.api.apply(nodeObject(name, addresses));
     await this.api.patchStatus({ kind: "Node", name }, nodeStatus(name, addresses));
+    const pod = speakerPod(node, HERALD_NAMESPACE);
+    if (pod === undefined) return;
+    await this.api.apply(pod);
+    const ref = { kind: "Pod", namespace: HERALD_NAMESPACE, name: podName(name) } as const;
+    await this.api.patchStatus(ref, speakerPodStatus(node));
   }
 }
 

@@ -51,3 +51,8 @@ async function lookOnce<T>(look: () => Promise<Look<T>>): Promise<Look<T>> {
     throw error;
   }
 }
+
+/** Lets time pass, where there is nothing to see. */
+export async function pause(milliseconds: number): Promise<void> {
+  await sleep(milliseconds);
+}

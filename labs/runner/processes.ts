@@ -12,6 +12,8 @@ export interface ProcessSpec {
   readonly env?: Readonly<Record<string, string>>;
   /** Takes what it prints line by line, instead of the log; its input is then open for {@link LabProcess.write}. */
   readonly onLine?: (line: string) => void;
+  /** It ends when it has done what it is for: only a failure is a death. */
+  readonly task?: boolean;
 }
 
 /** One long-running program of a lab. It can be started again after it ended; its log file goes on. */
@@ -21,6 +23,7 @@ export class LabProcess {
   readonly #onDeath: (message: string) => void;
   #child: ChildProcess | undefined;
   #exited: Promise<void> = Promise.resolve();
+  #closed: Promise<void> = Promise.resolve();
   #expected = false;
 
   constructor(spec: ProcessSpec, logFile: string, onDeath: (message: string) => void) {
@@ -35,6 +38,11 @@ export class LabProcess {
 
   get running(): boolean {
     return this.#child !== undefined;
+  }
+
+  /** It has ended, and all it printed was taken. */
+  get closed(): Promise<void> {
+    return this.#closed;
   }
 
   /** @throws LabCheckError when it runs already. */
@@ -55,14 +63,16 @@ export class LabProcess {
     child.stdin?.on("error", () => {});
     this.#child = child;
     this.#expected = false;
+    this.#closed = new Promise((resolve) => child.once("close", () => resolve()));
     this.#exited = new Promise((resolve) => {
-      const ended = (how: string): void => {
+      const ended = (how: string, well: boolean): void => {
         this.#child = undefined;
-        if (!this.#expected) this.#onDeath(`${this.title} ended by itself (${how}), see ${this.logFile}`);
+        const expected = this.#expected || (well && this.spec.task === true);
+        if (!expected) this.#onDeath(`${this.title} ended by itself (${how}), see ${this.logFile}`);
         resolve();
       };
-      child.once("exit", (code, signal) => ended(signal ?? `exit ${code}`));
-      child.once("error", (error) => ended(error.message));
+      child.once("exit", (code, signal) => ended(signal ?? `exit ${code}`, code === 0));
+      child.once("error", (error) => ended(error.message, false));
     });
   }
 

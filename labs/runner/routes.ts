@@ -26,3 +26,23 @@ export function parseAddresses(text: string): readonly InterfaceAddress[] {
     })),
   );
 }
+
+/** An interface of a node. */
+export interface Port {
+  readonly name: string;
+  readonly index: number;
+  readonly mac: string;
+  /** Without link-local ones. */
+  readonly addresses: readonly string[];
+}
+
+/** The interfaces in what `ip -j addr show` printed, `lo` left out. */
+export function parsePorts(text: string): readonly Port[] {
+  return listOf(parseJson(text)).flatMap((link) => {
+    const index = at(link, "ifindex");
+    if (typeof index !== "number" || at(link, "link_type") !== "ether") return [];
+    const infos = listOf(at(link, "addr_info")).filter((info) => at(info, "scope") === "global");
+    const addresses = infos.map((info) => textOf(at(info, "local")));
+    return [{ name: textOf(at(link, "ifname")), index, mac: textOf(at(link, "address")), addresses }];
+  });
+}

@@ -198,7 +198,7 @@ class LabRun {
   #showFailure(error: unknown): void {
     if (error instanceof InterruptedError) return;
     if (!this.#report.wasTold(error)) this.#report.line(messageOf(error));
-    const dead = this.#processes.all.filter((p) => !p.running);
+    const dead = this.#processes.all.filter((p) => !p.running && p.spec.task !== true);
     const telling = this.#processes.all.filter((p) =>
       ["controller", "speaker", "apiserver", "bgpd"].includes(p.spec.name),
     );
