@@ -19,6 +19,8 @@ export interface NodeInput extends ClusterInput {
   readonly drain?: Drain | undefined;
   /** Peers this node can have no session with, and the field that says why; without, it can have all. */
   readonly unsupportedPeers?: ReadonlyMap<PeerName, string> | undefined;
+  /** Why this node's speaker cannot do layer 2 at all. */
+  readonly unavailable?: string | undefined;
   /** Why this node is fenced: it answers for nothing at layer 2, whatever it would win. */
   readonly fenced?: string | undefined;
   /** Addresses that strangers on the LAN use, as text: not answered for here until they are gone. */
@@ -34,6 +36,7 @@ export interface NodeContext {
   readonly peers: readonly Peer[];
   readonly unsupportedPeers: ReadonlyMap<PeerName, string>;
   readonly drain: Drain | undefined;
+  readonly unavailable: string | undefined;
   readonly fenced: string | undefined;
   readonly quarantined: ReadonlyMap<string, Stranger>;
   /** Memo: Services with the same advertisements are decided alike but for their endpoints. */
@@ -62,13 +65,24 @@ export function prepareNode(input: NodeInput): NodeContext {
 export function nodeContext(
   cluster: ClusterContext,
   name: NodeName,
-  own: Pick<NodeInput, "interfaces" | "drain" | "unsupportedPeers" | "fenced" | "quarantined"> = {},
+  own: Pick<NodeInput, "interfaces" | "drain" | "unsupportedPeers" | "unavailable" | "fenced" | "quarantined"> = {},
 ): NodeContext {
   const labels = cluster.nodes.get(name)?.labels;
   const runs = (peer: Peer): boolean => labels !== undefined && anySelectorMatches(peer.nodeSelectors, labels);
   const peers = [...cluster.config.peers.values()].filter(runs);
-  const { interfaces, drain, fenced, unsupportedPeers = new Map(), quarantined = new Map() } = own;
-  return { cluster, name, interfaces, peers, unsupportedPeers, drain, fenced, quarantined, groups: new Map() };
+  const { interfaces, drain, unavailable, fenced, unsupportedPeers = new Map(), quarantined = new Map() } = own;
+  return {
+    cluster,
+    name,
+    interfaces,
+    peers,
+    unsupportedPeers,
+    drain,
+    unavailable,
+    fenced,
+    quarantined,
+    groups: new Map(),
+  };
 }
 
 /** Decides one Service on this node; microseconds, so that an endpoint change is one UPDATE at once. */
@@ -100,6 +114,7 @@ function decideAddresses(cx: NodeContext, survey: Surveyed): Decision {
     cluster: cx.cluster,
     node: cx.name,
     interfaces: cx.interfaces,
+    unavailable: cx.unavailable,
     fenced: cx.fenced,
   });
   const bgp: PrefixAnnouncement[] = [];

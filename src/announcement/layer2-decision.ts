@@ -54,6 +54,8 @@ export interface Layer2Place {
   readonly cluster: ClusterContext;
   readonly node: NodeName;
   readonly interfaces: ReadonlySet<string> | undefined;
+  /** Why the node's speaker cannot do layer 2, if it cannot. */
+  readonly unavailable: string | undefined;
   /** Why the node is fenced, if it is. */
   readonly fenced: string | undefined;
 }
@@ -66,6 +68,8 @@ export function layer2Refusal(group: Layer2Group, survey: Surveyed, place: Layer
   }
   if (group.notCovered !== undefined) return group.notCovered;
   if (survey.winner !== place.node) return notElectedCause(survey, place);
+  if (place.unavailable !== undefined)
+    return { reason: "layer2-unavailable", node: place.node, why: place.unavailable };
   if (place.fenced !== undefined) return { reason: "fenced", node: place.node, why: place.fenced };
   const { interfaces } = group.says;
   const missing = place.interfaces !== undefined && !interfaces.some((name) => place.interfaces?.has(name));

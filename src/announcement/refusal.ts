@@ -46,6 +46,7 @@ export type RefusalCause =
       /** What spec.preferredNodeSelectors give the node and the winner. */
       readonly scores: readonly [number, number];
     }
+  | { readonly reason: "layer2-unavailable"; readonly node: NodeName; readonly why: string }
   | { readonly reason: "fenced"; readonly node: NodeName; readonly why: string }
   | { readonly reason: "interface-missing"; readonly node: NodeName; readonly interfaces: readonly string[] }
   | ({ readonly reason: "address-conflict"; readonly node: NodeName; readonly address: string } & Stranger);
@@ -121,6 +122,8 @@ const MESSAGES: { readonly [Reason in RefusalReason]: (cause: CauseOf<Reason>, a
     own === best
       ? `Node ${winner} answers for Service ${service}: its digest with the address comes before that of Node ${node}`
       : `Node ${winner} answers for Service ${service}: spec.preferredNodeSelectors give it ${best} and Node ${node} ${own}`,
+  "layer2-unavailable": ({ node, why }) =>
+    `Node ${node} is to answer by the election, but its speaker cannot do layer 2: ${why}`,
   fenced: ({ node, why }) => `Node ${node} is fenced and answers for nothing: ${why}`,
   "address-conflict": ({ node, address, mac, interface: name }) =>
     `${address} is in use by ${mac} on interface ${name} of Node ${node}, which is none of the speakers: it is quarantined there until that is gone`,
