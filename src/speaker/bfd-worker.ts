@@ -1,8 +1,8 @@
-import { constants, setPriority } from "node:os";
 import { parentPort } from "node:worker_threads";
 import { interfaceIndex } from "../system/interface-index.ts";
 import { systemSockets } from "../system/native/socket.ts";
 import { systemRandom } from "../system/random.ts";
+import { raiseThreadPriority } from "../system/thread-priority.ts";
 import { udpSockets } from "../system/udp.ts";
 import { machineClock } from "./bfd-clock.ts";
 import { BfdEngine } from "./bfd-engine.ts";
@@ -20,19 +20,10 @@ function afterReads(then: () => void, turns = MOST_TURNS): void {
   setImmediate(() => (datagrams === before || turns === 0 ? then() : afterReads(then, turns - 1)));
 }
 
-/** On Linux this is the thread's own priority. Without CAP_SYS_NICE things stay as they are. */
-function hurry(): void {
-  try {
-    setPriority(constants.priority.PRIORITY_HIGH);
-  } catch (error) {
-    if (!(error instanceof Error && "code" in error && error.code === "ERR_SYSTEM_ERROR")) throw error;
-  }
-}
-
 /** The program of the BFD thread: commands come in as messages, reports go out. */
 const port = parentPort;
 if (port !== null) {
-  hurry();
+  raiseThreadPriority();
   const udp = bfdUdp({
     openUdp: udpSockets(systemSockets),
     interfaceIndex: (name) => interfaceIndex(name, systemSockets),
