@@ -108,12 +108,20 @@ export class KubernetesClient {
   readonly #config: ClientConfig;
   readonly #log: Log;
   readonly #random: Random;
+  readonly #clock: Clock;
+  #lastHeardAt: Micros | undefined;
 
   constructor(ports: ClientPorts, config: ClientConfig) {
     this.#config = config;
     this.#log = ports.log;
     this.#random = ports.random ?? systemRandom;
-    this.#connection = new Connection(ports.clock ?? systemClock, config);
+    this.#clock = ports.clock ?? systemClock;
+    this.#connection = new Connection(this.#clock, config);
+  }
+
+  /** When an answer, or an event of a watch, arrived last; a refusal is an answer. Undefined before the first. */
+  get lastHeardAt(): Micros | undefined {
+    return this.#lastHeardAt;
   }
 
   /** The namespace that the kubeconfig or the service account names. */
@@ -176,6 +184,7 @@ export class KubernetesClient {
     options.opened?.();
     const framer = new LineFramer();
     for await (const chunk of answer.body) {
+      this.#lastHeardAt = this.#clock.now();
       for (const line of framer.push(chunk)) yield parseEvent(line);
     }
     if (framer.pending > 0) throw new ApiUnreachable("the watch was cut in the middle of an event");
@@ -264,6 +273,7 @@ export class KubernetesClient {
 
   async #accepted(call: Call): Promise<Answer> {
     let answer = await this.#connection.send(call);
+    this.#lastHeardAt = this.#clock.now();
     if (answer.status === 401) {
       // The token may have been rotated since it was read.
       await textOf(answer);

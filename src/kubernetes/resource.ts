@@ -28,6 +28,7 @@ export const NODES = core("nodes", "Node", false);
 export const NAMESPACES = core("namespaces", "Namespace", false);
 export const SECRETS = core("secrets", "Secret");
 export const EVENTS = core("events", "Event");
+export const PODS = core("pods", "Pod");
 export const ENDPOINT_SLICES: Resource = {
   group: "discovery.k8s.io",
   version: "v1",
@@ -50,6 +51,8 @@ export const L2_ADVERTISEMENTS = metallb("l2advertisements", "L2Advertisement");
 export const COMMUNITIES = metallb("communities", "Community");
 export const BFD_PROFILES = metallb("bfdprofiles", "BFDProfile");
 export const CONFIGURATION_STATES = metallb("configurationstates", "ConfigurationState");
+export const SERVICE_L2_STATUSES = metallb("servicel2statuses", "ServiceL2Status");
+export const SERVICE_BGP_STATUSES = metallb("servicebgpstatuses", "ServiceBGPStatus");
 
 /** `v1` or `group/version`: what an object of this resource carries as `apiVersion`. */
 export function apiVersionOf(resource: Resource): string {

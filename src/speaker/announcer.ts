@@ -1,7 +1,9 @@
-import { type Decision, decideService, type NodeContext } from "../announcement/decision.ts";
+import { type Decision, decideSurvey, type NodeContext } from "../announcement/decision.ts";
+import { settleDuel } from "../announcement/duel.ts";
+import { Elections } from "../announcement/elections.ts";
 import { formatRefusal } from "../announcement/refusal.ts";
 import { type AnnouncedRoute, type RouteChange, RouteTable } from "../announcement/route-table.ts";
-import type { PeerName, ServiceKey } from "../api/config.ts";
+import type { NodeName, PeerName, ServiceKey } from "../api/config.ts";
 import type { Service } from "../api/core.ts";
 import type { EndpointSummary } from "../api/endpoints.ts";
 import type { Log } from "../telemetry/log.ts";
@@ -17,6 +19,10 @@ export interface AnnouncerPorts {
   readonly tell: (changes: readonly RouteChange[]) => void;
   /** A Service that is announced by BGP now and was not before, or not with these addresses. */
   readonly announced: (service: Service) => void;
+  /** What was decided on a Service; nothing when it is gone. */
+  readonly decided: (key: ServiceKey, decision: Decision | undefined) => void;
+  /** All that follows from one change was decided. */
+  readonly passed: () => void;
 }
 
 /** Keeps the decisions and the routes of this node current, one Service at a time or all at once. */
@@ -24,6 +30,7 @@ export class Announcer {
   readonly #ports: AnnouncerPorts;
   readonly #table = new RouteTable();
   readonly #decisions = new Map<ServiceKey, Decision>();
+  #elections: Elections | undefined;
   #context: NodeContext | undefined;
 
   constructor(ports: AnnouncerPorts) {
@@ -33,22 +40,23 @@ export class Announcer {
   /** Decides everything again: nodes, members or configuration changed. */
   reconfigure(context: NodeContext): void {
     this.#context = context;
-    const seen = new Set<ServiceKey>();
-    const changes: RouteChange[] = [];
-    for (const service of this.#ports.services()) {
-      const key = this.#ports.keyOf(service);
-      seen.add(key);
-      changes.push(...this.#decide(key, service, context));
-    }
-    for (const key of [...this.#decisions.keys()]) if (!seen.has(key)) changes.push(...this.#forget(key));
-    this.#ports.tell(changes);
+    const services = [...this.#ports.services()];
+    this.#elections ??= new Elections(context.cluster);
+    this.#elections.reconfigure(
+      context.cluster,
+      services.map((service) => ({ service, endpoints: this.#ports.endpoints(this.#ports.keyOf(service)) })),
+    );
+    const seen = new Set(services.map((service) => this.#ports.keyOf(service)));
+    const gone = [...this.#decisions.keys()].filter((key) => !seen.has(key));
+    this.#pass([...seen], gone);
   }
 
-  /** Decides one Service again: it or its endpoints changed. */
+  /** Decides one Service again, and those that depend on it: it or its endpoints changed. */
   serviceChanged(key: ServiceKey): void {
-    if (this.#context === undefined) return;
+    if (this.#elections === undefined) return;
     const service = this.#ports.service(key);
-    this.#ports.tell(service === undefined ? this.#forget(key) : this.#decide(key, service, this.#context));
+    if (service === undefined) this.#pass(this.#elections.remove(key), [key]);
+    else this.#pass(this.#elections.put({ service, endpoints: this.#ports.endpoints(key) }), []);
   }
 
   /** All routes a peer is to have: what a session that was just made starts with. */
@@ -61,12 +69,28 @@ export class Announcer {
     return this.#decisions.values();
   }
 
-  #decide(key: ServiceKey, service: Service, context: NodeContext): readonly RouteChange[] {
+  /** Whether this node keeps a Service that another speaker announces at layer 2 as well. */
+  duel(key: ServiceKey, rival: NodeName): "keep" | "yield" {
+    if (this.#context === undefined) return "yield";
+    return settleDuel(this.#context, this.#elections?.survey(key), rival);
+  }
+
+  #pass(keys: Iterable<ServiceKey>, gone: readonly ServiceKey[]): void {
+    const changes = gone.flatMap((key) => this.#forget(key));
+    for (const key of keys) changes.push(...this.#decide(key));
+    this.#ports.tell(changes);
+    this.#ports.passed();
+  }
+
+  #decide(key: ServiceKey): readonly RouteChange[] {
+    const [context, survey, service] = [this.#context, this.#elections?.survey(key), this.#ports.service(key)];
+    if (context === undefined || survey === undefined || service === undefined) return [];
     const before = this.#decisions.get(key);
-    const decided = decideService(context, service, this.#ports.endpoints(key));
+    const decided = decideSurvey(context, survey);
     if (before !== undefined && mustWait(before, decided) && this.#isServed(service, context)) return [];
     this.#decisions.set(key, decided);
     this.#report(service, before, decided);
+    this.#ports.decided(key, decided);
     return this.#table.put(decided);
   }
 
@@ -80,6 +104,7 @@ export class Announcer {
 
   #forget(key: ServiceKey): readonly RouteChange[] {
     this.#decisions.delete(key);
+    this.#ports.decided(key, undefined);
     return this.#table.remove(key);
   }
 

@@ -11,6 +11,7 @@ import { ConfigurationStateWriter } from "../kubernetes/configuration-state.ts";
 import { Informer } from "../kubernetes/informer.ts";
 import { ENDPOINT_SLICES, SERVICES } from "../kubernetes/resource.ts";
 import { ElectionDigests } from "../layer2/election.ts";
+import { DEFAULT_FENCE_AFTER } from "../layer2/fence.ts";
 import { type Micros, micros } from "../net/micros.ts";
 import { aborted } from "../system/aborted.ts";
 import type { WallClock } from "../system/clock.ts";
@@ -20,11 +21,20 @@ import type { BgpSession } from "./bgp-session.ts";
 import { DrainControl } from "./drain-control.ts";
 import { drainEvent } from "./drain-events.ts";
 import { EndpointIndex } from "./endpoint-index.ts";
+import type { ApiContact } from "./fencing.ts";
+import type { Layer2Start } from "./layer2-channel.ts";
+import { Layer2Control, type Layer2ControlOptions } from "./layer2-control.ts";
+import { everyone, type Members } from "./members.ts";
+import { ServiceStatuses } from "./service-statuses.ts";
 import { SpeakerEvents, unsupportedObjects } from "./speaker-events.ts";
 
 export interface SpeakerPorts extends BgpPeeringPorts {
   readonly client: KubernetesClient;
   readonly wallClock: WallClock;
+  /** Starts what answers on the LAN; without it, layer 2 is refused by name. */
+  readonly startLayer2?: Layer2Start;
+  /** Who among the speakers is alive; every known node when absent. */
+  readonly members?: Members;
 }
 
 export interface SpeakerOptions extends BgpPeeringOptions {
@@ -34,7 +44,12 @@ export interface SpeakerOptions extends BgpPeeringOptions {
   readonly ignoreExcludeLb: boolean;
   /** How long the end of the speaker may take to hand its traffic over; when absent it just ends. */
   readonly drainOnStop?: Micros;
+  /** This speaker's pod, the owner of what it writes. */
+  readonly podName?: string | undefined;
+  readonly layer2?: Partial<Omit<Layer2ControlOptions, "nodeName">>;
 }
+
+const FENCING: Layer2ControlOptions["fencing"] = { policy: "both", after: DEFAULT_FENCE_AFTER };
 
 /** One node's announcer: watches the cluster, decides, and keeps the routers told. */
 export class Speaker {
@@ -47,6 +62,8 @@ export class Speaker {
   readonly #peering: BgpPeering;
   readonly #events: SpeakerEvents;
   readonly #drain: DrainControl;
+  readonly #layer2: Layer2Control;
+  readonly #statuses: ServiceStatuses;
   readonly #state: ConfigurationStateWriter;
   /** Hashing every node with every address once is enough. */
   readonly #digests = new ElectionDigests();
@@ -71,15 +88,9 @@ export class Speaker {
       changed: () => this.#reconfigure(),
       entered: (phase, why) => this.#events.ofNode(drainEvent(phase, why)),
     });
-    this.#announcer = new Announcer({
-      log: ports.log,
-      service: (key) => this.#services.get(key),
-      services: () => this.#services.values(),
-      endpoints: (key) => this.#endpoints.summary(key),
-      keyOf: keyOfService,
-      tell: (changes) => this.#peering.tell(changes),
-      announced: (service) => this.#events.announced(service, "bgp"),
-    });
+    this.#announcer = this.#makeAnnouncer(ports.log);
+    this.#statuses = new ServiceStatuses(ports, { ...options, nodeName: nodeName(options.nodeName) });
+    this.#layer2 = this.#makeLayer2(ports);
   }
 
   /** What has not been listed yet, in the words of the API; empty when the caches are complete. */
@@ -108,20 +119,63 @@ export class Speaker {
     const watching = new AbortController();
     setMaxListeners(0, watching.signal);
     for (const source of [this.#services, this.#slices, this.#config]) source.start(watching.signal);
-    const stating = this.#state.run(watching.signal);
+    const { signal: watched } = watching;
+    const stating = Promise.all([this.#state.run(watched), this.#statuses.run(watched), this.#layer2.run(watched)]);
     const synced = Promise.all([this.#services.synced, this.#slices.synced, this.#config.synced()]);
     await Promise.race([synced, aborted(signal)]);
     if (!signal.aborted) {
       this.#reconfigure();
+      this.#statuses.settle(watched);
       await aborted(signal);
     }
-    await this.#drain.stop("speaker is stopping", this.#options.drainOnStop ?? micros(0));
+    await Promise.all([
+      this.#layer2.handOver(),
+      this.#drain.stop("speaker is stopping", this.#options.drainOnStop ?? micros(0)),
+    ]);
     this.#stopping = true;
     watching.abort();
     const goodbye = this.#drain.drain.handedOver ? "shutdown" : "restarting";
     await Promise.all([this.#peering.close("speaker is stopping", goodbye), stating]);
-    await this.#peering.stop("speaker is stopping");
+    await Promise.all([this.#peering.stop("speaker is stopping"), this.#layer2.stop()]);
     await this.#events[Symbol.asyncDispose]();
+  }
+
+  #makeAnnouncer(log: SpeakerPorts["log"]): Announcer {
+    return new Announcer({
+      log,
+      service: (key) => this.#services.get(key),
+      services: () => this.#services.values(),
+      endpoints: (key) => this.#endpoints.summary(key),
+      keyOf: keyOfService,
+      tell: (changes) => this.#peering.tell(changes),
+      announced: (service) => this.#events.announced(service, "bgp"),
+      decided: (key, decision) => {
+        this.#statuses.decided(key, decision);
+        this.#layer2.decided(key, decision);
+      },
+      passed: () => this.#layer2.passed(),
+    });
+  }
+
+  #makeLayer2(ports: SpeakerPorts): Layer2Control {
+    const { client, startLayer2, members = everyone } = ports;
+    const { layer2 = {}, nodeName: name } = this.#options;
+    const { clock, random, wallClock, log } = ports;
+    return new Layer2Control(
+      {
+        ...{ clock, random, wallClock, log, client, startLayer2, members, events: this.#events },
+        api: contactOf(client),
+        service: (key) => this.#services.get(key),
+        statuses: this.#statuses.l2Records,
+        duel: (key, rival) => this.#announcer.duel(key, rival),
+        changed: () => {
+          if (this.#isReady() && !this.#stopping) this.#reconfigure();
+        },
+        decideAgain: (key) => this.#announcer.serviceChanged(key),
+        say: (key, claim) => this.#statuses.sayLayer2(key, claim),
+      },
+      { fencing: FENCING, unavailable: "no layer 2 engine was started", ...layer2, nodeName: nodeName(name) },
+    );
   }
 
   #listen(): void {
@@ -155,7 +209,7 @@ export class Speaker {
       nodeName: nodeName(name),
       drain,
       unsupportedPeers: this.#peering.withoutSession(config),
-      members: undefined,
+      ...this.#layer2.facts(nodes, config),
       ignoreExcludeLb,
       digests: this.#digests,
       loadBalancerClass: loadBalancerClass === "" ? undefined : loadBalancerClass,
@@ -169,4 +223,13 @@ export class Speaker {
       void this.#peering.close(drain.why === "" ? "drained" : `drained: ${drain.why}`, "shutdown");
     else this.#peering.apply(sessions, (peer) => this.#announcer.routesOf(peer));
   }
+}
+
+function contactOf(client: KubernetesClient): ApiContact {
+  return {
+    get lastHeardAt() {
+      return client.lastHeardAt;
+    },
+    ask: (timeout) => client.version({ timeout }),
+  };
 }

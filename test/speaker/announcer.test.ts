@@ -13,6 +13,7 @@ const services = new Map<ServiceKey, Service>();
 const endpoints = new Map<ServiceKey, EndpointSummary>();
 const told: string[] = [];
 const announced: string[] = [];
+const decided: string[] = [];
 let announcer: Announcer;
 
 const keyOf = ({ metadata }: Service): ServiceKey => serviceKey(metadata.namespace, metadata.name);
@@ -43,6 +44,7 @@ beforeEach(() => {
   for (const list of [services, endpoints]) list.clear();
   told.length = 0;
   announced.length = 0;
+  decided.length = 0;
   announcer = new Announcer({
     log: silentLog,
     service: (key) => services.get(key),
@@ -51,6 +53,8 @@ beforeEach(() => {
     keyOf,
     tell: (changes) => told.push(...changes.map(text)),
     announced: ({ metadata }) => announced.push(metadata.name),
+    decided: (key, decision) => decided.push(`${key} ${decision?.layer2.length ?? "gone"}`),
+    passed: () => decided.push("passed"),
   });
 });
 

@@ -1,0 +1,125 @@
+import { type Fence, type FenceEvent, type FenceRules, newFence, stepFence } from "../layer2/fence.ts";
+import { type Micros, micros } from "../net/micros.ts";
+import type { Clock, Timer } from "../system/clock.ts";
+import type { Log } from "../telemetry/log.ts";
+
+/** Contact with the API, as its client knows it. */
+export interface ApiContact {
+  /** When something of the API server arrived last, by the same clock; undefined before the first time. */
+  readonly lastHeardAt: Micros | undefined;
+  /** Asks it anything, for no longer than this. @throws when there is no answer */
+  ask(limit: Micros): Promise<unknown>;
+}
+
+export interface FencingPorts {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly api: ApiContact;
+  /** The node is fenced, for this reason, or no longer: then the reason is why not. */
+  readonly changed: (fenced: boolean, why: string) => void;
+}
+
+/** Contact is looked at so often within the time that the rules give. */
+const LOOKS = 4;
+
+/** Runs this node's fence: who is alive and when the API was heard come in, time passes, and what is fenced comes out. */
+export class Fencing {
+  readonly #ports: FencingPorts;
+  readonly #every: Micros;
+  #fence: Fence;
+  #wake: Timer | undefined;
+  #look: Timer | undefined;
+  #stopped = false;
+
+  constructor(ports: FencingPorts, rules: FenceRules) {
+    this.#ports = ports;
+    this.#fence = newFence(rules, ports.clock.now());
+    this.#every = micros(Math.ceil(rules.after / LOOKS));
+  }
+
+  start(signal: AbortSignal): void {
+    if (this.#fence.rules.policy === "off") return;
+    this.#lookLater();
+    signal.addEventListener("abort", () => this.#stop(), { once: true });
+  }
+
+  /** Why the node is fenced, if it is. */
+  get fenced(): string | undefined {
+    return this.#fence.fenced;
+  }
+
+  setMembers(alive: readonly string[]): void {
+    this.#dispatch({ type: "members", alive, at: this.#ports.clock.now() });
+  }
+
+  /** These are gone on purpose. */
+  left(members: readonly string[]): void {
+    this.#dispatch({ type: "left", members, at: this.#ports.clock.now() });
+  }
+
+  #stop(): void {
+    this.#stopped = true;
+    this.#wake?.cancel();
+    this.#look?.cancel();
+  }
+
+  #lookLater(): void {
+    this.#look = this.#ports.clock.after(this.#every, () => {
+      void this.#ask().then(() => {
+        if (!this.#stopped) this.#lookLater();
+      });
+    });
+  }
+
+  /** A watch may have nothing to tell for minutes: while it matters, the API is asked. */
+  async #ask(): Promise<void> {
+    const { api, clock } = this.#ports;
+    const silent = clock.now() - (api.lastHeardAt ?? 0);
+    if (silent >= this.#every && this.#matters()) {
+      try {
+        await api.ask(this.#every);
+      } catch (error) {
+        this.#ports.log.debug("api does not answer", { "err.message": String(error) });
+      }
+    }
+    this.#hear();
+  }
+
+  #matters(): boolean {
+    const { rules, lostAt, fenced } = this.#fence;
+    return rules.policy === "api" || (rules.policy === "both" && (lostAt !== undefined || fenced !== undefined));
+  }
+
+  #hear(): void {
+    const at = this.#ports.api.lastHeardAt;
+    if (at === undefined || at <= this.#fence.heardAt || this.#stopped) return;
+    this.#dispatch({ type: "heard", at });
+    this.#dispatch({ type: "woke", at: this.#ports.clock.now() });
+  }
+
+  #dispatch(event: FenceEvent): void {
+    const before = this.#fence.fenced;
+    const { fence, effects } = stepFence(this.#fence, event);
+    this.#fence = fence;
+    this.#wake?.cancel();
+    for (const effect of effects) {
+      switch (effect.type) {
+        case "wake":
+          this.#wake = this.#ports.clock.after(effect.after, () => this.#woke());
+          break;
+        case "fence":
+          this.#ports.changed(true, effect.why);
+          break;
+        case "unfence":
+          this.#ports.changed(false, before === undefined ? effect.why : `${effect.why}, after ${before}`);
+          break;
+      }
+    }
+  }
+
+  #woke(): void {
+    // What was heard meanwhile counts first.
+    this.#hear();
+    this.#dispatch({ type: "woke", at: this.#ports.clock.now() });
+  }
+}

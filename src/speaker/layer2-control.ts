@@ -1,0 +1,220 @@
+import type { Decision, NodeInput } from "../announcement/decision.ts";
+import { nodeName } from "../api/brands.ts";
+import type { Config, NodeName, ServiceKey } from "../api/config.ts";
+import type { Node, Service } from "../api/core.ts";
+import type { Informer, InformerPorts } from "../kubernetes/informer.ts";
+import type { FenceRules } from "../layer2/fence.ts";
+import { micros, millis } from "../net/micros.ts";
+import type { Timer, WallClock } from "../system/clock.ts";
+import { AddressConflictWriter, type ConflictWriterPorts } from "./address-conflict-writer.ts";
+import { type ApiContact, Fencing } from "./fencing.ts";
+import { Layer2Announcer, type Layer2AnnouncerPorts } from "./layer2-announcer.ts";
+import type { Layer2Start } from "./layer2-channel.ts";
+import { Layer2Memory } from "./layer2-memory.ts";
+import type { Layer2Inspection } from "./layer2-messages.ts";
+import type { Members } from "./members.ts";
+import type { StatusClaim, StatusRecord } from "./service-status.ts";
+import type { SpeakerEvents } from "./speaker-events.ts";
+
+export interface Layer2ControlPorts extends Omit<InformerPorts, "client"> {
+  readonly client: ConflictWriterPorts["client"];
+  readonly api: ApiContact;
+  readonly wallClock: WallClock;
+  /** Starts the engine; without, this node refuses layer 2 by name. */
+  readonly startLayer2: Layer2Start | undefined;
+  readonly members: Members;
+  readonly events: SpeakerEvents;
+  readonly service: (key: ServiceKey) => Service | undefined;
+  /** The ServiceL2Statuses of all nodes. */
+  readonly statuses: Pick<Informer<StatusRecord>, "onChange" | "synced">;
+  readonly duel: Layer2AnnouncerPorts["duel"];
+  /** Everything is to be decided again, and of this one Service. */
+  readonly changed: () => void;
+  readonly decideAgain: (service: ServiceKey) => void;
+  /** What this node says of the Service in its status object. */
+  readonly say: (service: ServiceKey, claim: StatusClaim | undefined) => void;
+}
+
+export interface Layer2ControlOptions {
+  readonly nodeName: NodeName;
+  /** Interfaces that never carry announcements, as a regular expression; MetalLB's own list when absent. */
+  readonly excludedInterfaces?: string;
+  readonly fencing: Omit<FenceRules, "self">;
+  /** Why there is no engine. */
+  readonly unavailable: string;
+}
+
+type Layer2Facts = Pick<NodeInput, "members" | "interfaces" | "unavailable" | "fenced" | "quarantined" | "incumbents">;
+
+/** Who may not list what others answer for must go on without it. */
+const STATUSES_BY = millis(5000);
+/** Statuses of other nodes come in crowds. */
+const INCUMBENTS_DELAY = millis(200);
+
+/** Layer 2 as one part of the speaker: the members, the fence, the engine, and what is known of who answers for what. */
+export class Layer2Control {
+  readonly #ports: Layer2ControlPorts;
+  readonly #options: Layer2ControlOptions;
+  readonly #memory: Layer2Memory;
+  readonly #announcer: Layer2Announcer | undefined;
+  readonly #conflicts: AddressConflictWriter;
+  readonly #fencing: Fencing;
+  #nodes: ReadonlySet<NodeName> = new Set();
+  #members: ReadonlySet<NodeName> | undefined;
+  /** The reason that the last decisions were made with. */
+  #decidedFenced: string | undefined;
+  #sticky = false;
+  #statusesKnown = false;
+  #due: Timer | undefined;
+  #incumbentsDue: Timer | undefined;
+
+  constructor(ports: Layer2ControlPorts, options: Layer2ControlOptions) {
+    this.#ports = ports;
+    this.#options = options;
+    this.#memory = new Layer2Memory((key) => {
+      const service = ports.service(key);
+      return service && (service.status?.loadBalancer?.ingress ?? []).flatMap(({ ip }) => ip ?? []);
+    });
+    this.#announcer = this.#makeAnnouncer();
+    this.#conflicts = new AddressConflictWriter(
+      {
+        ...ports,
+        found: (key) => this.#announcer?.conflictsOf(key) ?? [],
+        answered: (key) => this.#announcer?.answeredFor(key) ?? [],
+      },
+      options.nodeName,
+    );
+    this.#fencing = new Fencing(
+      { clock: ports.clock, log: ports.log, api: ports.api, changed: (on, why) => this.#fenced(on, why) },
+      { self: options.nodeName, ...options.fencing },
+    );
+    ports.statuses.onChange(({ type, object, previous }) => {
+      if (type === "deleted") this.#memory.remove(object);
+      else this.#memory.put(object, previous);
+      if (this.#sticky) this.#incumbentsChanged();
+    });
+  }
+
+  /** Looks at the cluster until the signal is aborted; resolves when nothing more is written. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { members, clock, statuses } = this.#ports;
+    if (this.#announcer === undefined)
+      this.#ports.log.warn("layer 2 is not available", { reason: this.#options.unavailable });
+    this.#announcer?.start();
+    members.start(signal, {
+      changed: () => this.#changed(),
+      left: (names) => this.#fencing.left(names),
+    });
+    this.#fencing.start(signal);
+    const known = (): void => {
+      late.cancel();
+      this.#statusesKnown = true;
+      this.#changed();
+    };
+    const late = clock.after(STATUSES_BY, known);
+    void statuses.synced.then(known);
+    await this.#conflicts.run(signal);
+    for (const timer of [late, this.#due, this.#incumbentsDue]) timer?.cancel();
+  }
+
+  /** What decisions need to know beside the configuration. */
+  facts(nodes: readonly Node[], config: Config): Layer2Facts {
+    this.#sticky = config.l2Advertisements.some(({ sticky }) => sticky);
+    this.#observeNodes(new Set(nodes.map(({ metadata }) => nodeName(metadata.name))));
+    this.#members = this.#ports.members.current(nodes);
+    if (this.#members !== undefined && this.#members.size > 0) this.#fencing.setMembers([...this.#members]);
+    this.#announcer?.setSpeakers([...new Set([...this.#nodes, ...(this.#members ?? [])])].toSorted());
+    this.#decidedFenced = this.#fencing.fenced;
+    return {
+      // Before it is known what others answer for, nobody stands.
+      members: this.#statusesKnown ? this.#members : new Set(),
+      interfaces: this.#announcer?.interfaces,
+      unavailable: this.#announcer === undefined ? this.#options.unavailable : undefined,
+      fenced: this.#decidedFenced,
+      quarantined: this.#announcer?.quarantined,
+      incumbents: this.#sticky ? this.#memory.incumbents() : undefined,
+    };
+  }
+
+  decided(service: ServiceKey, decision: Decision | undefined): void {
+    this.#memory.serviceChanged(service);
+    this.#announcer?.decided(service, decision);
+    this.#conflicts.changed(service);
+  }
+
+  /** Everything that follows from one change was decided. */
+  passed(): void {
+    this.#announcer?.flush();
+    // Whoever comes out of its fence lets go first of what is not its own any more.
+    this.#announcer?.setFenced(this.#decidedFenced !== undefined || this.#fencing.fenced !== undefined);
+  }
+
+  /** What this node says of the Service. */
+  claimOf(service: ServiceKey): StatusClaim | undefined {
+    return this.#announcer?.claimOf(service);
+  }
+
+  inspect(): Promise<Layer2Inspection | undefined> {
+    return this.#announcer?.inspect() ?? Promise.resolve(undefined);
+  }
+
+  /** Tells the other speakers goodbye, and answers until they were heard to take over, for a moment at most. */
+  async handOver(): Promise<void> {
+    // Nobody can be heard where there is nobody else.
+    const alone = this.#members !== undefined && this.#members.size <= 1;
+    await Promise.all([this.#ports.members.leave(), this.#announcer?.handOver(alone ? "now" : "handover")]);
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all([this.#ports.members.stop(), this.#announcer?.stop()]);
+  }
+
+  #makeAnnouncer(): Layer2Announcer | undefined {
+    const { startLayer2: start, clock, log, events, service, duel, decideAgain } = this.#ports;
+    if (start === undefined) return undefined;
+    return new Layer2Announcer(
+      {
+        ...{ clock, log, events, service, duel, decideAgain, start },
+        memory: this.#memory,
+        changed: () => this.#changed(),
+        said: (key) => {
+          this.#ports.say(key, this.claimOf(key));
+          this.#conflicts.changed(key);
+        },
+      },
+      { nodeName: this.#options.nodeName, excludedInterfaces: this.#options.excludedInterfaces },
+    );
+  }
+
+  /** Once for all that happens in one turn. */
+  #changed(): void {
+    this.#due ??= this.#ports.clock.after(micros(0), () => {
+      this.#due = undefined;
+      this.#ports.changed();
+    });
+  }
+
+  #incumbentsChanged(): void {
+    this.#incumbentsDue ??= this.#ports.clock.after(INCUMBENTS_DELAY, () => {
+      this.#incumbentsDue = undefined;
+      this.#changed();
+    });
+  }
+
+  #observeNodes(nodes: ReadonlySet<NodeName>): void {
+    const gone = [...this.#nodes].filter((name) => !nodes.has(name));
+    this.#nodes = nodes;
+    if (gone.length > 0) this.#fencing.left(gone);
+  }
+
+  #fenced(on: boolean, why: string): void {
+    const { log, events } = this.#ports;
+    if (on) {
+      log.error("layer 2 fenced", { reason: why });
+      this.#announcer?.setFenced(true);
+    } else log.warn("layer 2 unfenced", { reason: why });
+    const message = on ? `answers for no address at layer 2: ${why}` : `answers at layer 2 again: ${why}`;
+    events.ofNode({ type: on ? "Warning" : "Normal", reason: on ? "Layer2Fenced" : "Layer2Unfenced", message });
+    this.#changed();
+  }
+}

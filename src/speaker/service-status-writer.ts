@@ -1,0 +1,176 @@
+import type { ServiceKey } from "../api/config.ts";
+import type { KubernetesClient } from "../kubernetes/client.ts";
+import { isConflict, isNotFound } from "../kubernetes/errors.ts";
+import type { Change, Informer, InformerPorts } from "../kubernetes/informer.ts";
+import { WorkQueue, type WorkResult } from "../kubernetes/work-queue.ts";
+import { type WritePace, WritePacer } from "../kubernetes/write-pacer.ts";
+import { millis, seconds } from "../net/micros.ts";
+import { errorFields } from "../telemetry/log.ts";
+import {
+  hasRightMetadata,
+  hasRightStatus,
+  type StatusAuthor,
+  type StatusClaim,
+  type StatusKind,
+  type StatusRecord,
+  serviceOfStatus,
+  statusName,
+  statusObject,
+  statusPatch,
+} from "./service-status.ts";
+
+export interface StatusWriterPorts extends Omit<InformerPorts, "client"> {
+  readonly client: Pick<KubernetesClient, "create" | "patch" | "delete">;
+  /** What the API has: of all nodes where the kind is exclusive, else of this one. */
+  readonly records: Pick<Informer<StatusRecord>, "values" | "onChange">;
+}
+
+/** At 50 writes a second, 10,000 Services take minutes and the API hardly notices; a move of a few is written at once. */
+const PACE: WritePace = { burst: 100, interval: millis(20) };
+const CONCURRENCY = 4;
+const RETRY = { baseDelay: millis(500), maxDelay: seconds(60) };
+
+/** Keeps the objects of one kind saying what this node does for each Service, whatever others do to them. */
+export class ServiceStatusWriter {
+  readonly #ports: StatusWriterPorts;
+  readonly #kind: StatusKind;
+  readonly #author: () => StatusAuthor;
+  readonly #queue: WorkQueue<ServiceKey>;
+  readonly #pacer: WritePacer;
+  readonly #claims = new Map<ServiceKey, StatusClaim>();
+  readonly #records = new Map<ServiceKey, Map<string, StatusRecord>>();
+  /** What is not claimed is not this node's: not known before everything was decided once. */
+  #settled = false;
+
+  constructor(ports: StatusWriterPorts, kind: StatusKind, author: () => StatusAuthor) {
+    this.#ports = ports;
+    this.#kind = kind;
+    this.#author = author;
+    this.#pacer = new WritePacer(ports.clock, PACE);
+    const onError = (key: string, error: unknown): void =>
+      ports.log.debug("status of a service could not be written", { service: key, ...errorFields(error) });
+    this.#queue = new WorkQueue(ports, { ...RETRY, onError });
+    ports.records.onChange((change) => this.#observe(change));
+  }
+
+  /** Writes until the signal is aborted. */
+  run(signal: AbortSignal): Promise<void> {
+    return this.#queue.run((key) => this.#reconcile(key, signal), { concurrency: CONCURRENCY, signal });
+  }
+
+  /** What this node does for the Service now: nothing, when there is no claim. */
+  say(service: ServiceKey, claim: StatusClaim | undefined): void {
+    const before = this.#claims.get(service);
+    if (sameClaim(before, claim)) return;
+    if (claim === undefined) this.#claims.delete(service);
+    else this.#claims.set(service, claim);
+    this.#queue.add(service);
+  }
+
+  /** Everything was decided: what an earlier life of this speaker left behind goes. */
+  settle(): void {
+    if (this.#settled) return;
+    this.#settled = true;
+    for (const service of this.#records.keys()) this.#queue.add(service);
+  }
+
+  #observe({ type, object, previous }: Change<StatusRecord>): void {
+    const { name } = object.metadata;
+    const before = previous && serviceOfStatus(previous);
+    const service = serviceOfStatus(object);
+    if (before !== undefined && (type === "deleted" || before !== service)) this.#forget(before, name);
+    if (service === undefined) return;
+    if (type !== "deleted") {
+      const known = this.#records.get(service) ?? new Map<string, StatusRecord>();
+      this.#records.set(service, known.set(name, object));
+    }
+    if (this.#settled || this.#claims.has(service)) this.#queue.add(service);
+  }
+
+  #forget(service: ServiceKey, name: string): void {
+    const known = this.#records.get(service);
+    known?.delete(name);
+    if (known?.size === 0) this.#records.delete(service);
+  }
+
+  async #reconcile(service: ServiceKey, signal: AbortSignal): Promise<WorkResult> {
+    const claim = this.#claims.get(service);
+    const author = this.#author();
+    const records = [...(this.#records.get(service)?.values() ?? [])];
+    const name = statusName(this.#kind, service, author.node);
+    if (claim !== undefined) {
+      const own = records.find(({ metadata }) => metadata.name === name);
+      await this.#put(service, { own, claim, author, signal });
+    }
+    for (const record of records) {
+      const keeps = claim !== undefined && record.metadata.name === name;
+      const ours = record.words?.node === author.node || record.metadata.name === name;
+      if (!keeps && this.#isToGo(ours, claim)) await this.#delete(record, signal);
+    }
+    return "done";
+  }
+
+  /** Our own that say nothing true any more; others' only where we are the one who answers. */
+  #isToGo(ours: boolean, claim: StatusClaim | undefined): boolean {
+    if (ours) return this.#settled || claim !== undefined;
+    return claim !== undefined && this.#kind.exclusive;
+  }
+
+  async #put(
+    service: ServiceKey,
+    at: { own: StatusRecord | undefined; claim: StatusClaim; author: StatusAuthor; signal: AbortSignal },
+  ): Promise<void> {
+    const { own, claim, author, signal } = at;
+    const { resource } = this.#kind;
+    const { namespace, node } = author;
+    const name = statusName(this.#kind, service, node);
+    if (own === undefined) await this.#create(service, at);
+    else if (!hasRightMetadata(own, service, author, claim)) {
+      await this.#pacer.take(signal);
+      const body = statusObject(this.#kind, service, author, claim);
+      await this.#ports.client.patch<unknown>(resource, name, body, { namespace, type: "merge", signal });
+    }
+    if (own !== undefined && hasRightStatus(own, author, claim)) return;
+    await this.#pacer.take(signal);
+    const patch = statusPatch(this.#kind, service, author, claim);
+    const options = { namespace, type: "merge", subresource: "status", signal } as const;
+    await this.#ports.client.patch<unknown>(resource, name, patch, options);
+  }
+
+  async #create(
+    service: ServiceKey,
+    { claim, author, signal }: { claim: StatusClaim; author: StatusAuthor; signal: AbortSignal },
+  ): Promise<void> {
+    await this.#pacer.take(signal);
+    const { namespace } = author;
+    const body = statusObject(this.#kind, service, author, claim);
+    try {
+      await this.#ports.client.create<unknown>(this.#kind.resource, body, { namespace, signal });
+    } catch (error) {
+      if (!isConflict(error)) throw error;
+      // Our own of a moment ago, which the watch has not brought yet, or one whose label somebody took away.
+      const options = { namespace, type: "merge", signal } as const;
+      await this.#ports.client.patch<unknown>(
+        this.#kind.resource,
+        statusName(this.#kind, service, author.node),
+        body,
+        options,
+      );
+    }
+  }
+
+  async #delete({ metadata: { name, namespace, uid } }: StatusRecord, signal: AbortSignal): Promise<void> {
+    await this.#pacer.take(signal);
+    try {
+      await this.#ports.client.delete(this.#kind.resource, name, { namespace, uid, signal });
+    } catch (error) {
+      // Gone, or another one of that name by now.
+      if (!isNotFound(error) && !isConflict(error)) throw error;
+    }
+  }
+}
+
+function sameClaim(a: StatusClaim | undefined, b: StatusClaim | undefined): boolean {
+  if (a === undefined || b === undefined) return a === b;
+  return a.names.join() === b.names.join() && a.addresses?.join() === b.addresses?.join();
+}

@@ -1,0 +1,118 @@
+import type { Decision } from "../announcement/decision.ts";
+import type { NodeName, ServiceKey } from "../api/config.ts";
+import { stripRawObject } from "../api/strip.ts";
+import { pause } from "../kubernetes/backoff.ts";
+import type { KubernetesClient } from "../kubernetes/client.ts";
+import { isRetryable } from "../kubernetes/errors.ts";
+import { Informer, type InformerPorts } from "../kubernetes/informer.ts";
+import { PODS, SERVICE_BGP_STATUSES, SERVICE_L2_STATUSES } from "../kubernetes/resource.ts";
+import { seconds } from "../net/micros.ts";
+import { errorFields } from "../telemetry/log.ts";
+import {
+  BGP_STATUS,
+  L2_STATUS,
+  type StatusAuthor,
+  type StatusClaim,
+  type StatusRecord,
+  stripStatus,
+} from "./service-status.ts";
+import { ServiceStatusWriter } from "./service-status-writer.ts";
+
+export interface ServiceStatusesPorts extends InformerPorts {
+  readonly client: KubernetesClient;
+}
+
+export interface ServiceStatusesOptions {
+  readonly namespace: string;
+  readonly nodeName: NodeName;
+  /** This speaker's pod, where it runs in one. */
+  readonly podName?: string | undefined;
+}
+
+/** Labels take no longer values, so that a node with a longer name is found by what the status says. */
+const LONGEST_LABEL = 63;
+/** A speaker that begins takes so long to announce what it announced before. */
+const SETTLED_AFTER = seconds(10);
+const RETRY = seconds(2);
+
+/** What this node says of each Service in ServiceL2Status and ServiceBGPStatus, and what the others say. */
+export class ServiceStatuses {
+  readonly #ports: ServiceStatusesPorts;
+  readonly #options: ServiceStatusesOptions;
+  readonly #bgp: ServiceStatusWriter;
+  readonly #l2: ServiceStatusWriter;
+  readonly #bgpRecords: Informer<StatusRecord>;
+  /** The ServiceL2Statuses of all nodes. */
+  readonly l2Records: Informer<StatusRecord>;
+  #author: StatusAuthor;
+
+  constructor(ports: ServiceStatusesPorts, options: ServiceStatusesOptions) {
+    this.#ports = ports;
+    this.#options = options;
+    const { namespace, nodeName } = options;
+    this.#author = { node: nodeName, namespace, pod: undefined };
+    this.l2Records = new Informer<StatusRecord>(ports, {
+      resource: SERVICE_L2_STATUSES,
+      namespace,
+      strip: (raw) => stripStatus(L2_STATUS, raw),
+    });
+    this.#bgpRecords = new Informer<StatusRecord>(ports, {
+      resource: SERVICE_BGP_STATUSES,
+      namespace,
+      // Of a hundred nodes, the others' are no business of this one's.
+      labelSelector: nodeName.length > LONGEST_LABEL ? undefined : `metallb.io/node=${nodeName}`,
+      strip: (raw) => stripStatus(BGP_STATUS, raw),
+    });
+    const author = (): StatusAuthor => this.#author;
+    this.#l2 = new ServiceStatusWriter({ ...ports, records: this.l2Records }, L2_STATUS, author);
+    this.#bgp = new ServiceStatusWriter({ ...ports, records: this.#bgpRecords }, BGP_STATUS, author);
+  }
+
+  /** Watches and writes until the signal is aborted. */
+  async run(signal: AbortSignal): Promise<void> {
+    this.l2Records.start(signal);
+    this.#bgpRecords.start(signal);
+    await this.#findPod(signal);
+    await Promise.all([this.#l2.run(signal), this.#bgp.run(signal)]);
+  }
+
+  /** Everything was decided once: what an earlier life of this speaker left behind, and nobody says again soon, goes. */
+  settle(signal: AbortSignal): void {
+    void pause(this.#ports.clock, SETTLED_AFTER, signal).then(() => {
+      if (signal.aborted) return;
+      this.#l2.settle();
+      this.#bgp.settle();
+    });
+  }
+
+  /** What this node announces of a Service by BGP. */
+  decided(service: ServiceKey, decision: Decision | undefined): void {
+    const peers = [...new Set((decision?.bgp ?? []).map(({ peer }) => peer))].toSorted();
+    this.#bgp.say(service, peers.length === 0 ? undefined : { names: peers, addresses: undefined });
+  }
+
+  sayLayer2(service: ServiceKey, claim: StatusClaim | undefined): void {
+    this.#l2.say(service, claim);
+  }
+
+  /** The pod, so that what this speaker says goes with it; without one the objects have no owner. */
+  async #findPod(signal: AbortSignal): Promise<void> {
+    const { podName: name, namespace } = this.#options;
+    if (name === undefined || name === "") return;
+    while (!signal.aborted) {
+      try {
+        const pod = stripRawObject(await this.#ports.client.get<unknown>(PODS, name, { namespace, signal }));
+        const uid = pod?.metadata.uid;
+        if (uid !== undefined) this.#author = { ...this.#author, pod: { name, uid } };
+        return;
+      } catch (error) {
+        if (signal.aborted) return;
+        if (!isRetryable(error)) {
+          this.#ports.log.warn("own pod not found", { pod: name, ...errorFields(error) });
+          return;
+        }
+        await pause(this.#ports.clock, RETRY, signal);
+      }
+    }
+  }
+}
