@@ -1,4 +1,4 @@
-// Bundles the program so that it needs no node_modules beside it: dist/herald.js, or the file named, with BFD's thread and the native sockets next to it.
+// Bundles the program so that it needs no node_modules beside it: dist/herald.js, or the file named, with BFD's thread, the LAN's and the native sockets next to it.
 import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { build } from "esbuild";
@@ -6,7 +6,11 @@ import { build } from "esbuild";
 const [outfile = "dist/herald.js"] = process.argv.slice(2);
 const { version } = JSON.parse(readFileSync("package.json", "utf8"));
 await build({
-  entryPoints: { [basename(outfile, ".js")]: "src/main.ts", "bfd-worker": "src/speaker/bfd-worker.ts" },
+  entryPoints: {
+    [basename(outfile, ".js")]: "src/main.ts",
+    "bfd-worker": "src/speaker/bfd-worker.ts",
+    "lan-worker": "src/speaker/lan-worker.ts",
+  },
   outdir: dirname(outfile),
   bundle: true,
   platform: "node",
