@@ -5,6 +5,7 @@ import { clientConfigFromKubeconfig } from "../kubernetes/kubeconfig.ts";
 import { seconds } from "../net/micros.ts";
 import { startThread } from "../speaker/bfd-thread.ts";
 import { bgpSystem } from "../speaker/bgp-system.ts";
+import { lanChannels } from "../speaker/lan-thread.ts";
 import { Speaker } from "../speaker/speaker.ts";
 import { systemClock, systemWallClock } from "../system/clock.ts";
 import { HealthServer } from "../system/health-server.ts";
@@ -20,8 +21,9 @@ import {
   unusedFlags,
 } from "./daemon-options.ts";
 import type { CliPorts, ExitCode } from "./ports.ts";
+import { addLayer2Options, type Layer2Flags, layer2OptionsOf, membersOf } from "./speaker-layer2.ts";
 
-interface SpeakerFlags extends DaemonOptions {
+interface SpeakerFlags extends DaemonOptions, Layer2Flags {
   readonly nodeName?: string;
   readonly ignoreExcludeLb: boolean;
   readonly bgpListenPort?: number;
@@ -32,10 +34,6 @@ interface SpeakerFlags extends DaemonOptions {
 
 const IGNORED = [
   "--host <ip>",
-  "--ml-bindaddr <ip>",
-  "--ml-bindport <port>",
-  "--ml-labels <labels>",
-  "--ml-secret-key-path <path>",
   "--ml-wan-config [bool]",
   "--frrk8s-namespace <name>",
   "--frrk8s-secret-passthrough [bool]",
@@ -46,8 +44,16 @@ const EXAMPLES = `
 Examples:
   herald speaker                                               in a pod of the DaemonSet
   herald speaker --kubeconfig ~/.kube/config --namespace metallb-system --node-name worker1
+  herald speaker --node-name worker1 --ml-bindaddr 192.0.2.11 --ml-labels app=metallb,component=speaker \\
+      --ml-secret-key-path /etc/ml_secret_key          find the others by their pods, and see in half a second when one dies
+  herald speaker --node-name worker1 --ml-join 192.0.2.12,192.0.2.13:7947   the same without pods
 
-On SIGTERM it withdraws its routes with a Cease (Administrative Shutdown) and exits. Routers of peers with enableGracefulRestart are
+Layer 2 needs the native sockets and the capability NET_RAW. Speakers that gossip elect among those that are alive; without gossip among
+the nodes that are Ready, which takes Kubernetes most of a minute to find out. A speaker that hears neither the API nor most of the others for
+--layer2-fencing-after seconds stops answering (--layer2-fencing), because the others have taken over by then.
+
+On SIGTERM it tells the other speakers goodbye and answers on the LAN until they do, for two seconds at most. To routers it withdraws its
+routes with a Cease (Administrative Shutdown), and exits. Routers of peers with enableGracefulRestart are
 not told: they keep the routes for two minutes, for the speaker that comes next. With --drain-on-stop they are: see herald drain.
 MetalLB's other flags are accepted and have no effect yet.
 `;
@@ -57,8 +63,10 @@ export function registerSpeaker(program: Command, ports: CliPorts, done: (code: 
   const command = program
     .command("speaker")
     .summary("announce addresses from this node (one per node)")
-    .description("Announces the addresses of Services from this node to its BGP peers.");
-  addDaemonOptions(command, "127.0.0.1", IGNORED)
+    .description(
+      "Announces the addresses of Services from this node: to its BGP peers, and on its LANs by ARP and NDP.",
+    );
+  addLayer2Options(addDaemonOptions(command, "127.0.0.1", IGNORED))
     .addOption(
       new Option("--node-name <name>", "the Node this speaker runs on (default: host name)").env("METALLB_NODE_NAME"),
     )
@@ -95,8 +103,11 @@ async function runSpeaker(flags: SpeakerFlags, ports: CliPorts, unused: readonly
   const base = { clock: systemClock, wallClock: systemWallClock, random: systemRandom, log };
   const client = new KubernetesClient(base, clientConfigFromKubeconfig(flags.kubeconfig));
   const bgp = bgpSystem(base, { stateDir: flags.stateDir });
+  const { startLayer2, startGossip } = lanChannels();
+  const members = membersOf(flags, { ...base, client, startGossip }, { namespace, nodeName });
+  const native = bgp.facts.native ? { startBfd: startThread, startLayer2 } : {};
   const speaker = new Speaker(
-    { ...base, client, ...bgp.ports, ...(bgp.facts.native ? { startBfd: startThread } : {}) },
+    { ...base, client, ...bgp.ports, ...native, members },
     {
       namespace,
       nodeName,
@@ -105,6 +116,8 @@ async function runSpeaker(flags: SpeakerFlags, ports: CliPorts, unused: readonly
       drainOnStop: seconds(flags.drainOnStop),
       weightInterval: seconds(flags.linkBandwidthInterval),
       sessions: bgp.facts,
+      podName: flags.podName,
+      layer2: { ...layer2OptionsOf(flags), unavailable: "the native sockets are missing" },
       ...(flags.bgpListenPort === undefined ? {} : { bgpPort: flags.bgpListenPort }),
     },
   );
