@@ -42,12 +42,32 @@ export interface RunOptions {
   readonly herald: string;
 }
 
+/** A topology, the folder of its files, and what is done when it is up. */
+export interface LabWork {
+  readonly topology: Topology;
+  readonly folder: string;
+  work(lab: Lab): Promise<void>;
+}
+
 /** Brings a lab up, checks it and takes it down again, whatever happens. Returns the exit code: 0 held, 1 did not, 2 bad lab file. */
 export async function runLab(name: string, options: RunOptions): Promise<number> {
-  const topology = loadTopology(name);
-  requireMachine(topology, options.herald);
-  const run = new LabRun(topology, options);
-  return await run.toTheEnd();
+  const folder = join(LABS, name);
+  return await inLab({ topology: loadTopology(name), folder, work: (lab) => checkLab(lab, folder) }, options);
+}
+
+/** Brings a topology up, works in it and takes it down again, whatever happens. Returns the exit code, as {@link runLab}. */
+export async function inLab(task: LabWork, options: RunOptions): Promise<number> {
+  requireMachine(task.topology, options.herald);
+  return await new LabRun(task, options).toTheEnd();
+}
+
+async function checkLab(lab: Lab, folder: string): Promise<void> {
+  const file = join(folder, "check.ts");
+  const module: unknown = await import(pathToFileURL(file).href);
+  const check = isObject(module) ? at({ ...module }, "check") : undefined;
+  if (typeof check !== "function") throw new LabConfigError(file, { problems: ["exports no function check(lab)"] });
+  await lab.up();
+  await check(lab);
 }
 
 function loadTopology(name: string): Topology {
@@ -89,6 +109,7 @@ function isOnPath(program: string): boolean {
 /** One run from the first namespace to the last removed one. */
 class LabRun {
   readonly #options: RunOptions;
+  readonly #task: LabWork;
   readonly #topology: Topology;
   readonly #run: string;
   readonly #state: string;
@@ -98,8 +119,10 @@ class LabRun {
   readonly #report = new Report((line) => process.stderr.write(`${line}\n`));
   readonly #guard: RunGuard;
 
-  constructor(topology: Topology, options: RunOptions) {
+  constructor(task: LabWork, options: RunOptions) {
+    const { topology } = task;
     this.#options = options;
+    this.#task = task;
     this.#topology = topology;
     this.#run = unusedRunName();
     this.#state = mkdtempSync(join(tmpdir(), `${this.#run}-`));
@@ -120,7 +143,7 @@ class LabRun {
     const lab = this.#makeLab();
     let failure: unknown;
     try {
-      await this.#upAndCheck(lab);
+      await this.#work(lab);
     } catch (error) {
       failure = error;
       this.#showFailure(error);
@@ -151,7 +174,7 @@ class LabRun {
   #makeLab(): Lab {
     const paths = {
       root: ROOT,
-      lab: join(LABS, this.#topology.name),
+      lab: this.#task.folder,
       state: this.#state,
       herald: resolve(this.#options.herald),
     };
@@ -164,13 +187,8 @@ class LabRun {
     return new Lab(this.#topology, paths, ports);
   }
 
-  async #upAndCheck(lab: Lab): Promise<void> {
-    const file = join(lab.paths.lab, "check.ts");
-    const module: unknown = await import(pathToFileURL(file).href);
-    const check = isObject(module) ? at({ ...module }, "check") : undefined;
-    if (typeof check !== "function") throw new LabConfigError(file, { problems: ["exports no function check(lab)"] });
-    await lab.up();
-    await check(lab);
+  async #work(lab: Lab): Promise<void> {
+    await this.#task.work(lab);
     const [death] = this.#processes.deaths;
     if (death !== undefined) throw new LabCheckError(death);
   }

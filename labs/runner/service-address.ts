@@ -7,6 +7,8 @@ export interface Vip {
   readonly address: string;
   readonly prefix: string;
   readonly url: string;
+  /** Where the pods answer datagrams. */
+  readonly echo: string;
 }
 
 /** A service and the addresses the controller gave it. */
@@ -37,6 +39,12 @@ export async function addressesOf(lab: Lab, name: string, families: readonly (4 
 /** The forms of an address. */
 export function vipOf(address: string): Vip {
   const v6 = address.includes(":");
-  const url = `http://${v6 ? `[${address}]` : address}/`;
-  return { family: v6 ? 6 : 4, address, prefix: `${address}/${v6 ? 128 : 32}`, url };
+  const host = v6 ? `[${address}]` : address;
+  return {
+    family: v6 ? 6 : 4,
+    address,
+    prefix: `${address}/${v6 ? 128 : 32}`,
+    url: `http://${host}/`,
+    echo: `udp://${host}:7`,
+  };
 }

@@ -44,7 +44,10 @@ export async function placeEndpoints(lab: Lab, service: string, placement: Place
       },
       addressType: `IPv${family}`,
       endpoints: [...placement.ready.map((pod) => endpoint(pod, true)), ...unready.map((pod) => endpoint(pod, false))],
-      ports: [{ name: "http", port: 8080, protocol: "TCP" }],
+      ports: [
+        { name: "http", port: 8080, protocol: "TCP" },
+        { name: "echo", port: 8080, protocol: "UDP" },
+      ],
     });
   }
 }

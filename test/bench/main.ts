@@ -5,8 +5,9 @@ import { type Bench, markdownOf } from "./bench.ts";
 import { bfdBench } from "./bfd.ts";
 import { bgpBench } from "./bgp.ts";
 import { controllerBench } from "./controller.ts";
+import { layer2FailoverBench } from "./layer2-failover.ts";
 
-const BENCHES: readonly Bench[] = [allocationBench, controllerBench, bgpBench, bfdBench];
+const BENCHES: readonly Bench[] = [allocationBench, controllerBench, bgpBench, bfdBench, layer2FailoverBench];
 const DEFAULT_RUNS = 5;
 const DEFAULT_MINUTES = 1;
 

@@ -113,8 +113,14 @@ test("an address in the forms that a router, a kernel and a client want it", () 
     address: "203.0.113.10",
     prefix: "203.0.113.10/32",
     url: "http://203.0.113.10/",
+    echo: "udp://203.0.113.10:7",
   });
-  expect(vipOf("2001:db8::1")).toMatchObject({ family: 6, prefix: "2001:db8::1/128", url: "http://[2001:db8::1]/" });
+  expect(vipOf("2001:db8::1")).toMatchObject({
+    family: 6,
+    prefix: "2001:db8::1/128",
+    url: "http://[2001:db8::1]/",
+    echo: "udp://[2001:db8::1]:7",
+  });
 });
 
 test("parseAnswers takes what pods say, and nothing else", () => {
