@@ -1,0 +1,107 @@
+import { allDone } from "../runner/command.ts";
+import { LabCheckError } from "../runner/errors.ts";
+import { statusNames } from "../runner/l2-view.ts";
+import type { Lab } from "../runner/lab.ts";
+import { LanTap } from "../runner/lan-tap.ts";
+import { neighbourIs } from "../runner/neighbours.ts";
+import { addressesOf } from "../runner/service-address.ts";
+import { answersFrom, tally } from "../runner/traffic.ts";
+import { placeEndpoints } from "../runner/workload.ts";
+import { checkMoves } from "./moves.ts";
+import { checkSplits } from "./splits.ts";
+import { CLIENT, EVEN, FAR, NODES, PODS, ROUTER, type Stage } from "./stage.ts";
+
+/** What the lab promises, seen from a client on the LAN, from the router, and from a client behind the router. */
+export async function check(lab: Lab): Promise<void> {
+  const stage = await prepare(lab);
+  await checkPlacement(stage);
+  await checkTraffic(stage);
+  await checkMoves(stage);
+  await checkSplits(stage);
+}
+
+async function prepare(lab: Lab): Promise<Stage> {
+  await lab.step("manifests applied, endpoints of three pods", async () => {
+    const objects = await lab.applyManifests();
+    const everywhere = ["web", "web-sticky", ...EVEN];
+    await allDone(everywhere.map((service) => placeEndpoints(lab, service, { ready: PODS })));
+    await placeEndpoints(lab, "web-local", { ready: ["p1"] });
+    return `${objects} objects`;
+  });
+  const taps = { near: await LanTap.on(lab, "watch1"), afar: await LanTap.on(lab, "watch2") };
+  const stage: Stage = { lab, taps, addresses: new Map() };
+  await lab.step("every service has its address", async () => {
+    for (const name of ["web", "web-local", "web-sticky", ...EVEN]) {
+      const { vips } = await addressesOf(lab, name, name === "web" ? [4, 6] : [4]);
+      stage.addresses.set(name, vips);
+      for (const { address } of vips) taps.near.ask(address);
+    }
+    for (const { address } of stage.addresses.get("web") ?? []) taps.afar.ask(address);
+    return `${stage.addresses.size} services`;
+  });
+  return stage;
+}
+
+/** Who answers: one for each address, those of `spread: Even` spread evenly, and the status tells the truth. */
+async function checkPlacement({ lab, taps, addresses }: Stage): Promise<void> {
+  const owners = new Map<string, string>();
+  await lab.step("each address is answered by exactly one node, once", async () => {
+    for (const [name, vips] of addresses) {
+      for (const { address } of vips) owners.set(name, (await taps.near.owner(address)).node);
+    }
+    const told = [...tally([...owners.values()])].map(([node, n]) => `${node} ${n}`);
+    return told.toSorted().join(", ");
+  });
+  await lab.step("IPv4 and IPv6 of one service are at the same node; both observers hear the same", async () => {
+    for (const { address } of addresses.get("web") ?? []) await sameOwner({ lab, taps, addresses }, address);
+  });
+  await lab.step("MetalLB's election: n2 for web and web-sticky, the node of the only pod for web-local", async () => {
+    const wanted = { web: "n2", "web-sticky": "n2", "web-local": "n1" };
+    for (const [name, node] of Object.entries(wanted)) {
+      if (owners.get(name) !== node) throw new LabCheckError(`${name}: want ${node}, got ${owners.get(name)}`);
+    }
+  });
+  await lab.step("spread: Even gives each node two or three of seven", async () => {
+    const counts = tally(EVEN.map((name) => owners.get(name) ?? ""));
+    const uneven = NODES.filter((node) => ![2, 3].includes(counts.get(node) ?? 0));
+    const told = NODES.map((node) => `${node} ${counts.get(node) ?? 0}`).join(", ");
+    if (uneven.length > 0) throw new LabCheckError(told);
+    return told;
+  });
+  await lab.step("every ServiceL2Status names who answers", async () => {
+    for (const [name, node] of owners) await statusNames(lab, name, node);
+  });
+}
+
+async function sameOwner({ taps }: Stage, address: string): Promise<void> {
+  const owner = await taps.near.owner(address);
+  const heard = await taps.afar.owner(address);
+  if (owner.node !== "n2" || heard.node !== "n2")
+    throw new LabCheckError(`${address}: ${owner.node} and ${heard.node}`);
+}
+
+/** Real kernels, real requests. */
+async function checkTraffic({ lab, addresses }: Stage): Promise<void> {
+  for (const vip of addresses.get("web") ?? []) {
+    await lab.step(
+      `IPv${vip.family}: both clients reach every pod of web, the kernels have n2's hardware address`,
+      async () => {
+        for (const client of [CLIENT, FAR]) {
+          const pods = tally((await answersFrom(lab, client, vip, 60)).map(({ pod }) => pod));
+          if (pods.size !== PODS.length)
+            throw new LabCheckError(`${client} reached only ${[...pods.keys()].join(", ")}`);
+        }
+        for (const where of [CLIENT, ROUTER]) await neighbourIs(lab, where, { ip: vip.address, node: "n2" });
+      },
+    );
+  }
+  for (const vip of addresses.get("web-local") ?? []) {
+    await lab.step("web-local sees the clients' own addresses", async () => {
+      for (const client of [CLIENT, FAR]) {
+        const own = lab.addressOf(client, 4);
+        const strangers = (await answersFrom(lab, client, vip, 10)).filter((answer) => answer.client !== own);
+        if (strangers.length > 0) throw new LabCheckError(`want ${own}, got ${JSON.stringify(strangers[0])}`);
+      }
+    });
+  }
+}
