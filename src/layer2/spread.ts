@@ -1,0 +1,183 @@
+import { sha256 } from "@noble/hashes/sha2.js";
+import { SpreadNetwork, type Unit } from "./spread-network.ts";
+
+/** Rows are this much longer than they have to be: a node that joins must not cost a copy of all. */
+const SPARE_COLUMNS = 16;
+const NOWHERE = -1;
+
+/** The halves of a name's digest. */
+type Mark = readonly [number, number];
+
+/**
+ * Spreads addresses over the nodes that may have them, as evenly as that allows: an owner has at most one more than any other
+ * node that may have the address, and no chain of moves would make it more even. Where this leaves a choice, digests of
+ * node and address make it, so that the answer is one function of what is to be spread: every speaker with the same view
+ * comes to it, whatever it saw before. An address that comes or goes moves at most one off each node, and as a rule none.
+ */
+export class EvenSpread<Name extends string> {
+  #network = new SpreadNetwork(SPARE_COLUMNS);
+  readonly #units = new Map<string, Unit>();
+  readonly #wanted = new Map<string, readonly Name[]>();
+  readonly #columns = new Map<Name, number>();
+  readonly #names: (Name | undefined)[] = [];
+  readonly #marks = new Map<Name, Mark>();
+  #width = SPARE_COLUMNS;
+
+  /** Who has the address; undefined when nobody may. */
+  ownerOf(key: string): Name | undefined {
+    return this.#names[this.#units.get(key)?.at ?? NOWHERE];
+  }
+
+  /** Takes an address with the nodes that may have it, and returns the addresses whose owner changed. */
+  put(key: string, nodes: readonly Name[]): ReadonlySet<string> {
+    const known = this.#wanted.get(key);
+    if (known !== undefined && sameNames(known, nodes)) return new Set();
+    if (this.#columnsWith(nodes) > this.#width) return this.#widen(new Map(this.#wanted).set(key, nodes));
+    const before = this.ownerOf(key);
+    const moved = new Set<string>();
+    this.#drop(key, moved);
+    this.#add(key, nodes, moved);
+    if (this.ownerOf(key) === before) moved.delete(key);
+    else moved.add(key);
+    return moved;
+  }
+
+  /** Forgets an address, and returns the others whose owner changed. */
+  remove(key: string): ReadonlySet<string> {
+    const moved = new Set<string>();
+    this.#drop(key, moved);
+    moved.delete(key);
+    return moved;
+  }
+
+  /** Takes the place of everything. Where only nodes came or went, no more is looked at than moves. */
+  replace(all: ReadonlyMap<string, readonly Name[]>): void {
+    const listed = new Set([...all.values()].flat());
+    const gone = [...this.#columns.keys()].filter((node) => !listed.has(node));
+    const joining = [...listed].filter((node) => !this.#columns.has(node));
+    const settled = (nodes: readonly Name[]): readonly Name[] => nodes.filter((node) => this.#columns.has(node));
+    const changed = [...all].filter(([key, nodes]) => {
+      const known = this.#wanted.get(key);
+      const left = known?.filter((node) => listed.has(node));
+      return left === undefined || !sameNames(left, settled(nodes));
+    });
+    const removed = [...this.#wanted.keys()].filter((key) => !all.has(key));
+    const most = this.#columns.size + joining.length > this.#width;
+    if (most || (changed.length + removed.length) * 4 > all.size) {
+      this.#widen(all);
+      return;
+    }
+    const still = changed.map(([key, nodes]) => [key, settled(nodes)] as const);
+    const homeless = gone.flatMap((node) => this.#leave(node));
+    for (const key of [...removed, ...changed.map(([key]) => key)]) this.#drop(key);
+    for (const unit of homeless) if (this.#units.get(unit.key) === unit) this.#network.place(unit);
+    for (const [key, nodes] of still) this.#add(key, nodes);
+    for (const [key, nodes] of all) this.#wanted.set(key, nodes);
+    for (const node of joining) this.#join(node, all);
+  }
+
+  /** Begins anew, with rows that are wide enough. */
+  #widen(all: ReadonlyMap<string, readonly Name[]>): ReadonlySet<string> {
+    const before = new Map([...this.#units.keys()].map((key) => [key, this.ownerOf(key)]));
+    for (const memo of [this.#units, this.#wanted, this.#columns, this.#marks]) memo.clear();
+    this.#names.length = 0;
+    this.#width = new Set([...all.values()].flat()).size + SPARE_COLUMNS;
+    this.#network = new SpreadNetwork(this.#width);
+    for (const [key, nodes] of all) this.#add(key, nodes);
+    return new Set([...all.keys(), ...before.keys()].filter((key) => this.ownerOf(key) !== before.get(key)));
+  }
+
+  #columnsWith(nodes: readonly Name[]): number {
+    return this.#columns.size + nodes.filter((node) => !this.#columns.has(node)).length;
+  }
+
+  #add(key: string, nodes: readonly Name[], moved?: Set<string>): void {
+    const unit: Unit = { key, costs: new Float64Array(this.#width).fill(Infinity), at: NOWHERE };
+    const mark = markOf(key);
+    for (const node of nodes) unit.costs[this.#column(node)] = cost(mark, this.#mark(node));
+    this.#units.set(key, unit);
+    this.#wanted.set(key, nodes);
+    for (const other of this.#network.place(unit)) moved?.add(other.key);
+  }
+
+  /** The node it was on has room now, which another may be glad of. */
+  #drop(key: string, moved?: Set<string>): void {
+    const unit = this.#units.get(key);
+    this.#units.delete(key);
+    this.#wanted.delete(key);
+    if (unit === undefined || unit.at === NOWHERE) return;
+    const { at } = unit;
+    this.#network.take(unit);
+    for (const other of this.#network.pull(at)) moved?.add(other.key);
+  }
+
+  /** A node that was nobody's choice until now draws its share. */
+  #join(node: Name, all: ReadonlyMap<string, readonly Name[]>): void {
+    const column = this.#column(node);
+    for (const [key, nodes] of all) {
+      const unit = nodes.includes(node) ? this.#units.get(key) : undefined;
+      if (unit !== undefined) unit.costs[column] = cost(markOf(key), this.#mark(node));
+    }
+    this.#network.refresh(column);
+    for (const unit of this.#units.values()) if (unit.at === NOWHERE) this.#network.place(unit);
+    while (this.#network.pull(column).length > 0);
+  }
+
+  /** Returns what has to be placed anew. */
+  #leave(node: Name): readonly Unit[] {
+    const column = this.#columns.get(node) ?? NOWHERE;
+    const homeless = [...this.#network.membersOf(column)];
+    for (const unit of homeless) this.#network.take(unit);
+    for (const unit of this.#units.values()) unit.costs[column] = Infinity;
+    this.#network.refresh(column);
+    this.#columns.delete(node);
+    this.#marks.delete(node);
+    this.#names[column] = undefined;
+    return homeless;
+  }
+
+  #column(node: Name): number {
+    const known = this.#columns.get(node);
+    if (known !== undefined) return known;
+    const free = this.#names.indexOf(undefined);
+    const column = free === NOWHERE ? this.#names.length : free;
+    this.#names[column] = node;
+    this.#columns.set(node, column);
+    return column;
+  }
+
+  #mark(node: Name): Mark {
+    const known = this.#marks.get(node) ?? markOf(node);
+    this.#marks.set(node, known);
+    return known;
+  }
+}
+
+function markOf(name: string): Mark {
+  const [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0, g = 0, h = 0] = sha256(new TextEncoder().encode(name));
+  return [(a << 24) | (b << 16) | (c << 8) | d, (e << 24) | (f << 16) | (g << 8) | h];
+}
+
+/**
+ * 42 bits of both digests: a hash of each pair would take seconds where there are many. Sums of them along a path of 2,000
+ * nodes are still exact, and only equal ones could make two speakers choose differently.
+ */
+function cost([a, b]: Mark, [c, d]: Mark): number {
+  const high = scramble(a ^ scramble(c));
+  const low = scramble(b ^ scramble(d ^ high));
+  return (high >>> 11) * 2 ** 21 + (low >>> 11);
+}
+
+/** MurmurHash3's finalizer: every bit of the input changes every bit of the output. */
+function scramble(value: number): number {
+  let bits = value;
+  bits = Math.imul(bits ^ (bits >>> 16), 0x85ebca6b);
+  bits = Math.imul(bits ^ (bits >>> 13), 0xc2b2ae35);
+  return bits ^ (bits >>> 16);
+}
+
+function sameNames<Name>(a: readonly Name[], b: readonly Name[]): boolean {
+  if (a.length !== b.length) return false;
+  const names = new Set(a);
+  return b.every((name) => names.has(name));
+}
