@@ -11,8 +11,9 @@ import { Syncs } from "./sync.ts";
 
 /** A timer that comes later than this share of a probe interval was held up: the time until then does not count. */
 const LATE_SHARE = 0.2;
-/** How often tables are compared with somebody, and a dead member is asked whether it is there again. */
-const SYNC_EVERY = 30_000_000;
+/** How often tables are compared with somebody: soon after the start, when not everybody believes everybody yet, then less and less. */
+const SYNC_EVERY = { least: 1_000_000, most: 30_000_000 } as const;
+/** How often a dead member is asked whether it is there again. */
 const REVIVE_EVERY = 1_000_000;
 /** How long a member that is gone is remembered, so that old news does not bring it back. */
 const RETENTION = 3_600_000_000;
@@ -33,6 +34,7 @@ export class Membership {
   readonly #startedAt: Micros;
   #tickAt: number;
   #syncAt: number;
+  #syncEvery: number = SYNC_EVERY.least;
   #reviveAt: number;
   #farewell: { next: number; rounds: number } | undefined;
 
@@ -49,7 +51,7 @@ export class Membership {
     this.#reception = new Reception(local, parts);
     // Nodes that start together do not go on in step.
     this.#tickAt = local.time + options.settings.probeInterval * local.chance.next();
-    this.#syncAt = local.time + SYNC_EVERY * local.chance.next();
+    this.#syncAt = local.time + this.#syncEvery;
     this.#reviveAt = local.time + REVIVE_EVERY;
   }
 
@@ -151,7 +153,8 @@ export class Membership {
     this.#syncs.trySeeds();
     this.#reception.expire();
     if (time >= this.#syncAt) {
-      this.#syncAt = time + SYNC_EVERY * (0.5 + chance.next());
+      this.#syncAt = time + this.#syncEvery * (0.5 + chance.next());
+      if (local.table.ring.length > 0) this.#syncEvery = Math.min(SYNC_EVERY.most, 2 * this.#syncEvery);
       for (const member of local.targets.sample(1, () => true)) this.#syncs.begin(member.place);
     }
     if (time >= this.#reviveAt) {

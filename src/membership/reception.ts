@@ -1,6 +1,6 @@
 import type { MembershipEvent } from "./event.ts";
 import { MAX_MESSAGE } from "./iana.ts";
-import { type Local, nameHash } from "./local.ts";
+import type { Local } from "./local.ts";
 import { isUp, type Member } from "./member-table.ts";
 import { type Body, bareSize, messageSize, type Sender } from "./message.ts";
 import type { Place } from "./place.ts";
@@ -17,6 +17,8 @@ type Received = Extract<MembershipEvent, { type: "received" }>;
 
 /** Strangers that are being asked for a proof. */
 const MOST_STRANGERS = 1024;
+/** A stranger that goes on talking is asked again after this. */
+const ASK_AGAIN = 100_000;
 
 /** The parts that hear of a packet once it may be believed. */
 export interface Parts {
@@ -33,7 +35,7 @@ export class Reception {
   readonly #parts: Parts;
   readonly #sessions = new Sessions();
   /** The number that a session of which nothing is known has to send back. */
-  readonly #strangers = new Map<SessionId, number>();
+  readonly #strangers = new Map<SessionId, { readonly ask: number; askedAt: number }>();
 
   constructor(local: Local, parts: Parts) {
     this.#local = local;
@@ -83,12 +85,9 @@ export class Reception {
     const { body } = message;
     const target = this.#local.options.name;
     if (body.type === "ping" && body.target !== target) return;
-    const known = this.#strangers.get(session);
     const number = numberToReturn(body);
-    if (known !== undefined && number === 0) return;
-    if (known === undefined && this.#strangers.size >= MOST_STRANGERS) return;
-    const ask = known ?? this.#local.ask(undefined, { type: "proof", session, from });
-    this.#strangers.set(session, ask);
+    const ask = this.#numberFor(session, from, number !== 0);
+    if (ask === undefined) return;
     if (body.type === "sync") {
       this.#sendPage(from, body, { ask, most: size });
       return;
@@ -106,9 +105,10 @@ export class Reception {
     if (body.type === "state") this.#parts.syncs.seenAs(body.seenAs);
     // Whoever is not let in still has a proof, or its claim could not be settled.
     this.#close(message.body, sender, session);
-    if (!this.#meet(sender, session, sender.advertised ?? from, from)) return;
+    const member = this.#meet(sender, session, sender.advertised ?? from, from);
+    if (member === undefined) return;
     const how = body.type === "state" || body.type === "sync" ? "page" : "news";
-    const source: Source = { place: from, hash: nameHash(sender.name), how };
+    const source: Source = { place: from, hash: member.hash, how };
     for (const update of updates) this.#parts.rumours.hear(update, source);
     if (body.type === "state") this.#parts.syncs.received(body, updates);
     if ((body.type === "ack" || body.type === "state") && body.ask !== undefined)
@@ -116,25 +116,40 @@ export class Reception {
     this.#answer(body, sender, from);
   }
 
-  /** Who sent it. False when its words do not count. */
-  #meet(sender: Sender, session: SessionId, place: Place, from: Place): boolean {
+  /** The number a stranger is to send back; undefined when it has only just been told. */
+  #numberFor(session: SessionId, from: Place, answering: boolean): number | undefined {
+    const { time } = this.#local;
+    const known = this.#strangers.get(session);
+    if (known !== undefined) {
+      if (!answering && time < known.askedAt + ASK_AGAIN) return undefined;
+      known.askedAt = time;
+      return known.ask;
+    }
+    if (this.#strangers.size >= MOST_STRANGERS) return undefined;
+    const ask = this.#local.ask(undefined, { type: "proof", session, from });
+    this.#strangers.set(session, { ask, askedAt: time });
+    return ask;
+  }
+
+  /** Who sent it. Undefined when its words do not count. */
+  #meet(sender: Sender, session: SessionId, place: Place, from: Place): Member | undefined {
     const { name, incarnation, leaving } = sender;
     const { table, options } = this.#local;
     if (name === options.name) {
       this.#local.perform({ type: "refuse", reason: "name-taken", from });
-      return false;
+      return undefined;
     }
     const known = table.get(name);
-    if (known !== undefined && this.#parts.rivals.isRival(known, session, place)) return false;
+    if (known !== undefined && this.#parts.rivals.isRival(known, session, place)) return undefined;
     if (leaving) {
       if (known !== undefined && isUp(known) && incarnation >= known.incarnation)
         this.#parts.rumours.depart(known, "left", incarnation);
-      return known !== undefined;
+      return known;
     }
     if (known === undefined || incarnation > known.incarnation) this.#welcome(known, { name, incarnation, place });
     const member = table.get(name);
     if (member !== undefined) member.session = session;
-    return member !== undefined;
+    return member;
   }
 
   #welcome(known: Member | undefined, update: { name: string; incarnation: number; place: Place }): void {

@@ -3,8 +3,8 @@ import type { Brand } from "../net/brand.ts";
 /** One life of a process, as it names itself by chance: the first eight octets of every nonce, in hex. */
 export type SessionId = Brand<string, "SessionId">;
 
-/** How far back an overtaken packet is still taken. */
-const WINDOW = 256;
+/** How far back an overtaken packet is still taken: numbers count for all receivers together, and a thousand may be told in a millisecond. */
+const WINDOW = 2048;
 const WORD = 32;
 
 /** Sessions that are remembered. A forgotten one has to prove itself again, and nothing is lost by that. */

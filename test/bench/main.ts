@@ -6,8 +6,16 @@ import { bfdBench } from "./bfd.ts";
 import { bgpBench } from "./bgp.ts";
 import { controllerBench } from "./controller.ts";
 import { layer2FailoverBench } from "./layer2-failover.ts";
+import { membershipBench } from "./membership.ts";
 
-const BENCHES: readonly Bench[] = [allocationBench, controllerBench, bgpBench, bfdBench, layer2FailoverBench];
+const BENCHES: readonly Bench[] = [
+  allocationBench,
+  controllerBench,
+  bgpBench,
+  bfdBench,
+  layer2FailoverBench,
+  membershipBench,
+];
 const DEFAULT_RUNS = 5;
 const DEFAULT_MINUTES = 1;
 

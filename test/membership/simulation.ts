@@ -1,7 +1,7 @@
 import { Chance } from "../../src/membership/chance.ts";
 import type { GossipRefusal } from "../../src/membership/error.ts";
 import type { Change, Effect, MembershipEvent } from "../../src/membership/event.ts";
-import { MAX_MESSAGE } from "../../src/membership/iana.ts";
+import { ENVELOPE, MAX_MESSAGE } from "../../src/membership/iana.ts";
 import { Membership } from "../../src/membership/membership.ts";
 import { decodeMessage, encodeMessage, type Message, messageSize } from "../../src/membership/message.ts";
 import { formatPlace, type Place } from "../../src/membership/place.ts";
@@ -70,6 +70,8 @@ export class Simulation {
   /** Sees each packet before the network does: the eavesdropper's place. */
   tap: ((packet: Packet) => void) | undefined;
   loss: number;
+  /** Sent so far, as UDP's payload. */
+  octets = 0;
   #now = 0;
   #events = 0;
   readonly #options: SimulationOptions;
@@ -101,7 +103,7 @@ export class Simulation {
   }
 
   /** A process; it knows nobody yet. */
-  add(name: string, address?: string): Node {
+  add(name: string): Node {
     const place = { address: new IpAddress(4, BigInt(0x0a000001 + this.nodes.length)), port: 7946 };
     const session = this.#newSession();
     const node: Node = {
@@ -116,9 +118,8 @@ export class Simulation {
       inbox: [],
       wakeAt: Number.POSITIVE_INFINITY,
       sent: 0,
-      left: address !== undefined,
+      left: false,
     };
-    node.left = false;
     this.nodes.push(node);
     this.#byPlace.set(formatPlace(place), node);
     this.#schedule(node);
@@ -270,6 +271,7 @@ export class Simulation {
   #send(from: Node, to: Place, said: Message): void {
     from.sent += 1;
     from.sequence += 1;
+    this.octets += messageSize(said) + ENVELOPE.header + ENVELOPE.tag;
     const message = this.#options.octets === true ? throughOctets(said) : said;
     const target = this.#nodeAt(to);
     if (target === undefined) return;
