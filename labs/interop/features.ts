@@ -48,7 +48,8 @@ const PROBES: Readonly<Record<Feature, () => boolean>> = {
 function sends(extra: Readonly<Record<string, number>>): Readonly<Record<string, unknown>> {
   const prefix = parsePrefix("203.0.113.0/24");
   if (prefix === undefined) throw new InteropError("no prefix");
-  const route: Route = { prefix, localPref: undefined, communities: [], largeCommunities: [], ...extra };
+  const none = { localPref: undefined, med: undefined, asPathPrepend: undefined, linkBandwidth: undefined };
+  const route: Route = { prefix, ...none, communities: [], largeCommunities: [], ...extra };
   const origination = {
     internal: false,
     fourOctetAsn: true,

@@ -2,8 +2,8 @@ import type { Family } from "../net/ip-address.ts";
 import type { PrefixTable } from "./rib-prefixes.ts";
 import { WITHDRAWN, type WireId } from "./update-group.ts";
 
-/** Rows sorted at a time: enough to pack well, few enough to be sorted in a few milliseconds. */
-const SLICE = 50_000;
+/** Rows sorted at a time: enough to pack well, few enough that the first message does not have to wait. */
+export const SLICE = 50_000;
 
 /** Rows in the order they came. */
 export class RowQueue {
@@ -49,6 +49,8 @@ export interface RowState {
   wireOf(row: number): WireId;
   /** Whether the peer has to be told that the row is this now. */
   needs(row: number, wire: WireId): boolean;
+  /** What answering cost beyond the usual since this was last asked, in the measure of `prepare`. */
+  toll(): number;
 }
 
 /** What messages hold. */
@@ -66,6 +68,11 @@ export interface Batch {
   readonly length: number;
 }
 
+/** What sorting one row costs, where writing an octet costs one. */
+const ROW_EFFORT = 8;
+/** Every 16th row is asked what the ones before it cost. */
+const TOLL_MASK = 15;
+
 interface Bucket {
   readonly wire: WireId;
   readonly family: Family;
@@ -75,23 +82,67 @@ interface Bucket {
 
 /** Rows by what they are on the wire, withdrawals first. Those that changed in the meantime are left to a later plan. */
 export class UpdatePlan {
-  readonly #rows: Int32Array;
-  readonly #buckets: readonly Bucket[];
+  #rows: Int32Array;
+  readonly #bucketOf: Int32Array;
+  readonly #buckets: Bucket[] = [newBucket(WITHDRAWN, 4), newBucket(WITHDRAWN, 6)];
+  readonly #numbers = new Map<number, number>();
   readonly #prefixes: PrefixTable;
   readonly #state: RowState;
+  #looked = 0;
+  #ready = false;
   #bucket = 0;
   #batch = new Int32Array(1024);
 
   constructor(rows: Int32Array, prefixes: PrefixTable, state: RowState) {
+    this.#rows = rows;
+    this.#bucketOf = new Int32Array(rows.length);
     this.#prefixes = prefixes;
     this.#state = state;
-    const { sorted, buckets } = this.#sort(rows);
-    this.#rows = sorted;
-    this.#buckets = buckets;
+    for (const [i, { wire, family }] of this.#buckets.entries()) this.#numbers.set(keyOf(wire, family), i);
+  }
+
+  /** Whether the rows are sorted, so that `next` has nothing else to do first. */
+  get ready(): boolean {
+    return this.#ready;
+  }
+
+  /** Sorts on for about so much effort, and returns what it took: stable, by counting. */
+  prepare(effort: number): number {
+    const { wireOf, needs, toll } = this.#state;
+    let spent = toll();
+    let lastKey = -1;
+    let last = 0;
+    for (; this.#looked < this.#rows.length; this.#looked++) {
+      if ((this.#looked & TOLL_MASK) === 0) spent += toll();
+      if (spent >= effort) return spent;
+      const row = this.#rows[this.#looked] ?? 0;
+      const wire = wireOf(row);
+      spent += ROW_EFFORT;
+      this.#bucketOf[this.#looked] = NO_BUCKET;
+      if (!needs(row, wire)) continue;
+      const family = this.#prefixes.familyAt(row);
+      const key = keyOf(wire, family);
+      if (key !== lastKey) last = this.#bucketFor(key, wire, family);
+      lastKey = key;
+      this.#bucketOf[this.#looked] = last;
+      const bucket = this.#buckets[last];
+      if (bucket !== undefined) bucket.end++;
+    }
+    this.#rows = layOut(this.#rows, this.#bucketOf, this.#buckets);
+    this.#ready = true;
+    return spent;
+  }
+
+  #bucketFor(key: number, wire: WireId, family: Family): number {
+    const known = this.#numbers.get(key);
+    if (known !== undefined) return known;
+    this.#numbers.set(key, this.#buckets.length);
+    return this.#buckets.push(newBucket(wire, family)) - 1;
   }
 
   /** The next UPDATE's rows, undefined when all are done. */
   next(space: MessageSpace): Batch | undefined {
+    if (!this.#ready) this.prepare(Number.POSITIVE_INFINITY);
     for (let bucket = this.#buckets[this.#bucket]; bucket !== undefined; bucket = this.#buckets[++this.#bucket]) {
       const batch = this.#gather(bucket, space);
       if (batch !== undefined) return batch;
@@ -122,33 +173,10 @@ export class UpdatePlan {
     wider.set(this.#batch);
     this.#batch = wider;
   }
-
-  /** Stable, by counting: as many passes over a slice as it takes to see what is there, and one to lay it out. */
-  #sort(rows: Int32Array): { readonly sorted: Int32Array; readonly buckets: readonly Bucket[] } {
-    const bucketOf = new Int32Array(rows.length);
-    const buckets: Bucket[] = [newBucket(WITHDRAWN, 4), newBucket(WITHDRAWN, 6)];
-    const numbers = new Map<number, number>(buckets.map(({ wire, family }, i) => [keyOf(wire, family), i]));
-    let lastKey = -1;
-    let last = 0;
-    for (let i = 0; i < rows.length; i++) {
-      const row = rows[i] ?? 0;
-      bucketOf[i] = -1;
-      const wire = this.#state.wireOf(row);
-      if (!this.#state.needs(row, wire)) continue;
-      const family = this.#prefixes.familyAt(row);
-      const key = keyOf(wire, family);
-      if (key !== lastKey) {
-        last = numbers.get(key) ?? buckets.push(newBucket(wire, family)) - 1;
-        numbers.set(key, last);
-        lastKey = key;
-      }
-      bucketOf[i] = last;
-      const bucket = buckets[last];
-      if (bucket !== undefined) bucket.end++;
-    }
-    return { sorted: layOut(rows, bucketOf, buckets), buckets };
-  }
 }
+
+/** Rows that need no message. */
+const NO_BUCKET = -1;
 
 /** Turns the buckets' counts into ranges of the list it returns. */
 function layOut(rows: Int32Array, bucketOf: Int32Array, buckets: readonly Bucket[]): Int32Array {
@@ -162,8 +190,8 @@ function layOut(rows: Int32Array, bucketOf: Int32Array, buckets: readonly Bucket
   });
   const sorted = new Int32Array(total);
   for (let i = 0; i < rows.length; i++) {
-    const bucket = bucketOf[i] ?? -1;
-    if (bucket < 0) continue;
+    const bucket = bucketOf[i] ?? NO_BUCKET;
+    if (bucket === NO_BUCKET) continue;
     const at = next[bucket] ?? 0;
     sorted[at] = rows[i] ?? 0;
     next[bucket] = at + 1;

@@ -6,6 +6,8 @@ const WORDS = 4;
 const FIRST_CAPACITY = 16;
 /** What no prefix is: the kind of a row that is not in use. */
 const FREE = 0;
+/** Slots of an outgrown hash that are moved with each new row: all, long before it is outgrown again. */
+const MOVED_AT_A_TIME = 8;
 
 /**
  * Prefixes as numbered rows, some thirty octets each however many there are. A row keeps its number until it is removed; then the
@@ -18,6 +20,9 @@ export class PrefixTable {
   #pathIds = new Uint32Array(FIRST_CAPACITY);
   /** An open-addressing hash: row + 1, or 0 for none. Twice as many as rows, so that runs stay short. */
   #slots = new Int32Array(FIRST_CAPACITY * 2);
+  /** The hash before this one, while its rows are moved over: what it leads to is looked at again, so nothing is taken out of it. */
+  #oldSlots: Int32Array | undefined;
+  #moved = 0;
   readonly #key = new Uint32Array(WORDS);
   #kind = FREE;
   #pathId = 0;
@@ -39,27 +44,36 @@ export class PrefixTable {
     return this.#generation;
   }
 
+  /** Makes room for so many prefixes in all. */
+  reserve(rows: number): void {
+    if (rows > this.#kinds.length) this.#widen(2 ** Math.ceil(Math.log2(rows)));
+  }
+
   /** The row of a prefix, or -1. */
   rowOf(prefix: IpPrefix, pathId = 0): number {
     this.#load(prefix, pathId);
-    return this.#rowIn(this.#find());
+    const row = this.#rowIn(this.#find());
+    return row >= 0 || this.#oldSlots === undefined ? row : this.#findOld(this.#oldSlots);
   }
 
   /** The row of a prefix, a new one when it has none. */
   add(prefix: IpPrefix, pathId = 0): number {
-    this.#load(prefix, pathId);
-    const slot = this.#find();
-    const known = this.#rowIn(slot);
+    if (this.#oldSlots !== undefined) this.#move(this.#oldSlots, MOVED_AT_A_TIME);
+    const known = this.rowOf(prefix, pathId);
     if (known >= 0) return known;
     const row = this.#free.pop() ?? this.#top++;
-    if (row >= this.#kinds.length) return this.#grow(row);
-    this.#put(row, slot);
+    if (row >= this.#kinds.length) {
+      this.#widen(this.#kinds.length * 2);
+      this.#load(prefix, pathId);
+    }
+    this.#put(row, this.#find());
     return row;
   }
 
   remove(row: number): void {
     this.#loadRow(row);
-    this.#close(this.#find());
+    const slot = this.#find();
+    if (this.#rowIn(slot) === row) this.#close(slot);
     this.#kinds[row] = FREE;
     this.#free.push(row);
     this.#generation++;
@@ -70,6 +84,7 @@ export class PrefixTable {
     this.#kinds = new Uint16Array(FIRST_CAPACITY);
     this.#pathIds = new Uint32Array(FIRST_CAPACITY);
     this.#slots = new Int32Array(FIRST_CAPACITY * 2);
+    this.#oldSlots = undefined;
     this.#free.length = 0;
     this.#top = 0;
     this.#generation++;
@@ -186,24 +201,33 @@ export class PrefixTable {
     this.#slots[slot] = row + 1;
   }
 
-  /** Only when no row is free: all those below are in use. */
-  #grow(row: number): number {
-    const capacity = this.#kinds.length * 2;
-    const words = new Uint32Array(capacity * WORDS);
-    words.set(this.#words);
-    const kinds = new Uint16Array(capacity);
-    kinds.set(this.#kinds);
-    const pathIds = new Uint32Array(capacity);
-    pathIds.set(this.#pathIds);
-    words.set(this.#key, row * WORDS);
-    kinds[row] = this.#kind;
-    pathIds[row] = this.#pathId;
-    this.#words = words;
-    this.#kinds = kinds;
-    this.#pathIds = pathIds;
+  /** The rows stay where they are; that they are found in the larger hash is seen to bit by bit. */
+  #widen(capacity: number): void {
+    if (this.#oldSlots !== undefined) this.#move(this.#oldSlots, Number.POSITIVE_INFINITY);
+    this.#words = widened(this.#words, new Uint32Array(capacity * WORDS));
+    this.#kinds = widened(this.#kinds, new Uint16Array(capacity));
+    this.#pathIds = widened(this.#pathIds, new Uint32Array(capacity));
+    this.#oldSlots = this.#slots;
+    this.#moved = 0;
     this.#slots = new Int32Array(capacity * 2);
-    for (let each = 0; each <= row; each++) this.#enter(each);
-    return row;
+  }
+
+  #move(old: Int32Array, most: number): void {
+    const end = Math.min(old.length, this.#moved + most);
+    for (; this.#moved < end; this.#moved++) {
+      const row = (old[this.#moved] ?? 0) - 1;
+      if (row >= 0 && this.#kindAt(row) !== FREE) this.#enter(row);
+    }
+    if (end === old.length) this.#oldSlots = undefined;
+  }
+
+  /** The row of the loaded prefix by way of the old hash. A row that means something else by now is not taken for it. */
+  #findOld(slots: Int32Array): number {
+    const mask = slots.length - 1;
+    for (let slot = this.#hash() & mask; ; slot = (slot + 1) & mask) {
+      const row = (slots[slot] ?? 0) - 1;
+      if (row < 0 || this.#isAt(row)) return row;
+    }
   }
 
   #enter(row: number): void {
@@ -222,4 +246,9 @@ export class PrefixTable {
       next = (next + 1) & mask;
     }
   }
+}
+
+function widened<T extends Uint32Array | Uint16Array>(from: T, to: T): T {
+  to.set(from);
+  return to;
 }

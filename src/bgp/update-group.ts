@@ -55,6 +55,9 @@ export class UpdateGroup {
   #generation = 0;
   #members = 0;
   #encoded = 0;
+  #resolved = 0;
+  /** Attribute sets, by family, that cannot be sent. */
+  #refused = 0;
 
   constructor(key: string, origination: Origination, sources: GroupSources) {
     this.key = key;
@@ -73,6 +76,16 @@ export class UpdateGroup {
   /** Messages encoded since the beginning: what members shared is counted once. */
   get encoded(): number {
     return this.#encoded;
+  }
+
+  /** Attribute sets encoded since the beginning. */
+  get resolved(): number {
+    return this.#resolved;
+  }
+
+  /** Whether there are routes that cannot be sent. */
+  get refuses(): boolean {
+    return this.#refused > 0;
   }
 
   /** Takes a member in (1) or lets one go (-1). */
@@ -99,6 +112,7 @@ export class UpdateGroup {
       const wires = this.#wires[family];
       const wire = wires[set] ?? UNKNOWN;
       if (wire !== UNKNOWN) wires[set] = UNKNOWN;
+      if (wire < UNKNOWN) this.#refused--;
       this.use(wire, -1);
     }
   }
@@ -162,6 +176,8 @@ export class UpdateGroup {
     const wires = this.#wires[family];
     while (wires.length <= set) wires.push(UNKNOWN);
     wires[set] = resolved;
+    this.#resolved++;
+    if (resolved < UNKNOWN) this.#refused++;
     return resolved;
   }
 
@@ -193,7 +209,7 @@ export class UpdateGroup {
 
   #layoutOf(moulds: MouldPair): Layout {
     const { before, after } = moulds.long;
-    const octets = `${before.join()} ${after.join()}`;
+    const octets = `${before.length} ${textOf(before)}${textOf(after)}`;
     return { moulds, room: longestMessage(this.origination) - before.length - after.length, octets, uses: 0 };
   }
 
@@ -235,4 +251,14 @@ function sameRows(a: Int32Array, b: Int32Array): boolean {
   if (a.length !== b.length) return false;
   for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
   return true;
+}
+
+/** A character for each octet: a key that is quickly made. */
+function textOf(octets: Uint8Array): string {
+  let text = "";
+  // As arguments they lie on the stack, which is not without end.
+  for (let at = 0; at < octets.length; at += 4096) {
+    text += Reflect.apply(String.fromCharCode, undefined, octets.subarray(at, at + 4096));
+  }
+  return text;
 }

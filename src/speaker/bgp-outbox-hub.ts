@@ -10,8 +10,8 @@ export interface PacedWriter {
 
 /** How long one turn of the event loop may be spent on encoding routes. */
 const TURN = micros(4_000);
-/** Bursts of one writer in one turn: changes that come faster wait for each other and share UPDATEs. */
-const BURSTS = 8;
+/** How often a writer may be done in one turn: changes that come faster wait for each other and share UPDATEs. */
+const ROUNDS = 8;
 
 /**
  * What the outboxes of a speaker share: the routes, and the event loop's time. The first writes of a turn leave at once; what a
@@ -21,7 +21,7 @@ export class OutboxHub {
   readonly store = new RouteStore();
   readonly #clock: Clock;
   readonly #waiting = new Set<PacedWriter>();
-  readonly #bursts = new Map<PacedWriter, number>();
+  readonly #rounds = new Map<PacedWriter, number>();
   #spent = 0;
   #turn: Timer | undefined;
 
@@ -39,8 +39,8 @@ export class OutboxHub {
   /** The writer has no connection any more. */
   withdraw(writer: PacedWriter): void {
     this.#waiting.delete(writer);
-    this.#bursts.delete(writer);
-    if (this.#waiting.size > 0 || this.#bursts.size > 0) return;
+    this.#rounds.delete(writer);
+    if (this.#waiting.size > 0 || this.#rounds.size > 0) return;
     this.#turn?.cancel();
     this.#turn = undefined;
     this.#spent = 0;
@@ -59,18 +59,18 @@ export class OutboxHub {
   }
 
   #ready(): readonly PacedWriter[] {
-    return [...this.#waiting].filter((writer) => (this.#bursts.get(writer) ?? 0) < BURSTS);
+    return [...this.#waiting].filter((writer) => (this.#rounds.get(writer) ?? 0) < ROUNDS);
   }
 
   #burst(writer: PacedWriter): void {
-    this.#bursts.set(writer, (this.#bursts.get(writer) ?? 0) + 1);
     if (writer.burst()) this.#waiting.add(writer);
+    else this.#rounds.set(writer, (this.#rounds.get(writer) ?? 0) + 1);
   }
 
   #nextTurn(): void {
     this.#turn = undefined;
     this.#spent = 0;
-    this.#bursts.clear();
+    this.#rounds.clear();
     if (this.#waiting.size === 0) return;
     this.#turn = this.#clock.after(micros(0), () => this.#nextTurn());
     this.#run();

@@ -57,10 +57,8 @@ const changeIn = (message: Uint8Array) => interpretUpdate(decodeUpdate(message.s
 
 const hosts = (count: number): readonly Route[] =>
   Array.from({ length: count }, (_, i) => ({
+    ...route("192.0.2.0/32"),
     prefix: IpPrefix.ofHost(new IpAddress(4, 0xc0000000n + BigInt(i))),
-    localPref: undefined,
-    communities: [],
-    largeCommunities: [],
   }));
 
 describe("originate()", () => {

@@ -103,8 +103,9 @@ class Peer {
     return this;
   }
 
-  drain(room = ALL): readonly string[] {
-    this.receiver?.hear(this.rib.take(room));
+  drain(room = ALL, effort = ALL): readonly string[] {
+    const messages = this.rib.take(room, effort);
+    this.receiver?.hear(messages);
     return this.receiver?.take() ?? [];
   }
 
@@ -321,7 +322,7 @@ describe("peers of one group", () => {
     for (const peer of peers) {
       peer.leave();
       peer.leave();
-      peer.set([]);
+      peer.set([]).drain();
     }
     expect([store.prefixes.size, store.sets.size, [...store.groups].length]).toEqual([0, 0, 0]);
   });
@@ -395,10 +396,10 @@ const anyMove: fc.Arbitrary<Move> = fc.oneof(
         on(peers, n).rib.refresh(family),
   ),
   // A slow peer: one message, and no more for now.
-  fc.tuple(anyPeer, fc.constantFrom(1, ALL)).map(
-    ([n, room]): Move =>
+  fc.tuple(anyPeer, fc.constantFrom(1, ALL), fc.constantFrom(1, 100, ALL)).map(
+    ([n, room, effort]): Move =>
       (peers) =>
-        void on(peers, n).drain(room),
+        void on(peers, n).drain(room, effort),
   ),
 );
 
@@ -433,6 +434,7 @@ describe("any sequence of tables, changes, joins, leaves, refreshes and slow dra
         for (const move of moves) move(peers);
         const routes = [...on(peers, 0).desired.values()];
         for (const peer of peers) {
+          peer.drain();
           peer.set(routes).join();
           peer.receiver?.hear(peer.rib.take(ALL));
         }

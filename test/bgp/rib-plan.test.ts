@@ -1,12 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type MessageSpace, RowQueue, type RowState, UpdatePlan } from "../../src/bgp/rib-plan.ts";
+import { type MessageSpace, RowQueue, type RowState, SLICE, UpdatePlan } from "../../src/bgp/rib-plan.ts";
 import { PrefixTable } from "../../src/bgp/rib-prefixes.ts";
 import { WITHDRAWN } from "../../src/bgp/update-group.ts";
 import { prefix } from "./values.ts";
 
-/** Rows sorted at a time. */
-const SLICE = 50_000;
+const ALL = Number.POSITIVE_INFINITY;
 
 describe("RowQueue", () => {
   it("gives the rows in the order they came, a slice at a time", () => {
@@ -60,7 +59,11 @@ describe("UpdatePlan", () => {
   function planFor(wires: number[], needed = wires.map(() => true)): UpdatePlan {
     const prefixes = new PrefixTable();
     const rows = Int32Array.from(TEXTS, (text) => prefixes.add(prefix(text)));
-    const state: RowState = { wireOf: (row) => wires[row] ?? WITHDRAWN, needs: (row) => needed[row] === true };
+    const state: RowState = {
+      wireOf: (row) => wires[row] ?? WITHDRAWN,
+      needs: (row) => needed[row] === true,
+      toll: () => 0,
+    };
     return new UpdatePlan(rows, prefixes, state);
   }
 
@@ -101,10 +104,27 @@ describe("UpdatePlan", () => {
     ]);
   });
 
+  it("is sorted bit by bit: no more at a time than asked for, and a row that cost more counts for more", () => {
+    let toll = 0;
+    const prefixes = new PrefixTable();
+    const rows = Int32Array.from({ length: 100 }, (_, i) => prefixes.add(prefix(`10.0.0.${i}/32`)));
+    const cost = (): number => (toll === 0 ? 0 : toll--);
+    const plan = new UpdatePlan(rows, prefixes, { wireOf: (row) => (row & 1) + 1, needs: () => true, toll: cost });
+    const one = plan.prepare(1);
+    expect([one, plan.ready]).toEqual([one, false]);
+    toll = 1_000;
+    expect(plan.prepare(1_001)).toBeGreaterThanOrEqual(1_000);
+    expect(plan.ready).toBe(false);
+    toll = 0;
+    expect([plan.prepare(ALL), plan.ready]).toEqual([one * 98, true]);
+    expect(batches(plan, roomy).map((line) => line.split(",").length)).toEqual([50, 50]);
+  });
+
   it("leaves what changed after it was made to a later plan", () => {
     const wires = [1, 1, 1, 1, 1];
     const needed = wires.map(() => true);
     const plan = planFor(wires, needed);
+    plan.prepare(ALL);
     wires[2] = 7;
     needed[1] = needed[4] = false;
     expect(batches(plan, roomy)).toEqual(["1: 0,3 (10)"]);

@@ -27,5 +27,8 @@ export function route(
     localPref: extra.localPref,
     communities: (extra.communities ?? []).map(community),
     largeCommunities: (extra.largeCommunities ?? []).map(large),
+    med: undefined,
+    asPathPrepend: undefined,
+    linkBandwidth: undefined,
   };
 }

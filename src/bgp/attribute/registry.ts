@@ -233,12 +233,13 @@ function readHead(r: Reader): Head | undefined {
 
 /** Encodes in the table's order, then what was kept unread. */
 export function encodeAttributes(w: Writer, attributes: Attributes, cx: CodecContext): void {
-  for (const [key, spec] of ROWS) {
-    const value = attributes[key];
+  const body = new Writer();
+  for (const row of ROWS) {
+    const value = attributes[row[0]];
     if (value === undefined) continue;
-    const body = new Writer();
-    spec.encode(body, value as never, cx);
-    writeAttribute(w, { flags: spec.flags, type: spec.type, value: body.finish() });
+    const spec = row[1];
+    spec.encode(body.clear(), value as never, cx);
+    writeAttribute(w, { flags: spec.flags, type: spec.type, value: body.written });
   }
   for (const attribute of attributes.unknown ?? []) writeAttribute(w, attribute);
 }
@@ -247,7 +248,7 @@ function writeAttribute(w: Writer, { flags, type, value }: Head): void {
   const extended = value.length > 0xff;
   w.u8(extended ? flags | ATTRIBUTE_FLAG.extendedLength : flags & ~ATTRIBUTE_FLAG.extendedLength).u8(type);
   if (extended) w.lengthPrefixed16((body) => body.bytes(value));
-  else w.lengthPrefixed8((body) => body.bytes(value));
+  else w.u8(value.length).bytes(value);
 }
 
 /** Every attribute present in words, by our name of it. */

@@ -18,10 +18,10 @@ export function longestMessage({ extendedMessages }: Pick<CodecContext, "extende
 /** Wraps a body into a whole message. */
 export function encodeMessage(type: number, body: (w: Writer) => void): Uint8Array {
   const w = new Writer();
-  for (let i = 0; i < MARKER_LENGTH / 4; i++) w.u32(0xffffffff);
-  w.u16(0).u8(type);
+  w.u32(0xffffffff).u32(0xffffffff).u32(0xffffffff).u32(0xffffffff).u16(0).u8(type);
   body(w);
   const bytes = w.finish();
-  new DataView(bytes.buffer).setUint16(MARKER_LENGTH, bytes.length);
+  bytes[MARKER_LENGTH] = bytes.length >>> 8;
+  bytes[MARKER_LENGTH + 1] = bytes.length;
   return bytes;
 }
