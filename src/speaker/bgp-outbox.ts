@@ -48,6 +48,11 @@ export class BgpOutbox implements PacedWriter {
     return this.#updates;
   }
 
+  /** Whether there are routes that have not been looked at yet. */
+  get pending(): boolean {
+    return this.#rib.pending;
+  }
+
   get notSent(): Iterable<{ readonly prefix: IpPrefix; readonly reason: NotSent }> {
     return this.#rib.notSent();
   }

@@ -91,7 +91,7 @@ export class BgpSession {
     this.#ports = { ...ports, log: ports.log.child({ component: "bgp", peer: config.name }) };
     this.#fsmConfig = fsmConfig(config);
     this.#outbox = new BgpOutbox(ports.outboxHub ?? new OutboxHub(ports));
-    this.#unsent = new UnsentReport(this.#ports, () => this.#outbox.notSent);
+    this.#unsent = new UnsentReport(this.#ports, this.#outbox);
     this.#learned = new AdjRibIn(config.maxPrefixes?.limit ?? config.maxLearned ?? SESSION_DEFAULTS.maxLearned);
     this.#peerAddress = config.peerAddress;
     this.#password = config.password;

@@ -7,19 +7,24 @@ import type { Log } from "../telemetry/log.ts";
 /** Looking goes through all routes of a peer, which a change of one of them is not worth: changes are waited for this long. */
 const PATIENCE = seconds(1);
 
+/** Where routes go out: an outbox, as far as it is looked at here. */
+export interface RouteSource {
+  /** What was found impossible to send so far. */
+  readonly notSent: Iterable<{ readonly prefix: IpPrefix; readonly reason: NotSent }>;
+  /** Whether there are routes that have not been looked at yet. */
+  readonly pending: boolean;
+}
+
 /** Says in the log when routes begin to be impossible to send, once for each reason. */
 export class UnsentReport {
   readonly #ports: { readonly clock: Clock; readonly log: Log };
-  readonly #notSent: () => Iterable<{ readonly prefix: IpPrefix; readonly reason: NotSent }>;
+  readonly #source: RouteSource;
   #timer: Timer | undefined;
   #said: ReadonlySet<NotSent> = new Set();
 
-  constructor(
-    ports: { readonly clock: Clock; readonly log: Log },
-    notSent: () => Iterable<{ readonly prefix: IpPrefix; readonly reason: NotSent }>,
-  ) {
+  constructor(ports: { readonly clock: Clock; readonly log: Log }, source: RouteSource) {
     this.#ports = ports;
-    this.#notSent = notSent;
+    this.#source = source;
   }
 
   /** The routes, or the session they go over, have changed. */
@@ -38,7 +43,7 @@ export class UnsentReport {
 
   #report(): void {
     const found = new Map<NotSent, { prefix: IpPrefix; count: number }>();
-    for (const { prefix, reason } of this.#notSent()) {
+    for (const { prefix, reason } of this.#source.notSent) {
       const known = found.get(reason);
       if (known === undefined) found.set(reason, { prefix, count: 1 });
       else known.count++;
@@ -48,5 +53,6 @@ export class UnsentReport {
         this.#ports.log.warn("routes cannot be sent", { reason, count, prefix: `${prefix}` });
     }
     this.#said = new Set(found.keys());
+    if (this.#source.pending) this.look();
   }
 }

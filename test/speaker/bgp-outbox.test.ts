@@ -190,6 +190,51 @@ describe("one peer", () => {
   });
 });
 
+describe("a table that takes several turns", () => {
+  /** A hub whose writers are given one burst a turn: looking at the clock takes longer than a turn may. */
+  function slowHub(): { readonly hub: OutboxHub; readonly turn: () => void } {
+    let now = 0;
+    const turns: (() => void)[] = [];
+    const clock = {
+      now: () => {
+        now += 10_000;
+        return micros(now);
+      },
+      after: (_delay: unknown, fire: () => void) => {
+        turns.push(fire);
+        return { cancel: () => turns.splice(turns.indexOf(fire), 1) };
+      },
+    };
+    return { hub: new OutboxHub({ clock }), turn: () => turns.shift()?.() };
+  }
+
+  it("is taken in before there is a session, a share of each turn", () => {
+    const { hub, turn } = slowHub();
+    const { outbox } = new Peer(hub);
+    outbox.setRoutes(hosts(5_000));
+    const first = hub.store.prefixes.size;
+    expect([first > 0, first < 5_000]).toEqual([true, true]);
+    for (let i = 0; i < 20; i++) turn();
+    expect([hub.store.prefixes.size, outbox.pending]).toEqual([5_000, false]);
+  });
+
+  it("is whole before its End-of-RIB, when the session comes or goes while it is taken in", () => {
+    const { hub, turn } = slowHub();
+    const peer = new Peer(hub);
+    peer.outbox.setRoutes(hosts(5_000));
+    peer.open();
+    expect(peer.pipe.heard).not.toContain("end-of-rib 4");
+    peer.outbox.close();
+    turn();
+    expect(hub.store.prefixes.size).toBeGreaterThan(0);
+    const again = new Peer(hub);
+    again.outbox.setRoutes(hosts(5_000));
+    again.open();
+    for (let i = 0; i < 60; i++) turn();
+    expect([again.pipe.table.size, again.pipe.heard.at(-1)]).toEqual([5_000, "end-of-rib 4"]);
+  });
+});
+
 describe("several peers", () => {
   it("do not wait for one that reads nothing", () => {
     const { clock, peers } = scene(3);

@@ -1,8 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { seconds } from "../../src/net/micros.ts";
+import { UnsentReport } from "../../src/speaker/unsent-report.ts";
 import type { Log, LogFields } from "../../src/telemetry/log.ts";
 import { route } from "../bgp/values.ts";
 import { silentLog } from "../support/silent-log.ts";
+import { VirtualClock } from "../support/virtual-clock.ts";
 import { open, Scene } from "./bgp-scene.ts";
 
 function warnings(): { readonly log: Log; readonly take: () => readonly LogFields[] } {
@@ -45,6 +47,22 @@ describe("routes that cannot be sent", () => {
     scene.establish();
     scene.advance(seconds(1));
     expect(take().map(({ reason }) => reason)).toEqual(["attributes-too-large"]);
+  });
+
+  test("are looked for again while some have not been looked at", () => {
+    const { log, take } = warnings();
+    const clock = new VirtualClock();
+    const refused = { prefix: route("192.0.2.1/32").prefix, reason: "no-next-hop" } as const;
+    const source = { notSent: [] as (typeof refused)[], pending: true };
+    const report = new UnsentReport({ clock, log }, source);
+    report.look();
+    clock.advance(seconds(1));
+    expect(take()).toEqual([]);
+    source.notSent.push(refused);
+    source.pending = false;
+    clock.advance(seconds(1));
+    expect(take()).toEqual([{ reason: "no-next-hop", count: 1, prefix: "192.0.2.1/32" }]);
+    expect(clock.armed).toBe(0);
   });
 
   test("a session that has ended says nothing more", async () => {
