@@ -3,6 +3,10 @@ import type { Brand } from "../net/brand.ts";
 /** One life of a process, as it names itself by chance: the first eight octets of every nonce, in hex. */
 export type SessionId = Brand<string, "SessionId">;
 
+export function sessionId(octets: Uint8Array): SessionId {
+  return Array.from(octets, (octet) => octet.toString(16).padStart(2, "0")).join("") as SessionId;
+}
+
 /** How far back an overtaken packet is still taken: numbers count for all receivers together, and a thousand may be told in a millisecond. */
 const WINDOW = 2048;
 const WORD = 32;

@@ -5,7 +5,7 @@ import type { Micros } from "../net/micros.ts";
 export type GossipCommand =
   /** Where other speakers may be: asked to let us in, again and again while they are not members. Replaces what was said before. */
   | { readonly type: "seeds"; readonly seeds: readonly GossipSeed[] }
-  /** The keys, the first to send with, all to receive with; empty is plain text. */
+  /** The texts of the Secret, the first to send with, all to receive with; empty is plain text. AES keys are derived from them. */
   | { readonly type: "keys"; readonly keys: readonly Uint8Array[] }
   /** Says goodbye to the members, answers for a moment longer, then reports `left`. */
   | { readonly type: "leave" }
@@ -22,7 +22,10 @@ export interface GossipOptions {
   readonly bind: { readonly address: string; readonly port: number };
   /** What the others reach us at; undefined is where our packets come from. */
   readonly advertise: string | undefined;
+  /** As the command `keys` has them. */
   readonly keys: readonly Uint8Array[];
+  /** Packets that say another one are not taken: keeps clusters apart that share a network and a key, or have none. */
+  readonly cluster?: string;
   readonly settings: GossipSettings;
 }
 
