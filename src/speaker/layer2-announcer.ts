@@ -9,6 +9,7 @@ import { micros, seconds } from "../net/micros.ts";
 import type { Clock } from "../system/clock.ts";
 import type { Log } from "../telemetry/log.ts";
 import type { Layer2Start } from "./layer2-channel.ts";
+import { Layer2Duels, type Rival } from "./layer2-duels.ts";
 import { Layer2Holdings } from "./layer2-holdings.ts";
 import { Layer2Keeper } from "./layer2-keeper.ts";
 import type { Layer2Command, Layer2Inspection, Layer2Report } from "./layer2-messages.ts";
@@ -55,6 +56,7 @@ export class Layer2Announcer {
   readonly #log: Log;
   readonly #keeper: Layer2Keeper;
   readonly #yields: Layer2Yields;
+  readonly #duels: Layer2Duels;
   readonly #holdings = new Layer2Holdings();
   readonly #announced = new Set<string>();
   readonly #quarantined = new Map<string, Stranger>();
@@ -81,6 +83,7 @@ export class Layer2Announcer {
       },
       { node, excludedInterfaces },
     );
+    this.#duels = new Layer2Duels(ports.clock, (rival, again) => this.#settleDuel(rival, again));
     this.#yields = new Layer2Yields(ports.clock, (ip) => {
       this.#holdings.touch(ip);
       this.flush();
@@ -185,6 +188,7 @@ export class Layer2Announcer {
 
   async stop(): Promise<void> {
     this.#yields.clear();
+    this.#duels.clear();
     await this.#keeper.close();
   }
 
@@ -280,31 +284,39 @@ export class Layer2Announcer {
   }
 
   #onRival({ ip, speaker, mac, interface: name }: ReportOf<"rival">): void {
+    if (this.#handingOver === undefined && !this.#yields.has(ip)) {
+      this.#duels.heard({ ip, speaker, mac, interface: name });
+    }
+  }
+
+  #settleDuel({ ip, speaker, mac, interface: name }: Rival, again: boolean): void {
     const [key] = this.#holdings.servicesOf(ip);
-    if (key === undefined || this.#handingOver !== undefined || this.#yields.has(ip)) return;
+    if (key === undefined || this.#handingOver !== undefined) return;
     const verdict = this.#ports.duel(key, nodeName(speaker));
-    this.#log.warn("two speakers announce an address", {
-      address: ip,
-      service: key,
-      interface: name,
-      mac,
-      speaker,
-      verdict,
-    });
-    const outcome = verdict === "keep" ? "this node keeps it" : "this node leaves it";
-    const message = `${ip} is announced by node "${speaker}" and by node "${this.#options.nodeName}": ${outcome} by the order of the election`;
-    this.#say(key, { type: "Warning", reason: "AddressDuel", message });
+    const fields = { address: ip, service: key, interface: name, mac, speaker, verdict };
+    this.#log[again ? "warn" : "info"]("two speakers announce an address", fields);
+    if (again || verdict === "yield") this.#sayDuel(key, { ip, speaker, verdict });
     if (verdict === "keep") {
       this.#keeper.post({ type: "reannounce", ips: [ip] });
       return;
     }
-    this.#yields.add(ip, speaker);
+    this.#yields.add(ip);
     this.#holdings.touch(ip);
     this.flush();
     for (const service of this.#holdings.servicesOf(ip)) this.#ports.said(service);
   }
 
+  #sayDuel(
+    key: ServiceKey,
+    { ip, speaker, verdict }: { ip: string; speaker: string; verdict: "keep" | "yield" },
+  ): void {
+    const outcome = verdict === "keep" ? "keeps" : "leaves";
+    const message = `${ip} is announced by node "${speaker}" too: node "${this.#options.nodeName}" ${outcome} it by the order of the election`;
+    this.#say(key, { type: "Warning", reason: "AddressDuel", message });
+  }
+
   #letGo(ip: string): void {
+    this.#duels.forget(ip);
     this.#announced.delete(ip);
     this.#quarantined.delete(ip);
   }

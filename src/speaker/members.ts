@@ -30,9 +30,9 @@ export const everyone: Members = {
 
 /** What Kubernetes knows: nodes that are Ready, with a Ready speaker where its pods can be seen. Slow, but everyone sees the same. */
 export class KubernetesMembers implements Members {
-  readonly #pods: SpeakerPods | undefined;
+  readonly #pods: Pick<SpeakerPods, "start" | "onChange" | "readyNodes"> | undefined;
 
-  constructor(pods: SpeakerPods | undefined) {
+  constructor(pods: Pick<SpeakerPods, "start" | "onChange" | "readyNodes"> | undefined) {
     this.#pods = pods;
   }
 

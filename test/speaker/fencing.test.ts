@@ -1,0 +1,112 @@
+import { beforeEach, describe, expect, test } from "vitest";
+import type { FencePolicy } from "../../src/layer2/fence.ts";
+import { type Micros, micros, seconds } from "../../src/net/micros.ts";
+import { Fencing } from "../../src/speaker/fencing.ts";
+import { silentLog } from "../support/silent-log.ts";
+import { VirtualClock } from "../support/virtual-clock.ts";
+
+let clock: VirtualClock;
+let apiAnswers: boolean;
+let lastHeardAt: Micros | undefined;
+let asked: number;
+let changes: string[];
+let stop: AbortController;
+
+beforeEach(() => {
+  clock = new VirtualClock();
+  [apiAnswers, lastHeardAt, asked, changes] = [true, undefined, 0, []];
+  stop = new AbortController();
+});
+
+function start(policy: FencePolicy): Fencing {
+  const api = {
+    get lastHeardAt() {
+      return lastHeardAt;
+    },
+    ask: () => {
+      asked += 1;
+      if (!apiAnswers) return Promise.reject(new Error("no route"));
+      lastHeardAt = clock.now();
+      return Promise.resolve();
+    },
+  };
+  const fencing = new Fencing(
+    { clock, log: silentLog, api, changed: (on, why) => changes.push(`${on ? "on" : "off"}: ${why}`) },
+    { self: "a", policy, after: seconds(10) },
+  );
+  fencing.start(stop.signal);
+  fencing.setMembers(["a", "b", "c"]);
+  return fencing;
+}
+
+/** What is asked is answered between the timers, as it would be. */
+async function pass(time: Micros): Promise<void> {
+  const end = clock.now() + time;
+  while (clock.now() < end) {
+    clock.advance(micros(Math.min(seconds(0.5), end - clock.now())));
+    for (let i = 0; i < 4; i++) await Promise.resolve();
+  }
+}
+
+describe("fencing", () => {
+  test("an outage of the API alone costs nothing, and the API is not even asked", async () => {
+    apiAnswers = false;
+    const fencing = start("both");
+    await pass(seconds(300));
+    expect([fencing.fenced, changes, asked]).toEqual([undefined, [], 0]);
+  });
+
+  test("the loss of most members alone costs nothing: the API is asked, and answers", async () => {
+    const fencing = start("both");
+    fencing.setMembers(["a"]);
+    await pass(seconds(300));
+    expect([fencing.fenced, changes]).toEqual([undefined, []]);
+    expect(asked).toBeGreaterThan(100);
+  });
+
+  test("both gone: within the time, and no longer once either is back", async () => {
+    const fencing = start("both");
+    await pass(seconds(20));
+    apiAnswers = false;
+    fencing.setMembers(["a"]);
+    await pass(seconds(9.5));
+    expect(changes).toEqual([]);
+    await pass(seconds(1));
+    expect(changes).toEqual(["on: the API has not answered for 30 s and 1 of 3 speakers are alive"]);
+    apiAnswers = true;
+    await pass(seconds(3));
+    expect(changes[1]).toMatch(/^off: the API answers, after the API has not/);
+  });
+
+  test("members that said goodbye are no loss", async () => {
+    apiAnswers = false;
+    const fencing = start("both");
+    fencing.left(["b", "c"]);
+    fencing.setMembers(["a"]);
+    await pass(seconds(60));
+    expect(fencing.fenced).toBeUndefined();
+  });
+
+  test.each<[FencePolicy, boolean, boolean, boolean]>([
+    ["api", false, true, true],
+    ["api", true, false, false],
+    ["members", true, false, true],
+    ["members", false, true, false],
+    ["off", false, false, false],
+  ])("policy %s: API there %s, members there %s, fenced %s", async (policy, api, members, expected) => {
+    apiAnswers = api;
+    const fencing = start(policy);
+    if (!members) fencing.setMembers(["a"]);
+    await pass(seconds(15));
+    expect(fencing.fenced !== undefined).toBe(expected);
+  });
+
+  test("leaves no timer behind", async () => {
+    const fencing = start("both");
+    fencing.setMembers(["a"]);
+    await pass(seconds(5));
+    stop.abort();
+    await pass(seconds(1));
+    expect(clock.armed).toBe(0);
+  });
+});
