@@ -224,7 +224,7 @@ function refreshAt({ settings: { refresh } }: Claim, { now, chance }: Moment): M
 
 function onSpoken(claim: Claim, moment: Moment): ClaimStep {
   // What was sent before a timer was set belongs to that timer: a link that was announced on by itself, or a defence.
-  if (claim.wakeAt !== undefined || claim.fenced) return stay(claim);
+  if (claim.wakeAt !== undefined || claim.fenced || !claim.audible) return stay(claim);
   if (claim.state === "probing") return stay(nextRound(claim, AFTER_PROBE, moment));
   if (claim.state !== "announcing") return stay(claim);
   const effects: readonly ClaimEffect[] = claim.told ? [] : [{ type: "report-announced" }];
@@ -247,7 +247,9 @@ function onTime(claim: Claim, wakeAt: Micros, moment: Moment): ClaimStep {
     case "announcing":
       return speak({ ...claim, wakeAt: undefined }, false);
     case "holding":
-      return speak({ ...claim, wakeAt: refreshAt(claim, moment) }, false);
+      return claim.fenced
+        ? stay({ ...claim, wakeAt: undefined })
+        : speak({ ...claim, wakeAt: refreshAt(claim, moment) }, false);
     case "releasing":
       return end(claim, "successor-silent");
     case "quarantined":

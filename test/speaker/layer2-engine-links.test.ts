@@ -306,6 +306,26 @@ describe("interfaces that cannot be opened", () => {
     expect(node.told("interfaces").at(-1)?.names).toEqual(["eth1"]);
     expect(node.held(V4)?.state).toBe("holding");
   });
+
+  test.each([V4, V6])(
+    "one that refuses a frame of %s is closed, opened again, and nothing else is the worse for it",
+    (address) => {
+      const { lan, nodes, client } = scene(1);
+      const [node] = nodes;
+      if (node === undefined) throw new Error("no node");
+      node.broken = "sendto: ENXIO";
+      node.hold(address);
+      expect(node.told("interface-failed")).toMatchObject([{ message: "sendto: ENXIO" }]);
+      node.broken = undefined;
+      lan.clock.advance(seconds(2));
+      expect(node.told("announced")).toHaveLength(1);
+      node.broken = "sendto: ENXIO";
+      client.ask(address);
+      lan.clock.advance(millis(1));
+      expect(node.told("interfaces").at(-1)?.names).toEqual([]);
+      expect(node.held(address)).toMatchObject({ requests: 1, answers: 0 });
+    },
+  );
 });
 
 describe("1,000 addresses on one node", () => {

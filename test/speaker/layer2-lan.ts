@@ -123,6 +123,8 @@ export class Node {
   readonly groups = new Map<string, ReadonlySet<MacAddress>>();
   /** Refuses to open like a kernel would. */
   refuse: () => string | undefined = () => undefined;
+  /** Fails to send like a link that is gone. */
+  broken: string | undefined;
   /** Whether the kernel has room for one more frame. */
   room: () => boolean = () => true;
   readonly name: string;
@@ -219,6 +221,7 @@ export class Node {
     this.groups.set(name, new Set([multicastMac(ALL_NODES)]));
     return {
       send: (frame) => {
+        if (this.broken !== undefined) throw new NoLink(this.broken);
         if (!this.room()) return false;
         lan.send(port, frame);
         return true;
@@ -263,9 +266,12 @@ export class Station {
   /** Asks whether an address is free, as one that wants it. */
   probe(address: string): void {
     const target = ip(address);
-    if (target.family === 4) return this.#lan.send(this.#port, this.#request(target, "0.0.0.0"));
+    this.#lan.send(this.#port, target.family === 4 ? this.#request(target, "0.0.0.0") : this.#detect(target));
+  }
+
+  #detect(target: IpAddress): Uint8Array {
     const group = solicitedNode(target);
-    const frame = encodeNeighbourMessage({
+    return encodeNeighbourMessage({
       type: "solicitation",
       destination: multicastMac(group),
       source: this.#port.mac,
@@ -275,7 +281,6 @@ export class Station {
       linkAddress: undefined,
       mark: undefined,
     });
-    this.#lan.send(this.#port, frame);
   }
 
   /** Says that an address is its own. */
