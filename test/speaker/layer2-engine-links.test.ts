@@ -315,6 +315,7 @@ describe("interfaces that cannot be opened", () => {
       if (node === undefined) throw new Error("no node");
       node.broken = "sendto: ENXIO";
       node.hold(address);
+      lan.clock.advance(millis(1));
       expect(node.told("interface-failed")).toMatchObject([{ message: "sendto: ENXIO" }]);
       node.broken = undefined;
       lan.clock.advance(seconds(2));
