@@ -1,4 +1,3 @@
-import { hkdfSync } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { parse } from "yaml";
@@ -110,6 +109,7 @@ export function membersOf(
       node: brandNodeName(where.nodeName),
       bind: { address, port },
       advertise: flags.mlBindaddr === "" || isEverywhere(address) ? undefined : address,
+      cluster: where.namespace,
       settings: DEFAULT_SETTINGS,
       join,
     },
@@ -127,12 +127,7 @@ export function layer2OptionsOf(flags: Layer2Flags): Pick<Layer2ControlOptions, 
 
 function keysOf(path: string, ports: Pick<InformerPorts, "clock" | "log">): GossipKeys | undefined {
   if (path === "") return undefined;
-  return new GossipKeys({ clock: ports.clock, log: ports.log, read: readText, derive }, path);
-}
-
-/** The secret is text of any length, and the cipher wants 32 octets. */
-function derive(secret: string): Uint8Array {
-  return new Uint8Array(hkdfSync("sha256", secret, "", "herald gossip", 32));
+  return new GossipKeys({ clock: ports.clock, log: ports.log, read: readText }, path);
 }
 
 function readExcluded(file: string): string | undefined {

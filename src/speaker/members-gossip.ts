@@ -34,6 +34,7 @@ export interface GossipMembersOptions extends Omit<GossipOptions, "keys"> {
 const ALONE_AFTER = seconds(3);
 /** How long the engine may take to say goodbye. */
 const LEAVE = seconds(2);
+const FAILED = seconds(5);
 const RESTART = { first: seconds(1), longest: seconds(30) };
 
 /** The speakers that gossip finds alive. A member that dies is found in well under a second. */
@@ -48,7 +49,8 @@ export class GossipMembers implements Members {
    */
   #view: ReadonlySet<NodeName> = new Set();
   #settled = false;
-  #socketFailed = false;
+  /** The socket failed, and nobody was heard since. */
+  #mute: { died: boolean; readonly timer: Timer } | undefined;
   #handlers: MembersHandlers | undefined;
   #channel: GossipChannel | undefined;
   #restart: Timer | undefined;
@@ -65,7 +67,7 @@ export class GossipMembers implements Members {
   }
 
   current(): ReadonlySet<NodeName> {
-    return this.#socketFailed ? new Set() : this.#view;
+    return this.#mute === undefined ? this.#view : new Set();
   }
 
   start(signal: AbortSignal, handlers: MembersHandlers): void {
@@ -102,6 +104,7 @@ export class GossipMembers implements Members {
     this.#leaving = true;
     this.#restart?.cancel();
     this.#alone?.cancel();
+    this.#mute?.timer.cancel();
     const channel = this.#channel;
     this.#channel = undefined;
     this.#answerAll();
@@ -158,9 +161,7 @@ export class GossipMembers implements Members {
         });
         return;
       case "socket-failed":
-        this.#ports.log.error("gossip socket failed", { "err.message": report.message });
-        this.#socketFailed = true;
-        this.#handlers?.changed();
+        this.#onSocketFailed(report.message);
         return;
       case "inspected":
         this.#inspections.get(report.request)?.(report.inspection);
@@ -171,14 +172,34 @@ export class GossipMembers implements Members {
 
   #onMembers({ members, change }: Extract<GossipReport, { type: "members" }>): void {
     this.#members = new Set(members.map(nodeName));
-    this.#socketFailed = false;
     if (change !== undefined) {
       const { member, to, reason } = change;
+      if (this.#mute !== undefined && to === "dead") this.#mute.died = true;
+      if (to === "alive") this.#unmute();
       this.#ports.log.info("gossip member changed", { member, to, reason, members: members.length });
       if (to === "left") this.#handlers?.left([member]);
     }
     if (!this.#settled && members.length > 1) this.#settle("joined");
     else if (this.#settled) this.#use();
+  }
+
+  /** The others take this node for dead, so that it must not stand; unless there are none. */
+  #onSocketFailed(message: string): void {
+    this.#ports.log.error("gossip socket failed", { "err.message": message });
+    if (this.#mute !== undefined || (this.#members.size <= 1 && this.#seeds().length === 0)) return;
+    // With a socket that stays away all others are found dead by then.
+    const timer = this.#ports.clock.after(FAILED, () => {
+      if (this.#mute?.died === false) this.#unmute();
+    });
+    this.#mute = { died: false, timer };
+    this.#handlers?.changed();
+  }
+
+  #unmute(): void {
+    if (this.#mute === undefined) return;
+    this.#mute.timer.cancel();
+    this.#mute = undefined;
+    this.#handlers?.changed();
   }
 
   #settle(reason: string): void {

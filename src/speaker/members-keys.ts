@@ -8,8 +8,6 @@ export interface GossipKeysPorts {
   readonly log: Log;
   /** The file's text; undefined when there is none. @throws what the system says of a file that cannot be read */
   readonly read: (file: string) => string | undefined;
-  /** A key of the protocol's length. */
-  readonly derive: (secret: string) => Uint8Array;
 }
 
 /** The secret that gossip is signed with was asked for, and is not there. */
@@ -46,9 +44,9 @@ export class GossipKeys {
     this.#secrets = secrets;
   }
 
-  /** Empty when the secret is: then gossip is plain text. */
+  /** The texts of the secrets, as the engine takes them. Empty when the secret is: then gossip is plain text. */
   current(): readonly Uint8Array[] {
-    return this.#secrets.filter((secret) => secret !== "").map((secret) => this.#ports.derive(secret));
+    return this.#secrets.filter((secret) => secret !== "").map((secret) => new TextEncoder().encode(secret));
   }
 
   /** Looks again and again; calls when there are other keys. */
@@ -90,10 +88,12 @@ export class GossipKeys {
 
   #read(): readonly string[] | undefined {
     const { read } = this.#ports;
-    const current = read(`${this.#path}/${CURRENT}`);
-    if (current !== undefined) return withPrevious(current, read(`${this.#path}/${PREVIOUS}`));
-    const file = read(this.#path);
-    return file === undefined ? undefined : withPrevious(file, read(`${this.#path}-previous`));
+    // Whoever writes a file by hand ends it with a new line, which is no part of the secret.
+    const secret = (file: string): string | undefined => read(file)?.trim();
+    const current = secret(`${this.#path}/${CURRENT}`);
+    if (current !== undefined) return withPrevious(current, secret(`${this.#path}/${PREVIOUS}`));
+    const alone = secret(this.#path);
+    return alone === undefined ? undefined : withPrevious(alone, secret(`${this.#path}-previous`));
   }
 }
 

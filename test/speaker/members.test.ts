@@ -138,13 +138,37 @@ describe("GossipMembers", () => {
     expect([gone, changes]).toEqual([["c"], 2]);
   });
 
-  test("without a socket this node stands for nothing: the others take it for dead", () => {
-    const members = start();
-    alive("a", "b");
-    handlers.report({ type: "socket-failed", message: "EADDRINUSE" });
-    expect(names(members.current())).toEqual([]);
-    alive("a", "b");
-    expect(names(members.current())).toEqual(["a", "b"]);
+  describe("without a socket this node stands for nothing: the others take it for dead", () => {
+    const change = { reason: "", at: seconds(0) };
+    const failed = (): GossipMembers => {
+      const members = start();
+      alive("a", "b");
+      handlers.report({ type: "socket-failed", message: "EADDRINUSE" });
+      expect(names(members.current())).toEqual([]);
+      return members;
+    };
+
+    test("until somebody is heard again", () => {
+      const members = failed();
+      handlers.report({ type: "members", members: ["a"], change: { member: "b", to: "dead", ...change } });
+      clock.advance(seconds(60));
+      expect(names(members.current())).toEqual([]);
+      handlers.report({ type: "members", members: ["a", "b"], change: { member: "b", to: "alive", ...change } });
+      expect(names(members.current())).toEqual(["a", "b"]);
+    });
+
+    test("or nobody was missed", () => {
+      const members = failed();
+      clock.advance(seconds(5));
+      expect(names(members.current())).toEqual(["a", "b"]);
+    });
+
+    test("but stands where there is nobody else", () => {
+      const members = start([]);
+      clock.advance(seconds(3));
+      handlers.report({ type: "socket-failed", message: "EADDRINUSE" });
+      expect(names(members.current())).toEqual(["a"]);
+    });
   });
 
   test("an engine that is lost changes no members: the new one finds them first", () => {
@@ -178,9 +202,8 @@ describe("GossipMembers", () => {
 describe("GossipKeys", () => {
   const files = new Map<string, string>();
   const clock = new VirtualClock();
-  const derive = (secret: string): Uint8Array => new TextEncoder().encode(secret);
   const open = (path = "/key"): GossipKeys =>
-    new GossipKeys({ clock, log: silentLog, read: (file) => files.get(file), derive }, path);
+    new GossipKeys({ clock, log: silentLog, read: (file) => files.get(file) }, path);
   const texts = (keys: GossipKeys): readonly string[] => keys.current().map((key) => new TextDecoder().decode(key));
 
   beforeEach(() => files.clear());
@@ -212,7 +235,7 @@ describe("GossipKeys", () => {
     keys.start(stop.signal, () => changes++);
     clock.advance(seconds(30));
     expect(changes).toBe(0);
-    files.set("/key/secretkey", "two");
+    files.set("/key/secretkey", "two\n");
     clock.advance(seconds(10));
     expect([changes, texts(keys)]).toEqual([1, ["two"]]);
     files.clear();
