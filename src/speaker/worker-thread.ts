@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { Worker } from "node:worker_threads";
+import { type ResourceLimits, Worker } from "node:worker_threads";
 
 /** A thread that is told commands and tells reports. */
 export interface Thread<Command> {
@@ -16,8 +16,12 @@ export interface ThreadHandlers<Report> {
 }
 
 /** Starts `NAME-worker` of this folder in a thread of its own. */
-export function startThreadOf<Command, Report>(name: string, handlers: ThreadHandlers<Report>): Thread<Command> {
-  const worker = startWorker(name);
+export function startThreadOf<Command, Report>(
+  name: string,
+  handlers: ThreadHandlers<Report>,
+  limits: ResourceLimits = {},
+): Thread<Command> {
+  const worker = startWorker(name, limits);
   let closed = false;
   worker.on("message", (report: Report) => handlers.report(report));
   worker.on("error", (error: Error) => lost(error.message));
@@ -37,11 +41,11 @@ export function startThreadOf<Command, Report>(name: string, handlers: ThreadHan
 }
 
 /** The bundle has it beside itself; from source it is TypeScript, and a thread does not inherit the loader. */
-function startWorker(name: string): Worker {
+function startWorker(name: string, resourceLimits: ResourceLimits): Worker {
   const bundled = new URL(`./${name}-worker.js`, import.meta.url);
-  if (existsSync(fileURLToPath(bundled))) return new Worker(bundled, { name });
+  if (existsSync(fileURLToPath(bundled))) return new Worker(bundled, { name, resourceLimits });
   const loader = import.meta.resolve("tsx/esm/api");
   const source = new URL(`./${name}-worker.ts`, import.meta.url);
   const program = `import("${loader}").then(({ register }) => { register(); return import("${source}"); });`;
-  return new Worker(program, { eval: true, name });
+  return new Worker(program, { eval: true, name, resourceLimits });
 }

@@ -5,6 +5,7 @@ import { type Bench, markdownOf } from "./bench.ts";
 import { bfdBench } from "./bfd.ts";
 import { bgpBench } from "./bgp.ts";
 import { controllerBench } from "./controller.ts";
+import { layer2Bench } from "./layer2.ts";
 import { layer2FailoverBench } from "./layer2-failover.ts";
 import { membershipBench } from "./membership.ts";
 
@@ -13,6 +14,7 @@ const BENCHES: readonly Bench[] = [
   controllerBench,
   bgpBench,
   bfdBench,
+  layer2Bench,
   layer2FailoverBench,
   membershipBench,
 ];
