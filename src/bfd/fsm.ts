@@ -1,4 +1,5 @@
 import { type Micros, micros, seconds } from "../net/micros.ts";
+import { type Echo, type EchoTerms, echoReturned, isEchoLost, NO_ECHO, stepEcho } from "./echo.ts";
 import type { BfdState, ControlPacket, Diagnostic, Discriminator } from "./packet.ts";
 
 /** What the operator asks of a session. */
@@ -7,6 +8,8 @@ export interface Parameters {
   readonly requiredMinRx: Micros;
   /** How fast echo packets of the peer may come; zero loops none back (RFC 5880 section 6.8.13). */
   readonly requiredMinEchoRx: Micros;
+  /** How fast to send echo packets to a peer that loops them back; zero sends none. */
+  readonly desiredMinEchoTx: Micros;
   readonly multiplier: number;
   /** Says nothing until the peer has spoken. */
   readonly passive: boolean;
@@ -35,6 +38,7 @@ export interface Session {
   readonly heardAt: Micros | undefined;
   /** When the next periodic packet is due; undefined while none may be sent. */
   readonly transmitAt: Micros | undefined;
+  readonly echo: Echo;
 }
 
 /** What the peer's last packet said. */
@@ -54,6 +58,8 @@ interface Remote {
 export type SessionEvent =
   | { readonly type: "started" }
   | { readonly type: "received"; readonly packet: ControlPacket }
+  /** An echo packet of ours is back. */
+  | { readonly type: "echo-returned"; readonly sequence: number }
   /** Whatever `deadline` said, or later; too early is harmless. */
   | { readonly type: "time-passed" }
   | { readonly type: "parameters-changed"; readonly parameters: Parameters }
@@ -65,6 +71,7 @@ export type ChangeReason = Diagnostic | "neighbor-admin-down";
 
 export type Effect =
   | { readonly type: "send"; readonly packet: ControlPacket }
+  | { readonly type: "send-echo"; readonly sequence: number }
   | { readonly type: "announce"; readonly from: BfdState; readonly to: BfdState; readonly reason: ChangeReason };
 
 export interface Step {
@@ -114,15 +121,25 @@ export function initialSession(localDiscriminator: Discriminator, parameters: Pa
     sentAt: undefined,
     heardAt: undefined,
     transmitAt: undefined,
+    echo: NO_ECHO,
   };
 }
 
 /** When `step` wants to be told that time has passed; undefined while nothing is pending. */
 export function deadline(session: Session): Micros | undefined {
+  const due = [detectAt(session), session.transmitAt, session.echo.transmitAt].filter((at) => at !== undefined);
+  return due.length === 0 ? undefined : micros(Math.min(...due));
+}
+
+/** Whether the peer would be given up now, unless it has just been heard. */
+export function isOverdue(session: Session, now: Micros): boolean {
   const expiry = detectAt(session);
-  const { transmitAt } = session;
-  if (expiry === undefined || transmitAt === undefined) return expiry ?? transmitAt;
-  return micros(Math.min(expiry, transmitAt));
+  return (expiry !== undefined && now >= expiry) || hasLostEchoes(session, now);
+}
+
+/** The interval of echo packets that detect failures; undefined while none has come back (yet). */
+export function echoInterval(session: Session): Micros | undefined {
+  return session.echo.proven ? echoTerms(session)?.interval : undefined;
 }
 
 /** Multiplier times the agreed interval of the peer (RFC 5880 section 6.8.4); undefined before it has spoken. */
@@ -144,7 +161,9 @@ export function step(session: Session, event: SessionEvent, moment: Moment): Ste
     case "received":
       return onReceived(session, event.packet, moment);
     case "time-passed":
-      return settle(session, expire(session, moment.now), moment, { reason: "detection-expired" });
+      return settle(session, expire(session, moment.now), moment);
+    case "echo-returned":
+      return settle(session, { ...session, echo: echoReturned(session.echo, event.sequence) }, moment);
     case "parameters-changed":
       return settle(session, { ...session, parameters: event.parameters }, moment);
     case "admin-down":
@@ -162,12 +181,25 @@ function detectAt(session: Session): Micros | undefined {
 }
 
 function expire(session: Session, now: Micros): Session {
+  if (hasLostEchoes(session, now)) return { ...session, state: "down", diagnostic: "echo-failed" };
   const expiry = detectAt(session);
   if (expiry === undefined || now < expiry) return session;
   // Section 6.8.1: a peer that is silent for a detection time is forgotten, and so is what was being polled.
   const alone: Session = { ...session, remote: NOBODY, heardAt: undefined, poll: "idle" };
   if (session.state === "down" || session.state === "admin-down") return alone;
   return { ...alone, state: "down", diagnostic: "detection-expired" };
+}
+
+/** RFC 5880 section 6.8.9: only while the session is up, and no faster than the peer will have it. */
+function echoTerms({ state, parameters, remote }: Session): EchoTerms | undefined {
+  const { desiredMinEchoTx, multiplier } = parameters;
+  if (state !== "up" || desiredMinEchoTx === 0 || remote.requiredMinEchoRx === 0) return undefined;
+  return { interval: micros(Math.max(desiredMinEchoTx, remote.requiredMinEchoRx)), multiplier };
+}
+
+function hasLostEchoes(session: Session, now: Micros): boolean {
+  const terms = echoTerms(session);
+  return terms !== undefined && isEchoLost(session.echo, terms, now);
 }
 
 function onReceived(session: Session, packet: ControlPacket, moment: Moment): Step {
@@ -205,11 +237,16 @@ function hearFinal(poll: PollSequence, final: boolean): { readonly poll: PollSeq
 
 /** What both ends go by once the peer knows of it. */
 function inForce(session: Session): Pick<Session, "txInUse" | "rxInUse"> {
-  return { txInUse: advertisedTx(session), rxInUse: session.parameters.requiredMinRx };
+  return { txInUse: advertisedTx(session), rxInUse: advertisedRx(session) };
 }
 
 function advertisedTx({ state, parameters }: Session): Micros {
   return state === "up" ? parameters.desiredMinTx : slow(parameters.desiredMinTx);
+}
+
+/** Section 6.8.3: while echo packets do the work, control packets of the peer need not come fast. */
+function advertisedRx({ state, echo, parameters }: Session): Micros {
+  return state === "up" && echo.proven ? slow(parameters.requiredMinRx) : parameters.requiredMinRx;
 }
 
 function slow(interval: Micros): Micros {
@@ -222,8 +259,19 @@ interface Outcome {
   readonly reply?: boolean;
 }
 
-/** What follows from every change alike: polling, packets to send, the announcement and the next deadline. */
+/** What follows from every change alike: control packets, then echo packets, which depend on what was agreed. */
 function settle(before: Session, changed: Session, moment: Moment, outcome: Outcome = {}): Step {
+  const terms = echoTerms(changed);
+  const known = terms === undefined ? { ...changed, echo: NO_ECHO } : changed;
+  const { session, effects } = settleControl(before, known, moment, outcome);
+  if (terms === undefined) return { session, effects };
+  const { echo, sends } = stepEcho(session.echo, terms, moment);
+  const more: readonly Effect[] = sends ? [{ type: "send-echo", sequence: echo.sequence }] : [];
+  return { session: { ...session, echo }, effects: [...effects, ...more] };
+}
+
+/** Polling, packets to send, the announcement and the next deadline. */
+function settleControl(before: Session, changed: Session, moment: Moment, outcome: Outcome): Step {
   const after = withTimers(before, changed);
   const effects: Effect[] = [];
   if (before.state !== after.state)
@@ -246,8 +294,8 @@ function settle(before: Session, changed: Session, moment: Moment, outcome: Outc
 /** RFC 5880 section 6.8.3: which intervals take effect at once, and which wait for the end of the Poll Sequence. */
 function withTimers(before: Session, after: Session): Session {
   const tx = advertisedTx(after);
-  const rx = after.parameters.requiredMinRx;
-  const changed = tx !== advertisedTx(before) || rx !== before.parameters.requiredMinRx;
+  const rx = advertisedRx(after);
+  const changed = tx !== advertisedTx(before) || rx !== advertisedRx(before);
   const poll = changed ? startedPoll(after) : after.poll;
   if (after.state !== "up") return { ...after, poll, txInUse: tx, rxInUse: rx };
   return {
@@ -308,7 +356,7 @@ function packetOf(session: Session): ControlPacket {
     myDiscriminator: session.localDiscriminator,
     yourDiscriminator: remote.discriminator,
     desiredMinTx: advertisedTx(session),
-    requiredMinRx: parameters.requiredMinRx,
+    requiredMinRx: advertisedRx(session),
     requiredMinEchoRx: parameters.requiredMinEchoRx,
   };
 }

@@ -3,7 +3,9 @@ import {
   deadline,
   detectionTime,
   type Effect,
+  echoInterval,
   initialSession,
+  isOverdue,
   type Parameters,
   type Session,
   type SessionEvent,
@@ -21,6 +23,7 @@ export interface BfdDriverPorts {
   readonly random: Random;
   readonly afterReads: (then: () => void) => void;
   readonly send: (packet: ControlPacket) => void;
+  readonly sendEcho: (sequence: number) => void;
   readonly changed: (change: { readonly from: BfdState; readonly to: BfdState; readonly reason: ChangeReason }) => void;
   /** The agreed intervals are others now. */
   readonly negotiated: () => void;
@@ -57,6 +60,7 @@ export class BfdDriver {
       remoteDiscriminator: session.remote.discriminator,
       transmitInterval: transmitInterval(session),
       detectionTime: detectionTime(session),
+      echoInterval: echoInterval(session),
       sent: this.#sent,
       received: this.#received,
     };
@@ -86,6 +90,9 @@ export class BfdDriver {
         this.#sent += 1;
         this.#ports.send(effect.packet);
         return;
+      case "send-echo":
+        this.#ports.sendEcho(effect.sequence);
+        return;
       case "announce":
         this.#ports.changed({ from: effect.from, to: effect.to, reason: effect.reason });
         return;
@@ -107,17 +114,12 @@ export class BfdDriver {
   #onTimer(at: Micros): void {
     this.#timer = undefined;
     this.#ports.late(micros(this.#ports.clock.now() - at));
-    if (this.#isSilent()) this.#ports.afterReads(() => this.dispatch({ type: "time-passed" }));
+    if (isOverdue(this.#session, this.#ports.clock.now()))
+      this.#ports.afterReads(() => this.dispatch({ type: "time-passed" }));
     else this.dispatch({ type: "time-passed" });
-  }
-
-  #isSilent(): boolean {
-    const { heardAt } = this.#session;
-    const time = detectionTime(this.#session);
-    return heardAt !== undefined && time !== undefined && this.#ports.clock.now() >= heardAt + time;
   }
 }
 
 function intervalsOf(session: Session): string {
-  return `${transmitInterval(session)} ${detectionTime(session)}`;
+  return `${transmitInterval(session)} ${detectionTime(session)} ${echoInterval(session)}`;
 }

@@ -1,4 +1,5 @@
 import { type BfdPath, Demultiplexer } from "../bfd/demultiplexer.ts";
+import { decodeEcho, type EchoPacket, encodeEcho } from "../bfd/echo-packet.ts";
 import { PacketRefused, type Refusal } from "../bfd/error.ts";
 import type { Parameters } from "../bfd/fsm.ts";
 import { SOURCE_PORT } from "../bfd/iana.ts";
@@ -9,7 +10,7 @@ import type { Timer } from "../system/clock.ts";
 import { InvariantError, SystemError } from "../wire/errors.ts";
 import { BfdDriver } from "./bfd-driver.ts";
 import type { BfdCommand, BfdInspection, BfdReport, PathMessage } from "./bfd-messages.ts";
-import type { BfdDatagram, BfdEnginePorts, BfdSender } from "./bfd-ports.ts";
+import type { BfdDatagram, BfdEnginePorts, BfdLoop, BfdSender } from "./bfd-ports.ts";
 
 /** How long to wait before the port is tried again that another program holds. */
 const LISTEN_AGAIN = seconds(1);
@@ -34,6 +35,7 @@ export class BfdEngine {
   readonly #entries = new Map<number, Entry>();
   readonly #demultiplexer = new Demultiplexer<Entry>();
   readonly #listeners = new Map<string, { close(): void }>();
+  #loop: BfdLoop | undefined;
   #listenAgain: Timer | undefined;
   #worstLateness = micros(0);
   readonly #refused: Partial<Record<Refusal, number>> = {};
@@ -90,6 +92,7 @@ export class BfdEngine {
         {
           ...this.#ports,
           send: (packet) => this.#send(entry, packet),
+          sendEcho: (sequence) => this.#sendEcho(entry, { discriminator: local, sequence }),
           changed: (change) => this.#onChanged(entry, { ...change, at: this.#ports.clock.now() }),
           late: (by) => {
             this.#worstLateness = micros(Math.max(by, this.#worstLateness));
@@ -198,7 +201,21 @@ export class BfdEngine {
     const control = () => udp.listen({ family, multihop }, (datagram) => this.#onDatagram(datagram, multihop));
     const echo = () => udp.reflect(family, (from) => this.#mayReflect(from));
     const controls = [`${family} ${multihop}`, control] as const;
-    return driver.session.parameters.requiredMinEchoRx === 0 ? [controls] : [controls, [`${family} echo`, echo]];
+    const { requiredMinEchoRx, desiredMinEchoTx } = driver.session.parameters;
+    const echoes = requiredMinEchoRx === 0 ? [] : [[`${family} echo`, echo] as const];
+    const loops = desiredMinEchoTx === 0 ? [] : [["loop", () => this.#openLoop()] as const];
+    return [controls, ...echoes, ...loops];
+  }
+
+  #openLoop(): { close(): void } {
+    const loop = this.#ports.udp.loop((payload) => this.#onEcho(payload));
+    this.#loop = loop;
+    return {
+      close: () => {
+        this.#loop = undefined;
+        loop.close();
+      },
+    };
   }
 
   /** Only for neighbours that were told so: nobody else's packets are sent anywhere. */
@@ -228,6 +245,21 @@ export class BfdEngine {
       if (!(error instanceof PacketRefused)) throw error;
       this.#refused[error.refusal] = (this.#refused[error.refusal] ?? 0) + 1;
     }
+  }
+
+  /** What cannot be sent is lost, and lost echo packets have their own consequences. */
+  #sendEcho({ path }: Entry, packet: EchoPacket): void {
+    if (path.local === undefined) return;
+    this.#loop?.send(encodeEcho(packet), { own: path.local, via: path.peer });
+  }
+
+  #onEcho(payload: Uint8Array): void {
+    const echo = decodeEcho(payload);
+    if (echo === undefined) return;
+    const entry = [...this.#entries.values()].find(
+      ({ driver }) => driver.session.localDiscriminator === echo.discriminator,
+    );
+    entry?.driver.dispatch({ type: "echo-returned", sequence: echo.sequence });
   }
 
   #inspect(): BfdInspection {

@@ -50,6 +50,8 @@ export interface BfdSessionReport {
   readonly transmitInterval: Micros;
   /** Undefined while nothing is heard. */
   readonly detectionTime: Micros | undefined;
+  /** How fast echo packets test the path; undefined while they do not. */
+  readonly echoInterval: Micros | undefined;
   readonly sent: number;
   readonly received: number;
 }

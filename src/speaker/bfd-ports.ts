@@ -22,6 +22,8 @@ export interface BfdUdp {
   ): { close(): void };
   /** Sends echo packets back to where they come from, if that may be. @throws SystemError when the port is taken */
   reflect(family: Family, mayReflect: (from: IpAddress) => boolean): { close(): void };
+  /** Sends echo packets of ours around by neighbours, and tells what comes back. @throws SystemError when it may not */
+  loop(returned: (payload: Uint8Array) => void): BfdLoop;
   /** The socket one session sends from; `sourcePort` is its alone. @throws SystemError when the path cannot be used (yet) */
   open(path: BfdSendPath): BfdSender;
 }
@@ -32,6 +34,11 @@ export interface BfdSendPath {
   readonly interface?: string;
   readonly multihop: boolean;
   readonly sourcePort: number;
+}
+
+export interface BfdLoop {
+  send(payload: Uint8Array, path: { readonly own: IpAddress; readonly via: IpAddress }): void;
+  close(): void;
 }
 
 export interface BfdSender {

@@ -1,5 +1,5 @@
 import type { BfdProfile } from "../api/config.ts";
-import type { ChangeReason } from "../bfd/fsm.ts";
+import type { ChangeReason, Parameters } from "../bfd/fsm.ts";
 import type { BfdState } from "../bfd/packet.ts";
 import type { IpAddress } from "../net/ip-address.ts";
 import { type Micros, seconds } from "../net/micros.ts";
@@ -102,11 +102,6 @@ export class BfdService {
     const shared = running ?? this.#add(key, request);
     if (running !== undefined) this.#update(shared, request.profile);
     shared.users += 1;
-    if (request.profile?.echoMode === true)
-      this.#ports.log.warn("bfd echo packets are not sent", {
-        peer: `${request.peer}`,
-        reason: "asynchronous-mode-only",
-      });
     return this.#handle(shared);
   }
 
@@ -189,7 +184,7 @@ export class BfdService {
       report: (report) => this.#onReport(report),
       lost: (reason) => this.#onLost(reason),
     });
-    const parameters = bfdParameters(shared.profile, shared.request.multihop);
+    const parameters = parametersOf(shared);
     this.#channel.post({ type: "add", id: shared.id, path: pathOf(shared), parameters });
     if (shared.adminDown) this.#channel.post({ type: "admin-down", id: shared.id });
   }
@@ -197,7 +192,7 @@ export class BfdService {
   #update(shared: Shared, profile: BfdProfile | undefined): void {
     shared.profile = profile;
     const minimumTtl = bfdMinimumTtl(profile);
-    const parameters = bfdParameters(profile, shared.request.multihop);
+    const parameters = parametersOf(shared);
     this.#channel?.post({ type: "update", id: shared.id, parameters, minimumTtl });
   }
 
@@ -276,6 +271,10 @@ export class BfdService {
 
 function keyOf({ peer, localAddress, interface: name, multihop }: BfdRequest): string {
   return JSON.stringify([`${peer}`, `${localAddress ?? ""}`, name ?? "", multihop]);
+}
+
+function parametersOf({ profile, request }: Shared): Parameters {
+  return bfdParameters(profile, { multihop: request.multihop, family: request.peer.family });
 }
 
 function pathOf({ request, profile }: Shared): PathMessage {

@@ -1,10 +1,12 @@
 import { PORT, TTL } from "../bfd/iana.ts";
 import type { IpAddress } from "../net/ip-address.ts";
 import type { OpenUdp, UdpSocket } from "../system/udp.ts";
+import type { OpenUdpLoop } from "../system/udp-loop.ts";
 import type { BfdSendPath, BfdUdp } from "./bfd-ports.ts";
 
 export interface BfdUdpPorts {
   readonly openUdp: OpenUdp;
+  readonly openLoop: OpenUdpLoop;
   /** The kernel's number of an interface. @throws SystemError when there is none of this name */
   readonly interfaceIndex: (name: string) => number;
   /** Called for each datagram that was read. */
@@ -15,7 +17,7 @@ export interface BfdUdpPorts {
 const REFLECTED_TTL = TTL - 1;
 
 /** BFD's sockets out of the kernel's UDP. Over a single hop the kernel itself drops what has not TTL 255 (RFC 5881 section 5). */
-export function bfdUdp({ openUdp, interfaceIndex, read }: BfdUdpPorts): BfdUdp {
+export function bfdUdp({ openUdp, openLoop, interfaceIndex, read }: BfdUdpPorts): BfdUdp {
   const names = new Map<number, string>();
   return {
     listen: ({ family, multihop }, received) =>
@@ -42,6 +44,11 @@ export function bfdUdp({ openUdp, interfaceIndex, read }: BfdUdpPorts): BfdUdp {
       );
       return socket;
     },
+    loop: (returned) =>
+      openLoop(PORT.echo, (payload) => {
+        read?.();
+        returned(payload);
+      }),
     open: (path) => {
       const index = path.interface === undefined ? undefined : interfaceIndex(path.interface);
       if (index !== undefined && path.interface !== undefined) names.set(index, path.interface);

@@ -4,6 +4,7 @@ import { systemSockets } from "../system/native/socket.ts";
 import { systemRandom } from "../system/random.ts";
 import { raiseThreadPriority } from "../system/thread-priority.ts";
 import { udpSockets } from "../system/udp.ts";
+import { udpLoops } from "../system/udp-loop.ts";
 import { machineClock } from "./bfd-clock.ts";
 import { BfdEngine } from "./bfd-engine.ts";
 import type { BfdCommand } from "./bfd-messages.ts";
@@ -26,6 +27,7 @@ if (port !== null) {
   raiseThreadPriority();
   const udp = bfdUdp({
     openUdp: udpSockets(systemSockets),
+    openLoop: udpLoops(systemSockets),
     interfaceIndex: (name) => interfaceIndex(name, systemSockets),
     read: () => {
       datagrams += 1;

@@ -21,6 +21,7 @@ class Bench {
   now = 1_000_000_000;
   chance = 0;
   sent: ControlPacket[] = [];
+  echoes: number[] = [];
   said: string[] = [];
 
   constructor(fields: Parameters<typeof parameters>[0] = {}) {
@@ -44,6 +45,7 @@ class Bench {
     this.session = next.session;
     for (const effect of next.effects) {
       if (effect.type === "send") this.sent.push(effect.packet);
+      else if (effect.type === "send-echo") this.echoes.push(effect.sequence);
       else this.said.push(`${effect.from}>${effect.to}:${effect.reason}`);
     }
     return next.effects;

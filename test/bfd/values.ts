@@ -38,6 +38,7 @@ export function parameters(fields: Partial<Parameters> = {}): Parameters {
     desiredMinTx: millis(100),
     requiredMinRx: millis(100),
     requiredMinEchoRx: micros(0),
+    desiredMinEchoTx: micros(0),
     multiplier: 3,
     passive: false,
     ...fields,

@@ -189,6 +189,43 @@ describe("sockets that cannot be had", () => {
   });
 });
 
+describe("echo packets of an engine", () => {
+  const echoing = {
+    ...intervals(100, 100, 3),
+    requiredMinEchoRx: millis(50),
+    desiredMinEchoTx: millis(50),
+  };
+  function echoingPair(ours: { readonly local?: string }): Pair {
+    const network = new BfdNetwork();
+    const [a, b] = [new EngineHost(network, A, chances(1)), new EngineHost(network, B, chances(2))];
+    const path = { multihop: false, minimumTtl: 254 };
+    a.engine.handle({ type: "add", id: 1, path: { ...path, ...ours, peer: B }, parameters: echoing });
+    b.engine.handle({ type: "add", id: 1, path: { ...path, peer: A }, parameters: echoing });
+    network.clock.advance(seconds(5));
+    return { network, a, b };
+  }
+
+  it("test the path to a neighbour that forwards them back, and end the session when it does not", () => {
+    const { network, a } = echoingPair({ local: A });
+    expect(a.session()).toMatchObject({ state: "up", echoInterval: millis(50), detectionTime: seconds(3) });
+    network.losesEchoes = true;
+    network.clock.advance(millis(250));
+    expect(a.words).toContain("up>down:echo-failed");
+  });
+
+  it("are not sent where our own address is not known, which they would come back to", () => {
+    const { a } = echoingPair({});
+    expect(a.session()).toMatchObject({ state: "up", echoInterval: undefined });
+  });
+
+  it("leave no socket behind", () => {
+    const { network, a, b } = echoingPair({ local: A });
+    a.engine.close();
+    b.engine.close();
+    expect(network.open).toBe(0);
+  });
+});
+
 describe("a thread that was stalled", () => {
   it("reads what has arrived before it gives a peer up", () => {
     const clock = new VirtualClock();
@@ -199,6 +236,7 @@ describe("a thread that was stalled", () => {
         random: () => 0,
         afterReads: (then) => unread.push(then),
         send: () => {},
+        sendEcho: () => {},
         changed: () => {},
         negotiated: () => {},
         late: () => {},

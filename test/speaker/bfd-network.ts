@@ -33,6 +33,8 @@ export class BfdNetwork {
   ttl = 255;
   /** Hosts that loop echo packets back, and whose. */
   readonly reflectors = new Map<string, (from: IpAddress) => boolean>();
+  /** Echo packets on their way there and back are lost while this holds. */
+  losesEchoes = false;
   readonly #listeners = new Map<string, (datagram: BfdDatagram) => void>();
   /** Open sockets of both kinds. */
   open = 0;
@@ -59,6 +61,15 @@ export class BfdNetwork {
         this.reflectors.set(address, mayReflect);
         return { close: () => this.reflectors.delete(address) };
       },
+      loop: (returned) => {
+        this.open += 1;
+        return {
+          send: (bytes, { via }) => this.#bounce(address, `${via}`, () => returned(bytes)),
+          close: () => {
+            this.open -= 1;
+          },
+        };
+      },
       open: (path) => {
         const reason = refuse();
         if (reason !== undefined) throw new NoSocket(reason);
@@ -71,6 +82,13 @@ export class BfdNetwork {
         };
       },
     };
+  }
+
+  #bounce(from: string, via: string, back: () => void): void {
+    this.clock.after(this.delay(), () => {
+      if (this.losesEchoes || this.reflectors.get(via)?.(ip(from)) !== true) return;
+      this.clock.after(this.delay(), back);
+    });
   }
 
   #carry(from: string, path: BfdSendPath, bytes: Uint8Array): string | undefined {
@@ -109,7 +127,12 @@ export class EngineHost {
     return this.changes.map(({ from, to, reason }) => `${from}>${to}:${reason}`);
   }
 
-  session(id = 1): { state: string; detectionTime: Micros | undefined; transmitInterval: Micros } {
+  session(id = 1): {
+    state: string;
+    detectionTime: Micros | undefined;
+    transmitInterval: Micros;
+    echoInterval: Micros | undefined;
+  } {
     this.engine.handle({ type: "inspect", request: 0 });
     const last = this.reports.pop();
     const found = last?.type === "inspected" ? last.inspection.sessions[id] : undefined;
@@ -131,6 +154,7 @@ export const intervals = (tx: number, rx: number, multiplier: number, passive = 
   desiredMinTx: micros(tx * 1000),
   requiredMinRx: micros(rx * 1000),
   requiredMinEchoRx: micros(0),
+  desiredMinEchoTx: micros(0),
   multiplier,
   passive,
 });

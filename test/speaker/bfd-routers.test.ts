@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import type { ProgramSession } from "./bfd-program.ts";
 import {
+  dropAtRouter,
   makeNamespaces,
   monotonic,
   Program,
@@ -149,6 +150,30 @@ describe.skipIf(!possible)("BFD with real routers", { timeout: 90_000 }, () => {
     expect(router.sees("10.77.0.1").state).toBe("up");
     const { "echo-transmit-interval": interval } = router.session("10.77.0.1");
     expect(interval).toBe(50);
+  });
+
+  it("FRR: forwards our echo packets back; when they are lost we are down although control packets go on", async () => {
+    const echo = "  echo-mode\n  echo transmit-interval 50\n  echo receive-interval 50\n";
+    const router = await startFrr(FRR_PEER("10.77.0.1 interface e0", 50, echo));
+    onTestFinished(() => router.stop());
+    const program = begin([
+      { ...near(50), local: "10.77.0.1", profile: { ...profile(50), echoMode: true, echoInterval: 50 } },
+    ]);
+    const up = await program.change(0, "up", { within: 10_000 });
+    const session = await program.echoing();
+    expect(session).toMatchObject({ echoInterval: 50_000, detectionTime: 3_000_000 });
+    for (let round = 0; round < 2; round++) {
+      const cut = monotonic();
+      dropAtRouter("udp dport 3785");
+      const down = await program.change(0, "down", { after: cut });
+      measured("FRR, echo packets cut to down", down.at - cut);
+      expect(down).toMatchObject({ from: "up", reason: "echo-failed" });
+      expect(down.at - cut).toBeLessThan(4.5 * 50_000);
+      await program.change(0, "up", { after: down.at });
+      dropAtRouter(undefined);
+      await program.echoing();
+    }
+    expect(program.events.filter((e) => e.at > up.at)).toHaveLength(6);
   });
 
   it("BIRD: IPv4, IPv6 and multihop at once; it sees us switched off", async () => {

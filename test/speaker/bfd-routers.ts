@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import type { BfdInspection } from "../../src/speaker/bfd-messages.ts";
+import type { BfdInspection, BfdSessionReport } from "../../src/speaker/bfd-messages.ts";
 import type { ProgramSession } from "./bfd-program.ts";
 
 /** Every run has namespaces of its own, and removes what runs that are no more have left behind. */
@@ -81,6 +81,16 @@ link add e1 netns ${ROUTER} type veth peer name e1 netns ${MIDDLE}
   for (const line of middle) ip("-n", MIDDLE, ...line.split(" "));
   ip("-n", SPEAKER, "route", "add", "10.77.2.0/24", "via", "10.77.1.3");
   ip("-n", ROUTER, "route", "add", "10.77.1.0/24", "via", "10.77.2.3");
+}
+
+/** The router drops packets of ours that this nftables expression fits; undefined takes that back. */
+export function dropAtRouter(expression: string | undefined): void {
+  const table = `add table inet test; delete table inet test;`;
+  const rules =
+    expression === undefined
+      ? ""
+      : `table inet test {\n chain c {\n type filter hook prerouting priority raw; policy accept;\n ${expression} drop\n }\n }`;
+  execFileSync("nsenter", [`--net=/run/netns/${ROUTER}`, "--", "nft", "-f", "-"], { input: `${table}\n${rules}\n` });
 }
 
 export function removeNamespaces(): void {
@@ -238,12 +248,27 @@ export class Program {
     return found;
   }
 
+  /** The first session once its path is tested by echo packets. */
+  async echoing(): Promise<BfdSessionReport> {
+    for (let attempt = 0; attempt < 100; attempt++) {
+      await this.#inspect();
+      const session = this.inspection?.sessions[1];
+      if (session?.echoInterval !== undefined) return session;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    throw new Error("no echo packet came back");
+  }
+
   /** The most that a timer of BFD's thread was late, in microseconds. */
   async worstLateness(): Promise<number> {
+    await this.#inspect();
+    return this.inspection?.worstLateness ?? Number.NaN;
+  }
+
+  async #inspect(): Promise<void> {
     const before = this.inspection;
     this.say("inspect 0");
     await until("an inspection", 5000, () => this.inspection !== before);
-    return this.inspection?.worstLateness ?? Number.NaN;
   }
 
   kill(): void {

@@ -16,6 +16,7 @@ const INDEX: Readonly<Record<string, number>> = { eth0: 4, eth1: 5 };
 function fake(): { readonly opened: Opened[]; readonly udp: ReturnType<typeof bfdUdp> } {
   const opened: Opened[] = [];
   const udp = bfdUdp({
+    openLoop: () => ({ send: () => undefined, close: () => {} }),
     interfaceIndex: (name) => INDEX[name] ?? 0,
     openUdp: (binding, handlers) => {
       const socket: Opened = { binding, handlers, sent: [], closed: false };

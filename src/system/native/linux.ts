@@ -2,7 +2,7 @@
 
 export const AF = { inet: 2, inet6: 10, netlink: 16, packet: 17 } as const;
 export const SOCK = { stream: 1, dgram: 2, raw: 3 } as const;
-export const IPPROTO = { tcp: 6, udp: 17, icmpv6: 58 } as const;
+export const IPPROTO = { tcp: 6, udp: 17, icmpv6: 58, raw: 255 } as const;
 
 /** An option as setsockopt(2) names it. */
 export interface SocketOption {
