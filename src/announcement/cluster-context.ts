@@ -62,6 +62,11 @@ export interface AdvertisementSet {
   readonly scores: ReadonlyMap<NodeName, number>;
   /** Those with the highest score: only they can win while endpoints do not matter. */
   readonly favourites: readonly Candidate<NodeName>[];
+  /** Whether any of the layer-2 advertisements asks for it. */
+  readonly spreadsEvenly: boolean;
+  readonly sticky: boolean;
+  /** A layer-2 advertisement that selects Services, which a shared address must not meet. */
+  readonly selective: L2Advertisement | undefined;
 }
 
 /** Works out what all nodes share. */
@@ -92,7 +97,16 @@ export function advertisementSet(
     anySelectorMatches(ad.serviceSelectors, labels);
   const layer2 = pool.layer2.filter(takes);
   const scores = candidateScores(cluster, layer2);
-  const set = { of: pool, bgp: pool.bgp.filter(takes), layer2, scores, favourites: favouritesOf(scores) };
+  const set = {
+    of: pool,
+    bgp: pool.bgp.filter(takes),
+    layer2,
+    scores,
+    favourites: favouritesOf(scores),
+    spreadsEvenly: layer2.some(({ spread }) => spread === "even"),
+    sticky: layer2.some(({ sticky }) => sticky),
+    selective: layer2.find(({ serviceSelectors }) => serviceSelectors.length > 0),
+  };
   pool.sets.set(key, set);
   return set;
 }
@@ -148,7 +162,8 @@ export function preferenceOf(ads: readonly L2Advertisement[], node: NodeFacts): 
     .reduce((sum, { weight }) => sum + weight, 0);
 }
 
-function favouritesOf(scores: ReadonlyMap<NodeName, number>): readonly Candidate<NodeName>[] {
+/** Those with the highest score. */
+export function favouritesOf(scores: ReadonlyMap<NodeName, number>): readonly Candidate<NodeName>[] {
   let highest = 0;
   for (const score of scores.values()) highest = Math.max(highest, score);
   return [...scores].filter(([, score]) => score === highest).map(([node, score]) => ({ node, score }));

@@ -1,6 +1,4 @@
 import type { NodeName, Peer, PeerName, ServiceKey } from "../api/config.ts";
-import type { Service } from "../api/core.ts";
-import type { EndpointSummary } from "../api/endpoints.ts";
 import { anySelectorMatches } from "../api/label-selector.ts";
 import { type BgpGroup, decideBgp, prepareBgpGroup } from "./bgp-decision.ts";
 import { type AdvertisementSet, type ClusterContext, type ClusterInput, prepareCluster } from "./cluster-context.ts";
@@ -8,7 +6,7 @@ import type { Drain } from "./drain.ts";
 import { type Layer2Announcement, type Layer2Group, layer2Refusal, prepareLayer2Group } from "./layer2-decision.ts";
 import type { Protocol, Refusal, RefusalCause, Stranger } from "./refusal.ts";
 import type { PrefixAnnouncement } from "./route.ts";
-import { type Survey, type Surveyed, surveyService } from "./service-survey.ts";
+import type { Survey, Surveyed } from "./service-survey.ts";
 
 /** What one node decides with. */
 export interface NodeInput extends ClusterInput {
@@ -85,12 +83,7 @@ export function nodeContext(
   };
 }
 
-/** Decides one Service on this node; microseconds, so that an endpoint change is one UPDATE at once. */
-export function decideService(cx: NodeContext, service: Service, endpoints: EndpointSummary): Decision {
-  return decideSurvey(cx, surveyService(cx.cluster, service, endpoints));
-}
-
-/** The node's part of a decision; the survey is the same for all nodes. */
+/** Decides one Service on this node; microseconds, so that an endpoint change is one UPDATE at once. The survey is the same for all nodes. */
 export function decideSurvey(cx: NodeContext, survey: Survey): Decision {
   switch (survey.type) {
     case "out-of-scope":

@@ -1,6 +1,32 @@
-import type { ServiceKey } from "../api/config.ts";
+import type { NodeName, ServiceKey } from "../api/config.ts";
+import { compareTexts } from "../api/raw-object.ts";
+import { keyOfService } from "../api/service-addresses.ts";
+import { elect } from "../layer2/election.ts";
+import { EvenSpread } from "../layer2/spread.ts";
+import { compareAddresses } from "../net/ip-address.ts";
+import { candidatesOf, incumbentOf } from "./candidates.ts";
 import type { ClusterContext } from "./cluster-context.ts";
-import { type ServiceState, type Survey, surveyService } from "./service-survey.ts";
+import {
+  type Elected,
+  type ServiceState,
+  type Standing,
+  type Survey,
+  surveyService,
+  type Unelected,
+} from "./service-survey.ts";
+
+/** Services that elect together, because they have addresses in common: one node answers for an address. */
+interface Party {
+  /** In name order. */
+  readonly members: readonly ServiceKey[];
+  /** The lowest of the addresses that each of them would elect by. */
+  readonly address: string;
+}
+
+/** Where a party ends up: by itself, or as the spread has it among these nodes. */
+type Choice = Elected | { readonly among: readonly NodeName[]; readonly electedBy: "spread" | "sticky" };
+
+const NOBODY: Elected = { winner: undefined, electedBy: "digest" };
 
 /**
  * The surveys of all Services with who won them: who answers for one may depend on the others. Told of every Service that comes,
@@ -8,7 +34,14 @@ import { type ServiceState, type Survey, surveyService } from "./service-survey.
  */
 export class Elections {
   #cluster: ClusterContext;
-  readonly #surveys = new Map<ServiceKey, Survey>();
+  readonly #surveys = new Map<ServiceKey, Unelected>();
+  /** The Services that stand for election with an address. */
+  readonly #holders = new Map<string, Set<ServiceKey>>();
+  readonly #parties = new Map<ServiceKey, Party>();
+  readonly #elected = new Map<Party, Elected>();
+  /** The parties whose node the spread decides, by address. */
+  readonly #even = new Map<string, Party>();
+  readonly #spread = new EvenSpread<NodeName>();
 
   constructor(cluster: ClusterContext) {
     this.#cluster = cluster;
@@ -17,25 +50,157 @@ export class Elections {
   /** Takes another view of the cluster and all Services there are; all of them are to be decided again. */
   reconfigure(cluster: ClusterContext, services: Iterable<ServiceState>): void {
     this.#cluster = cluster;
-    this.#surveys.clear();
-    for (const state of services) this.put(state);
+    for (const memo of [this.#surveys, this.#holders, this.#parties, this.#elected, this.#even]) memo.clear();
+    for (const state of services) this.#enter(state);
+    const wanted = new Map<string, readonly NodeName[]>();
+    for (const party of this.#formParties(this.#surveys.keys())) {
+      const choice = this.#vote(party);
+      if ("among" in choice) wanted.set(party.address, choice.among);
+    }
+    this.#spread.replace(wanted);
+    this.#readSpread(wanted.keys());
   }
 
   /** Takes a Service that is new or changed, and returns those to decide again, itself among them. */
-  put({ service, endpoints }: ServiceState): readonly ServiceKey[] {
-    const survey = surveyService(this.#cluster, service, endpoints);
-    this.#surveys.set(survey.key, survey);
-    return [survey.key];
+  put(state: ServiceState): readonly ServiceKey[] {
+    const key = keyOfService(state.service);
+    return [...new Set([key, ...this.#change(key, () => this.#enter(state))])];
   }
 
   /** Forgets a Service, and returns the others to decide again. */
   remove(key: ServiceKey): readonly ServiceKey[] {
-    this.#surveys.delete(key);
-    return [];
+    return this.#change(key, () => {}).filter((other) => other !== key);
   }
 
   /** What `decideSurvey` decides on; undefined for a Service it was not told of. */
   survey(key: ServiceKey): Survey | undefined {
-    return this.#surveys.get(key);
+    const survey = this.#surveys.get(key);
+    if (survey?.type !== "standing") return survey;
+    const party = this.#parties.get(key);
+    const electionAddress = party?.address ?? survey.first.text;
+    return { ...survey, type: "surveyed", electionAddress, ...this.#outcome(party) };
+  }
+
+  /** Lets those it shared with, and those it will share with, elect again. Returns the Services with another winner. */
+  #change(key: ServiceKey, enter: () => void): readonly ServiceKey[] {
+    const touched = new Set([key, ...this.#partners(key)]);
+    this.#leave(key);
+    enter();
+    for (const { text } of this.#standing(key)?.addresses ?? []) {
+      for (const holder of this.#holders.get(text) ?? []) for (const one of this.#partners(holder)) touched.add(one);
+    }
+    const before = [...touched].map((one) => [one, this.#outcome(this.#parties.get(one)).winner] as const);
+    const moved = new Set([...this.#dissolve(touched), ...this.#reform(touched)]);
+    this.#readSpread(moved);
+    const changed = before.filter(([one, winner]) => this.#outcome(this.#parties.get(one)).winner !== winner);
+    const others = [...moved].flatMap((address) => this.#even.get(address)?.members ?? []);
+    return [...new Set([...changed.map(([one]) => one), ...others])];
+  }
+
+  #enter({ service, endpoints }: ServiceState): void {
+    const survey = surveyService(this.#cluster, service, endpoints);
+    this.#surveys.set(survey.key, survey);
+    for (const { text } of this.#standing(survey.key)?.addresses ?? []) {
+      const holders = this.#holders.get(text) ?? new Set();
+      this.#holders.set(text, holders.add(survey.key));
+    }
+  }
+
+  #leave(key: ServiceKey): void {
+    for (const { text } of this.#standing(key)?.addresses ?? []) {
+      const holders = this.#holders.get(text);
+      holders?.delete(key);
+      if (holders?.size === 0) this.#holders.delete(text);
+    }
+    this.#surveys.delete(key);
+  }
+
+  /** Services that are refused on every node share nothing. */
+  #standing(key: ServiceKey): Standing | undefined {
+    const survey = this.#surveys.get(key);
+    if (survey?.type !== "standing") return undefined;
+    return survey.sharesAddress && survey.advertisements.selective !== undefined ? undefined : survey;
+  }
+
+  #partners(key: ServiceKey): readonly ServiceKey[] {
+    return this.#parties.get(key)?.members ?? [];
+  }
+
+  /** Takes what the parties of these Services had out of the spread where nobody has it now, and returns who moved for it. */
+  #dissolve(keys: ReadonlySet<ServiceKey>): readonly string[] {
+    const parties = new Set([...keys].flatMap((key) => this.#parties.get(key) ?? []));
+    const moved: string[] = [];
+    for (const party of parties) {
+      for (const member of party.members) this.#parties.delete(member);
+      this.#elected.delete(party);
+      // An address that stays keeps its place until its new party votes.
+      if (!this.#even.delete(party.address) || this.#holders.has(party.address)) continue;
+      moved.push(...this.#spread.remove(party.address));
+    }
+    return moved;
+  }
+
+  /** Forms the parties of these Services, and returns the addresses that the spread moved or has to be asked about. */
+  #reform(keys: ReadonlySet<ServiceKey>): readonly string[] {
+    return this.#formParties(keys).flatMap((party) => {
+      const choice = this.#vote(party);
+      if (!("among" in choice)) return [...this.#spread.remove(party.address)];
+      return [party.address, ...this.#spread.put(party.address, choice.among)];
+    });
+  }
+
+  #formParties(keys: Iterable<ServiceKey>): readonly Party[] {
+    const parties: Party[] = [];
+    for (const key of keys) {
+      if (this.#parties.has(key) || this.#standing(key) === undefined) continue;
+      const members = this.#connected(key);
+      const firsts = members.flatMap((member) => this.#standing(member)?.first ?? []);
+      const [lowest] = firsts.sort((a, b) => compareAddresses(a.ip, b.ip));
+      const party = { members: members.sort(compareTexts), address: lowest?.text ?? "" };
+      for (const member of members) this.#parties.set(member, party);
+      parties.push(party);
+    }
+    return parties;
+  }
+
+  /** The Services that have an address in common with this one, or with one that has. */
+  #connected(key: ServiceKey): ServiceKey[] {
+    const found = new Set([key]);
+    for (const one of found) {
+      for (const { text } of this.#standing(one)?.addresses ?? []) {
+        for (const holder of this.#holders.get(text) ?? []) found.add(holder);
+      }
+    }
+    return [...found];
+  }
+
+  #vote(party: Party): Choice {
+    const standing = party.members.flatMap((key) => this.#standing(key) ?? []);
+    const candidates = candidatesOf(standing);
+    const incumbent = incumbentOf(standing, candidates, this.#cluster.incumbents);
+    const electedBy = incumbent === undefined ? "spread" : "sticky";
+    if (standing.some(({ advertisements }) => advertisements.spreadsEvenly)) {
+      const among = incumbent === undefined ? candidates.favourites.map(({ node }) => node) : [incumbent];
+      this.#even.set(party.address, party);
+      this.#elected.set(party, { winner: undefined, electedBy });
+      return { among, electedBy };
+    }
+    const winner = incumbent ?? elect(candidates.favourites, party.address, this.#cluster.digests);
+    const elected: Elected = { winner, electedBy: incumbent === undefined ? "digest" : "sticky" };
+    this.#elected.set(party, elected);
+    return elected;
+  }
+
+  #outcome(party: Party | undefined): Elected {
+    return (party && this.#elected.get(party)) ?? NOBODY;
+  }
+
+  #readSpread(addresses: Iterable<string>): void {
+    for (const address of addresses) {
+      const party = this.#even.get(address);
+      if (party === undefined) continue;
+      const { electedBy } = this.#outcome(party);
+      this.#elected.set(party, { winner: this.#spread.ownerOf(address), electedBy });
+    }
   }
 }

@@ -22,8 +22,6 @@ export interface Layer2Announcement {
 /** What one node does at layer 2 with every Service that matches the same advertisements. */
 export interface Layer2Group {
   readonly notCovered: RefusalCause | undefined;
-  /** The first advertisement that selects Services, which a shared address must not meet. */
-  readonly selective: L2Advertisement | undefined;
   /** What every announcement of the group says. */
   readonly says: Omit<Layer2Announcement, "service" | "ip">;
 }
@@ -34,7 +32,6 @@ export function prepareLayer2Group(set: AdvertisementSet, node: NodeFacts | unde
   const everywhere = covering.some((ad) => ad.interfaces.length === 0);
   return {
     notCovered: covering.length > 0 ? undefined : notCoveredCause(set, node, name),
-    selective: set.layer2.find((ad) => ad.serviceSelectors.length > 0),
     says: {
       interfaces: everywhere ? [] : [...new Set(covering.flatMap((ad) => ad.interfaces))].sort(),
       advertisements: covering.map((ad) => ad.name),
@@ -63,13 +60,16 @@ export interface Layer2Place {
 /** The first reason in the order of rule 6.3 that keeps this node from answering; undefined when it answers. */
 export function layer2Refusal(group: Layer2Group, survey: Surveyed, place: Layer2Place): RefusalCause | undefined {
   if (!survey.endpoints.any) return { reason: "no-endpoint" };
-  if (survey.sharesAddress && group.selective !== undefined) {
-    return { reason: "shared-ip-with-service-selector", advertisement: group.selective.name };
+  const { selective } = survey.advertisements;
+  if (survey.sharesAddress && selective !== undefined) {
+    return { reason: "shared-ip-with-service-selector", advertisement: selective.name };
   }
   if (group.notCovered !== undefined) return group.notCovered;
   if (survey.winner !== place.node) return notElectedCause(survey, place);
   if (place.unavailable !== undefined)
     return { reason: "layer2-unavailable", node: place.node, why: place.unavailable };
+  // Services that share an address go where most of them can: this one may be among the others.
+  if (survey.local && !survey.endpoints.nodes.has(place.node)) return { reason: "no-local-endpoint", node: place.node };
   if (place.fenced !== undefined) return { reason: "fenced", node: place.node, why: place.fenced };
   const { interfaces } = group.says;
   const missing = place.interfaces !== undefined && !interfaces.some((name) => place.interfaces?.has(name));
@@ -86,7 +86,17 @@ function notElectedCause(survey: Surveyed, { cluster, node }: Layer2Place): Refu
   if (survey.winner === undefined) return { reason: "no-candidate-node", node };
   const { scores } = survey.advertisements;
   const score = (name: NodeName): number => scores.get(name) ?? 0;
-  return { reason: "lost-election", node, winner: survey.winner, scores: [score(node), score(survey.winner)] };
+  const compared = [score(node), score(survey.winner)] as const;
+  return { reason: "lost-election", node, winner: survey.winner, scores: compared, by: decidedBy(survey, compared) };
+}
+
+function decidedBy(
+  { winner, electedBy, advertisements, local, endpoints }: Surveyed,
+  [own, best]: readonly [number, number],
+): Extract<RefusalCause, { reason: "lost-election" }>["by"] {
+  const serves = winner !== undefined && advertisements.scores.has(winner) && (!local || endpoints.nodes.has(winner));
+  if (!serves) return "sharing";
+  return own !== best && electedBy !== "sticky" ? "preference" : electedBy;
 }
 
 function notCoveredCause({ of }: AdvertisementSet, node: NodeFacts | undefined, name: NodeName): RefusalCause {

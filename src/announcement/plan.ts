@@ -1,14 +1,16 @@
 import type { NodeName } from "../api/config.ts";
 import { compareTexts } from "../api/raw-object.ts";
+import { keyOfService } from "../api/service-addresses.ts";
 import { compareAddresses } from "../net/ip-address.ts";
 import { tooManyCommunities } from "./bgp-decision.ts";
 import { type ClusterContext, type ClusterInput, prepareCluster } from "./cluster-context.ts";
 import { type Decision, decideSurvey, nodeContext } from "./decision.ts";
+import { Elections } from "./elections.ts";
 import type { Layer2Announcement } from "./layer2-decision.ts";
 import type { Refusal } from "./refusal.ts";
 import type { PrefixAnnouncement } from "./route.ts";
 import { type AnnouncedRoute, combineRoutes, type RouteProblem } from "./route-table.ts";
-import { type ServiceState, type Survey, surveyService } from "./service-survey.ts";
+import type { ServiceState, Survey } from "./service-survey.ts";
 
 export interface PlanInput extends ClusterInput {
   readonly services: readonly ServiceState[];
@@ -30,8 +32,11 @@ export interface NodePlan {
  */
 export function* planNodes(input: PlanInput): Generator<NodePlan> {
   const cluster = prepareCluster(input);
+  const elections = new Elections(cluster);
+  elections.reconfigure(cluster, input.services);
   const surveys = input.services
-    .map(({ service, endpoints }) => surveyService(cluster, service, endpoints))
+    .map(({ service }) => elections.survey(keyOfService(service)))
+    .filter((survey) => survey !== undefined)
     .sort((a, b) => (a.key < b.key ? -1 : 1));
   const names = [...cluster.nodes.keys()].filter((name) => input.only?.has(name) !== false).sort();
   for (const name of names) yield planOneNode(cluster, name, surveys);

@@ -45,6 +45,7 @@ export type RefusalCause =
       readonly winner: NodeName;
       /** What spec.preferredNodeSelectors give the node and the winner. */
       readonly scores: readonly [number, number];
+      readonly by: "preference" | "digest" | "spread" | "sticky" | "sharing";
     }
   | { readonly reason: "layer2-unavailable"; readonly node: NodeName; readonly why: string }
   | { readonly reason: "fenced"; readonly node: NodeName; readonly why: string }
@@ -118,10 +119,7 @@ const MESSAGES: { readonly [Reason in RefusalReason]: (cause: CauseOf<Reason>, a
     `Service ${service} has the annotation metallb.io/allow-shared-ip and L2Advertisement ${advertisement} has spec.serviceSelectors: they exclude each other`,
   "no-candidate-node": ({ node }, { service }) =>
     `no node can answer for Service ${service}: Node ${node} is not among the speakers, and no other node qualifies`,
-  "lost-election": ({ node, winner, scores: [own, best] }, { service }) =>
-    own === best
-      ? `Node ${winner} answers for Service ${service}: its digest with the address comes before that of Node ${node}`
-      : `Node ${winner} answers for Service ${service}: spec.preferredNodeSelectors give it ${best} and Node ${node} ${own}`,
+  "lost-election": (cause, { service }) => `Node ${cause.winner} answers for Service ${service}${whyLost(cause)}`,
   "layer2-unavailable": ({ node, why }) =>
     `Node ${node} is to answer by the election, but its speaker cannot do layer 2: ${why}`,
   fenced: ({ node, why }) => `Node ${node} is fenced and answers for nothing: ${why}`,
@@ -130,6 +128,21 @@ const MESSAGES: { readonly [Reason in RefusalReason]: (cause: CauseOf<Reason>, a
   "interface-missing": ({ node, interfaces }) =>
     `Node ${node} has none of the interfaces that spec.interfaces of the L2Advertisements name: ${interfaces.join(", ")}`,
 };
+
+function whyLost({ node, scores: [own, best], by }: CauseOf<"lost-election">): string {
+  switch (by) {
+    case "preference":
+      return `: spec.preferredNodeSelectors give it ${best} and Node ${node} ${own}`;
+    case "digest":
+      return `: its digest with the address comes before that of Node ${node}`;
+    case "spread":
+      return ": spec.spread of an L2Advertisement is Even, and this gives nodes equally many";
+    case "sticky":
+      return ": it did before, and spec.sticky of an L2Advertisement leaves it there";
+    case "sharing":
+      return "'s address, and cannot serve it: one node answers for all Services on an address, and more of them can be served there";
+  }
+}
 
 /** Every reason there is, for documentation and for tests that want all of them. */
 export const REFUSAL_REASONS: readonly string[] = Object.keys(MESSAGES);

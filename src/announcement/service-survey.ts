@@ -3,7 +3,6 @@ import type { NodeName, ServiceKey } from "../api/config.ts";
 import type { Ingress, Service } from "../api/core.ts";
 import type { EndpointSummary } from "../api/endpoints.ts";
 import { keyOfService } from "../api/service-addresses.ts";
-import { type Candidate, elect } from "../layer2/election.ts";
 import { compareAddresses, type IpAddress, parseIpAddress } from "../net/ip-address.ts";
 import { IpPrefix } from "../net/ip-prefix.ts";
 import { type AdvertisementSet, advertisementSet, type ClusterContext } from "./cluster-context.ts";
@@ -32,19 +31,34 @@ interface Gated {
   readonly cause: RefusalCause;
 }
 
-export interface Surveyed {
-  readonly type: "surveyed";
+/** A Service that may be announced, before anybody is elected. */
+export interface Standing {
+  readonly type: "standing";
   readonly key: ServiceKey;
   /** Each once, IPv4 first. */
   readonly addresses: readonly SurveyedAddress[];
+  /** The one that comes first in the status: MetalLB elects by it, for both families. */
+  readonly first: SurveyedAddress;
   readonly advertisements: AdvertisementSet;
   readonly endpoints: EndpointSummary;
   readonly local: boolean;
   readonly sharesAddress: boolean;
-  /** The address that elects for all of them. */
-  readonly electionAddress: string;
-  /** Who answers by layer 2 on the LAN; undefined when no node can. */
+}
+
+/** What is known of a Service without knowing the others. */
+export type Unelected = OutOfScope | Gated | Standing;
+
+/** Who answers by layer 2 on the LAN, and what decided it among those it is most preferred for. */
+export interface Elected {
+  /** Undefined when no node can. */
   readonly winner: NodeName | undefined;
+  readonly electedBy: "digest" | "spread" | "sticky";
+}
+
+export interface Surveyed extends Omit<Standing, "type">, Elected {
+  readonly type: "surveyed";
+  /** The address that elects for all Services this one has addresses in common with. */
+  readonly electionAddress: string;
 }
 
 /** An address and the prefixes it was masked to so far, shared between nodes and peers. */
@@ -59,8 +73,8 @@ export function isInScope(service: Service, loadBalancerClass: string | undefine
   return service.spec.type === "LoadBalancer" && (service.spec.loadBalancerClass ?? "") === (loadBalancerClass ?? "");
 }
 
-/** Works out once per Service what no node changes. */
-export function surveyService(cluster: ClusterContext, service: Service, endpoints: EndpointSummary): Survey {
+/** Works out once per Service what no node and no other Service changes. */
+export function surveyService(cluster: ClusterContext, service: Service, endpoints: EndpointSummary): Unelected {
   const key = keyOfService(service);
   if (!isInScope(service, cluster.loadBalancerClass)) return { type: "out-of-scope", key };
   const ingress = service.status?.loadBalancer?.ingress ?? [];
@@ -75,33 +89,16 @@ export function surveyService(cluster: ClusterContext, service: Service, endpoin
     return gated(key, ingress, { reason: "address-not-in-pool", addresses: addresses.map(({ text }) => text) });
   }
   const set = advertisementSet(cluster, advertisements, service.metadata.labels ?? {});
-  const local = service.spec.externalTrafficPolicy === "Local";
   return {
-    type: "surveyed",
+    type: "standing",
     key,
     addresses: addresses.toSorted((a, b) => compareAddresses(a.ip, b.ip)),
+    first,
     advertisements: set,
     endpoints,
-    local,
+    local: service.spec.externalTrafficPolicy === "Local",
     sharesAddress: serviceAnnotation(service, ALLOW_SHARED_IP) !== undefined,
-    electionAddress: first.text,
-    winner: electWinner(cluster, set, { address: first.text, endpoints, local }),
   };
-}
-
-/** Rule 6.1 step 4 and rule 6.2: the first address elects for both families. */
-function electWinner(
-  { digests }: ClusterContext,
-  set: AdvertisementSet,
-  { address, endpoints, local }: { address: string; endpoints: EndpointSummary; local: boolean },
-): NodeName | undefined {
-  if (!local) return elect(set.favourites, address, digests);
-  const candidates: Candidate<NodeName>[] = [];
-  for (const node of endpoints.nodes.keys()) {
-    const score = set.scores.get(node);
-    if (score !== undefined) candidates.push({ node, score });
-  }
-  return elect(candidates, address, digests);
 }
 
 function addressOf(entry: Ingress): IpAddress | undefined {

@@ -1,9 +1,17 @@
-import { type Decision, decideService, type NodeInput, prepareNode } from "../../src/announcement/decision.ts";
+import {
+  type Decision,
+  decideSurvey,
+  type NodeContext,
+  type NodeInput,
+  prepareNode,
+} from "../../src/announcement/decision.ts";
+import { Elections } from "../../src/announcement/elections.ts";
 import { nodeName, peerName, poolName } from "../../src/api/brands.ts";
 import type { BgpAdvertisement, Config, L2Advertisement, Peer, Pool } from "../../src/api/config.ts";
 import type { Node, Service } from "../../src/api/core.ts";
 import type { EndpointSummary } from "../../src/api/endpoints.ts";
 import type { LabelSelector } from "../../src/api/label-selector.ts";
+import { keyOfService } from "../../src/api/service-addresses.ts";
 import { parseAsn } from "../../src/net/asn.ts";
 import { formatCommunity, parseCommunity, parseLargeCommunity } from "../../src/net/community.ts";
 import { parseIpAddress } from "../../src/net/ip-address.ts";
@@ -175,6 +183,13 @@ export const on = (...nodes: string[]): EndpointSummary => ({
 export const main = pool("main", "10.0.0.0/24", "2001:db8::/64");
 
 export const base = { members: undefined, ignoreExcludeLb: false, loadBalancerClass: undefined };
+
+/** Decides a Service as the only one there is. */
+export function decideService(cx: NodeContext, what: Service, endpoints: EndpointSummary): Decision {
+  const elections = new Elections(cx.cluster);
+  elections.put({ service: what, endpoints });
+  return decideSurvey(cx, known(elections.survey(keyOfService(what))));
+}
 
 /** Decides with nodes `a` and `b`, on `a`. */
 export function decide(

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { type Decision, decideService, prepareNode } from "../../src/announcement/decision.ts";
+import { type Decision, prepareNode } from "../../src/announcement/decision.ts";
 import { formatRefusal } from "../../src/announcement/refusal.ts";
 import { nodeName } from "../../src/api/brands.ts";
 import type { Config } from "../../src/api/config.ts";
@@ -9,6 +9,7 @@ import {
   base,
   bgpAd,
   config,
+  decideService,
   l2Ad,
   labels,
   local,

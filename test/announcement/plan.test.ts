@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { decideService, prepareNode } from "../../src/announcement/decision.ts";
+import { prepareNode } from "../../src/announcement/decision.ts";
 import { type NodePlan, type PlanInput, planNode, planNodes } from "../../src/announcement/plan.ts";
 import { formatRefusal, REFUSAL_REASONS, type Refusal } from "../../src/announcement/refusal.ts";
 import { combineRoutes } from "../../src/announcement/route-table.ts";
@@ -11,6 +11,7 @@ import {
   base,
   bgpAd,
   config,
+  decideService,
   known,
   l2Ad,
   labels,
@@ -153,20 +154,24 @@ test("4 and 6: each address of each Service is, per node and protocol, announced
   );
 });
 
-test("6.2 each address has one announcer when anybody qualifies, and the losers agree who it is", () => {
+test("6.2 each address has one announcer when anybody qualifies, whoever shares it, and the losers agree who it is", () => {
   fc.assert(
     fc.property(inputs, (input) => {
       const plans = [...planNodes(input)];
       const winners = new Map<string, string>();
+      const served = new Set<string>();
       for (const { node: name, layer2 } of plans) {
         for (const { service: key, ip } of layer2) {
-          expect(winners.has(`${key} ${ip}`)).toBe(false);
-          winners.set(`${key} ${ip}`, name);
+          expect(winners.get(`${ip}`) ?? name).toBe(name);
+          winners.set(`${ip}`, name);
+          served.add(`${key} ${ip}`);
         }
       }
       for (const { service: key, ip, cause } of plans.flatMap((plan) => plan.refusals)) {
-        if (cause.reason === "lost-election") expect(winners.get(`${key} ${ip}`)).toBe(cause.winner);
-        if (cause.reason === "no-candidate-node") expect(winners.has(`${key} ${ip}`)).toBe(false);
+        if (cause.reason === "no-candidate-node") expect(served.has(`${key} ${ip}`)).toBe(false);
+        if (cause.reason !== "lost-election") continue;
+        expect(winners.get(`${ip}`)).toBe(cause.winner);
+        expect(served.has(`${key} ${ip}`)).toBe(cause.by !== "sharing");
       }
     }),
     { numRuns: 300 },
@@ -202,8 +207,9 @@ test("every refusal is worded, and names something to look at", () => {
     }),
     { numRuns: 1000, seed: 7 },
   );
-  // The plan knows neither interfaces nor what a node is built with; these reasons are proved at rule 6.4 and rule 4.2.
-  expect([...seen, "interface-missing", "peer-not-supported"].sort()).toEqual([...REFUSAL_REASONS].sort());
+  // The plan knows nothing of a node's own state; these reasons are proved at rule 6.3, rule 6.4 and rule 4.2.
+  const own = ["interface-missing", "peer-not-supported", "layer2-unavailable", "fenced", "address-conflict"];
+  expect([...seen, ...own].sort()).toEqual([...REFUSAL_REASONS].sort());
 });
 
 describe("4.4 Services that are fine alone and too many communities together", () => {
