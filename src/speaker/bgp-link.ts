@@ -202,7 +202,9 @@ export class BgpLink {
     if (this.state !== "established" || negotiated === undefined) return;
     const refresh = decodeRouteRefresh(body, negotiated);
     const family = familyOf(refresh);
-    if (family !== undefined && refreshMeaning(refresh, negotiated) === "request") this.#owner.refreshed(family);
+    // RFC 2918 section 4: a family that was not offered is ignored.
+    if (family === undefined || !negotiated.families.includes(family)) return;
+    if (refreshMeaning(refresh, negotiated) === "request") this.#owner.refreshed(family);
   }
 
   #onUpdate(body: Uint8Array): boolean {

@@ -144,6 +144,7 @@ export class BgpSession {
     if (password === this.#password) return;
     this.#password = password;
     if (!this.#primary.fsm.running || this.#rekeyed()) return;
+    this.#rival?.dispatch({ type: "collision-lost" });
     this.#primary.dispatch({ type: "stopped", goodbye: "changed" });
     this.#primary.dispatch({ type: "started" });
   }
@@ -294,9 +295,20 @@ export class BgpSession {
     const local = { identifier, asn: this.config.localAsn };
     const stays = resolveCollision(local, { identifier: open.identifier, asn: outcome.peerAsn });
     // Two that the peer opened: the older one is what is left of a peer that started anew.
-    if (stays !== link.direction && other.direction !== link.direction) return true;
+    if (stays !== link.direction && other.direction !== link.direction) {
+      this.#yieldTo(other);
+      return true;
+    }
     this.#keep(link, "collision-lost");
     return false;
+  }
+
+  /** The connection that stays goes on for both: when it is lost before it is up, it is the one that tries again. */
+  #yieldTo(other: BgpLink): void {
+    if (other === this.#primary) return;
+    this.#primary = other;
+    this.#rival = undefined;
+    this.#since = this.#ports.clock.now();
   }
 
   /** RFC 4724 section 5: a peer with graceful restart that comes again has restarted, and its old connection is dead. */

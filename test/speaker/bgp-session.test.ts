@@ -109,6 +109,14 @@ describe("a session", () => {
     expect(scene.say({ type: "route-refresh", refresh: { afi: 25, safi: 70, subtype: 0 } })).toEqual([]);
   });
 
+  it("RFC 2918 4 ignores a route refresh for a family that the session does not carry: there are no marks either", () => {
+    const scene = new Scene({}, "2001:db8::9");
+    const families = [{ afi: 1, safi: 1 }];
+    scene.establish({ ...open, capabilities: { ...open.capabilities, families, enhancedRouteRefresh: true } });
+    expect(scene.say({ type: "route-refresh", refresh: { afi: 2, safi: 1, subtype: 0 } })).toEqual([]);
+    expect(scene.session.view.state).toBe("established");
+  });
+
   it("RFC 7313 4 puts its answer between marks where the peer knows them, and takes the peer's marks for no request", () => {
     const knows = { ...open, capabilities: { ...open.capabilities, enhancedRouteRefresh: true } } as const;
     const scene = new Scene().establish(knows);
@@ -364,6 +372,26 @@ describe("two connections to one peer (RFC 4271 section 6.8)", () => {
     scene.advance(seconds(8));
     expect(scene.session.view.state).toBe("established");
     expect(scene.wire.dials).toBe(1);
+  });
+
+  it("goes on trying when the one that stays is lost before it is up", () => {
+    const scene = new Scene();
+    scene.session.start();
+    scene.wire.settle();
+    const outgoing = scene.peer;
+    const incoming = scene.dialled();
+    incoming.say({ type: "open", open: HIGHER });
+    scene.wire.settle();
+    outgoing.say({ type: "open", open: HIGHER });
+    scene.wire.settle();
+    expect(outgoing.take().slice(-2)).toEqual(["notification 6/7", "closed"]);
+    expect(scene.session.view.state).toBe("open-confirm");
+    incoming.end.end();
+    scene.wire.settle();
+    scene.advance(seconds(2));
+    expect([scene.session.view.state, scene.wire.dials]).toEqual(["open-sent", 2]);
+    expect(scene.say(OPEN, ALIVE)).toContain("end-of-rib 4");
+    expect(scene.session.view.state).toBe("established");
   });
 
   it("keeps an established one whatever the identifiers", () => {
