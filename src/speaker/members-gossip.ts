@@ -80,10 +80,6 @@ export class GossipMembers implements Members {
     pods?.start(signal);
     keys?.start(signal, () => this.#channel?.post({ type: "keys", keys: keys.current() }));
     signal.addEventListener("abort", () => this.#alone?.cancel(), { once: true });
-    const listed = pods?.synced ?? Promise.resolve();
-    void listed.then(() => {
-      if (this.#seeds().length === 0) this.#settle("no-other-speaker-known");
-    });
   }
 
   async leave(): Promise<void> {
@@ -131,8 +127,16 @@ export class GossipMembers implements Members {
     };
     this.#channel = start({ ...options, keys: keys?.current() ?? [] }, handlers);
     this.#sendSeeds();
-    this.#alone?.cancel();
+  }
+
+  /** The engine has begun to look for the others: its thread may have taken a while to start. */
+  #began(): void {
+    if (this.#settled || this.#alone !== undefined) return;
     this.#alone = this.#ports.clock.after(ALONE_AFTER, () => this.#settle("alone"));
+    const listed = this.#ports.pods?.synced ?? Promise.resolve();
+    void listed.then(() => {
+      if (this.#seeds().length === 0) this.#settle("no-other-speaker-known");
+    });
   }
 
   #seeds(): readonly GossipSeed[] {
@@ -172,6 +176,7 @@ export class GossipMembers implements Members {
 
   #onMembers({ members, change }: Extract<GossipReport, { type: "members" }>): void {
     this.#members = new Set(members.map(nodeName));
+    this.#began();
     if (change !== undefined) {
       const { member, to, reason } = change;
       if (this.#mute !== undefined && to === "dead") this.#mute.died = true;
@@ -205,6 +210,7 @@ export class GossipMembers implements Members {
   #settle(reason: string): void {
     if (this.#settled) return;
     this.#settled = true;
+    this.#alone?.cancel();
     this.#losses = 0;
     this.#ports.log.info("gossip members known", { reason, members: [...this.#members] });
     this.#use();
@@ -219,6 +225,8 @@ export class GossipMembers implements Members {
   #onLost(reason: string): void {
     this.#losses += 1;
     this.#settled = false;
+    this.#alone?.cancel();
+    this.#alone = undefined;
     this.#channel = undefined;
     this.#answerAll();
     this.#left?.();

@@ -41,6 +41,7 @@ export class ServiceStatusWriter {
   readonly #records = new Map<ServiceKey, Map<string, StatusRecord>>();
   /** What is not claimed is not this node's: not known before everything was decided once. */
   #settled = false;
+  #left = false;
 
   constructor(ports: StatusWriterPorts, kind: StatusKind, author: () => StatusAuthor) {
     this.#ports = ports;
@@ -61,7 +62,7 @@ export class ServiceStatusWriter {
   /** What this node does for the Service now: nothing, when there is no claim. */
   say(service: ServiceKey, claim: StatusClaim | undefined): void {
     const before = this.#claims.get(service);
-    if (sameClaim(before, claim)) return;
+    if (this.#left || sameClaim(before, claim)) return;
     if (claim === undefined) this.#claims.delete(service);
     else this.#claims.set(service, claim);
     this.#queue.add(service);
@@ -72,6 +73,12 @@ export class ServiceStatusWriter {
     if (this.#settled) return;
     this.#settled = true;
     for (const service of this.#records.keys()) this.#queue.add(service);
+  }
+
+  /** Writes nothing more: whoever takes over deletes what is left. */
+  leave(): void {
+    this.#left = true;
+    this.#claims.clear();
   }
 
   #observe({ type, object, previous }: Change<StatusRecord>): void {
@@ -94,6 +101,7 @@ export class ServiceStatusWriter {
   }
 
   async #reconcile(service: ServiceKey, signal: AbortSignal): Promise<WorkResult> {
+    if (this.#left) return "done";
     const claim = this.#claims.get(service);
     const author = this.#author();
     const records = [...(this.#records.get(service)?.values() ?? [])];

@@ -91,6 +91,11 @@ export class ServiceStatuses {
     this.#bgp.say(service, peers.length === 0 ? undefined : { names: peers, addresses: undefined });
   }
 
+  /** Others answer from now on: they say so, and delete what this node said. */
+  leaveLayer2(): void {
+    this.#l2.leave();
+  }
+
   sayLayer2(service: ServiceKey, claim: StatusClaim | undefined): void {
     this.#l2.say(service, claim);
   }

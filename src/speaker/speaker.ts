@@ -128,6 +128,7 @@ export class Speaker {
       this.#statuses.settle(watched);
       await aborted(signal);
     }
+    this.#statuses.leaveLayer2();
     await Promise.all([
       this.#layer2.handOver(),
       this.#drain.stop("speaker is stopping", this.#options.drainOnStop ?? micros(0)),

@@ -90,7 +90,7 @@ function gone(service: typeof WEB): readonly string[] {
   return engine.taken();
 }
 
-const LOST: RefusalCause = { reason: "lost-election", node: NODE, winner: nodeName("b"), scores: [0, 0] };
+const LOST: RefusalCause = { reason: "lost-election", node: NODE, winner: nodeName("b"), scores: [0, 0], by: "digest" };
 const DRAINED: RefusalCause = { reason: "node-drained", node: NODE, why: "" };
 const CONFLICT: RefusalCause = { reason: "address-conflict", node: NODE, address: IP, mac: "m", interface: "eth0" };
 const FENCED: RefusalCause = { reason: "fenced", node: NODE, why: "alone" };
