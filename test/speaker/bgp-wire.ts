@@ -78,8 +78,13 @@ export class Wire {
     this.#queue.push(what);
   }
 
-  settle(): void {
-    for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) next();
+  /** Lets everything happen that is on its way, or no more than so much of it. */
+  settle(most = Number.POSITIVE_INFINITY): void {
+    for (let i = 0; i < most; i++) {
+      const next = this.#queue.shift();
+      if (next === undefined) return;
+      next();
+    }
   }
 
   pair(a: IpAddress, b: IpAddress): readonly [WireEnd, WireEnd] {
