@@ -2,7 +2,7 @@ import { parentPort } from "node:worker_threads";
 import { interfaceIndex } from "../system/interface-index.ts";
 import { systemSockets } from "../system/native/socket.ts";
 import { systemRandom } from "../system/random.ts";
-import { raiseThreadPriority } from "../system/thread-priority.ts";
+import { makeThreadRealTime } from "../system/thread-priority.ts";
 import { udpSockets } from "../system/udp.ts";
 import { udpLoops } from "../system/udp-loop.ts";
 import { machineClock } from "./bfd-clock.ts";
@@ -24,7 +24,7 @@ function afterReads(then: () => void, turns = MOST_TURNS): void {
 /** The program of the BFD thread: commands come in as messages, reports go out. */
 const port = parentPort;
 if (port !== null) {
-  raiseThreadPriority();
+  makeThreadRealTime();
   const udp = bfdUdp({
     openUdp: udpSockets(systemSockets),
     openLoop: udpLoops(systemSockets),

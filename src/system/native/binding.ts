@@ -27,6 +27,7 @@ export interface Binding {
   recvBatch(fd: number, bytes: Uint8Array, slot: number, lengths: Int32Array): number;
   poll(fd: number, events: number, ready: (status: number, events: number) => void): WatchHandle | number;
   pollControl(watch: WatchHandle, operation: number, events: number): number;
+  schedule(policy: number, priority: number): number;
 }
 
 /** The addon was not built on this machine, or cannot be loaded by this Node. */
@@ -48,6 +49,7 @@ const FUNCTIONS: Readonly<Record<keyof Binding, true>> = {
   recvBatch: true,
   poll: true,
   pollControl: true,
+  schedule: true,
 };
 
 /** The addon's file: beside this source, or beside the bundle. */

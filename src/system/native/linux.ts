@@ -76,5 +76,8 @@ export const RTNETLINK = {
   neighbourAttribute: { address: 1, mac: 2 },
 } as const;
 
+/** sched_setscheduler(2). */
+export const SCHED = { roundRobin: 2, resetOnFork: 0x4000_0000 } as const;
+
 export const INTERFACE_FLAG = { up: 1, broadcast: 2, loopback: 8, noArp: 0x80, lowerUp: 0x10000 } as const;
 export const ADDRESS_FLAG = { dadFailed: 8, deprecated: 0x20, tentative: 0x40 } as const;

@@ -5,10 +5,12 @@
 #include <errno.h>
 #include <linux/filter.h>
 #include <node_api.h>
+#include <sched.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/types.h>
 #include <unistd.h>
 
@@ -396,6 +398,18 @@ static napi_value PollControl(napi_env env, napi_callback_info info) {
   }
 }
 
+// --- the thread that calls ---
+
+// schedule(policy, priority): by the system call itself, because musl's function does nothing
+static napi_value Schedule(napi_env env, napi_callback_info info) {
+  napi_value args[MAX_ARGS];
+  struct sched_param param = {0};
+  int32_t policy, priority;
+  if (!take(env, info, 2, args) || !take_int(env, args[0], &policy) || !take_int(env, args[1], &priority)) return NULL;
+  param.sched_priority = priority;
+  return answer(env, syscall(SYS_sched_setscheduler, 0, policy, &param));
+}
+
 NAPI_MODULE_INIT() {
   static const struct {
     const char *name;
@@ -405,7 +419,7 @@ NAPI_MODULE_INIT() {
       {"connect", Connect},       {"getsockname", Getsockname}, {"setsockopt", Setsockopt},
       {"getsockopt", Getsockopt}, {"attachFilter", AttachFilter}, {"send", Send},
       {"recvmsg", Recvmsg},       {"recvBatch", RecvBatch},   {"poll", Poll},
-      {"pollControl", PollControl},
+      {"pollControl", PollControl}, {"schedule", Schedule},
   };
   const char *name = uv_handle_type_name(UV_POLL_TYPE);
   if (name == NULL || strcmp(name, "poll") != 0) {
