@@ -111,7 +111,10 @@ async function fleet(
     const complete = (router: CountingRouter): boolean => router.announced >= size.routes && router.ended;
     while (routers.filter(complete).length < size.peers) {
       await pause(5);
-      if (performance.now() - start > 120_000) throw new Error(`converged: ${routers.filter(complete).length}`);
+      if (performance.now() - start > 120_000) {
+        for (const server of servers) server.close();
+        throw new Error(`not converged: ${routers.map((router) => router.standing).join(", ")}`);
+      }
     }
     const converged = Math.max(...routers.filter(complete).map(({ lastUpdateAt }) => lastUpdateAt)) - start;
     const wire = converged - (Math.min(...routers.filter(complete).map(({ establishedAt }) => establishedAt)) - start);

@@ -68,6 +68,12 @@ export class CountingRouter {
     });
   }
 
+  /** How far it is, in a few words. */
+  get standing(): string {
+    const state = this.closed ? "closed" : this.establishedAt > 0 ? "up" : "opening";
+    return `${state} with ${this.announced}${this.ended ? "" : ", not all"}`;
+  }
+
   /** Resolves once what is asked for is so, which is looked at after each arrival. */
   until(holds: () => boolean): Promise<void> {
     if (holds()) return Promise.resolve();
