@@ -138,6 +138,11 @@ export class Layer2Announcer {
     this.#keeper.post({ type: "speakers", names });
   }
 
+  /** Announces all again that this node holds. */
+  reannounce(): void {
+    this.#keeper.post({ type: "reannounce", ips: undefined });
+  }
+
   setFenced(on: boolean): void {
     if (on === this.#fenced) return;
     this.#fenced = on;

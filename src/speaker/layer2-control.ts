@@ -63,6 +63,8 @@ export class Layer2Control {
   #members: ReadonlySet<NodeName> | undefined;
   /** The reason that the last decisions were made with. */
   #decidedFenced: string | undefined;
+  /** Somebody was met who may have answered for what this node answers for. */
+  #met = false;
   #sticky = false;
   #statusesKnown = false;
   #due: Timer | undefined;
@@ -104,6 +106,9 @@ export class Layer2Control {
     members.start(signal, {
       changed: () => this.#changed(),
       left: (names) => this.#fencing.left(names),
+      met: () => {
+        this.#met = true;
+      },
     });
     this.#fencing.start(signal);
     const known = (): void => {
@@ -147,6 +152,9 @@ export class Layer2Control {
     this.#announcer?.flush();
     // Whoever comes out of its fence lets go first of what is not its own any more.
     this.#announcer?.setFenced(this.#decidedFenced !== undefined || this.#fencing.fenced !== undefined);
+    // Hosts on the other side of a partition believe whom they heard last: now that must be the one that was elected by all.
+    if (this.#met) this.#announcer?.reannounce();
+    this.#met = false;
   }
 
   /** What this node says of the Service. */

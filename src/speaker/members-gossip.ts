@@ -48,6 +48,8 @@ export class GossipMembers implements Members {
    * then, and when the engine starts anew, those of before do.
    */
   #view: ReadonlySet<NodeName> = new Set();
+  /** Who said goodbye and was not heard since. */
+  readonly #goodbyes = new Set<string>();
   #settled = false;
   /** The socket failed, and nobody was heard since. */
   #mute: { died: boolean; readonly timer: Timer } | undefined;
@@ -180,12 +182,22 @@ export class GossipMembers implements Members {
     if (change !== undefined) {
       const { member, to, reason } = change;
       if (this.#mute !== undefined && to === "dead") this.#mute.died = true;
-      if (to === "alive") this.#unmute();
+      if (to === "alive") this.#onAlive(member);
       this.#ports.log.info("gossip member changed", { member, to, reason, members: members.length });
-      if (to === "left") this.#handlers?.left([member]);
+      if (to === "left") this.#onLeft(member);
     }
     if (!this.#settled && members.length > 1) this.#settle("joined");
     else if (this.#settled) this.#use();
+  }
+
+  #onAlive(member: string): void {
+    this.#unmute();
+    if (!this.#goodbyes.delete(member)) this.#handlers?.met();
+  }
+
+  #onLeft(member: string): void {
+    this.#goodbyes.add(member);
+    this.#handlers?.left([member]);
   }
 
   /** The others take this node for dead, so that it must not stand; unless there are none. */

@@ -18,6 +18,8 @@ export interface MembersHandlers {
   changed(): void;
   /** These said goodbye. */
   left(members: readonly string[]): void;
+  /** One is heard that had not said goodbye, as after a partition: until now both may have answered for the same. */
+  met(): void;
 }
 
 /** Every known node has a speaker, and all of them live. */

@@ -55,12 +55,13 @@ describe("GossipMembers", () => {
   let commands: GossipCommand[];
   let handlers: GossipChannelHandlers;
   let changes: number;
+  let met: number;
   let gone: string[];
   let stop: AbortController;
 
   beforeEach(() => {
     clock = new VirtualClock();
-    [started, commands, changes, gone] = [[], [], 0, []];
+    [started, commands, changes, met, gone] = [[], [], 0, 0, []];
     stop = new AbortController();
   });
 
@@ -89,7 +90,7 @@ describe("GossipMembers", () => {
       },
       { ...OPTIONS, join },
     );
-    members.start(stop.signal, { changed: () => changes++, left: (left) => gone.push(...left) });
+    members.start(stop.signal, { changed: () => changes++, left: (left) => gone.push(...left), met: () => met++ });
     return members;
   }
 
@@ -140,6 +141,19 @@ describe("GossipMembers", () => {
     handlers.report({ type: "members", members: ["a", "b"], change: { member: "c", to: "left", ...change } });
     handlers.report({ type: "members", members: ["a"], change: { member: "b", to: "dead", ...change } });
     expect([gone, changes]).toEqual([["c"], 2]);
+  });
+
+  test("who comes back without having said goodbye was met, as after a partition; a speaker that was started again was not", () => {
+    start();
+    const change = { reason: "", at: clock.now() };
+    const is = (member: string, to: "alive" | "dead" | "left"): void =>
+      handlers.report({ type: "members", members: ["a", "b"], change: { member, to, ...change } });
+    is("b", "left");
+    is("b", "alive");
+    expect(met).toBe(0);
+    is("b", "dead");
+    is("b", "alive");
+    expect(met).toBe(1);
   });
 
   describe("without a socket this node stands for nothing: the others take it for dead", () => {
