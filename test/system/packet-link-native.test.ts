@@ -124,6 +124,19 @@ describe.skipIf(why !== undefined)(`packet links of the kernel${why ?? ""}`, () 
     await until("the priority's", async () => (await heard()).at(-1) === request);
   });
 
+  it("what is for an interface made on this one is that one's alone", async () => {
+    const mac = "020000000031";
+    inHost("link add link eth0 name made0 address 02:00:00:00:00:31 type macvlan mode bridge");
+    inHost("link set made0 up");
+    const theirs = [arp(mac, 1, 73), icmp({ to: mac, mark: 74 })];
+    for (const frame of theirs) expect(await hears(frame)).toBe(false);
+    await host.call("open", { name: "made0" });
+    const before = (await heard()).length;
+    await world.neighbourSends(...theirs);
+    await untilEqual("its own", async () => (await heard()).slice(before).toSorted(), theirs.toSorted());
+    inHost("link delete made0");
+  });
+
   const vlans = hasVlans();
   it.skipIf(!vlans)(`a VLAN's interface hears what is tagged for it${vlans ? "" : NO_VLANS}`, async () => {
     inHost("link add link eth0 name eth0.5 type vlan id 5");
