@@ -1,14 +1,15 @@
 import { parseArgs } from "node:util";
 import { decoders, framing } from "./decoders.ts";
+import { layer2Engine, layer2Frames } from "./layer2.ts";
 import { session } from "./session.ts";
 import type { Subject } from "./subject.ts";
 
-const SUBJECTS: readonly Subject[] = [decoders, framing, session];
+const SUBJECTS: readonly Subject[] = [decoders, framing, session, layer2Frames, layer2Engine];
 const SLICE_MILLIS = 1000;
 
 const USAGE = `usage: npm run fuzz -- [--time SECONDS] [--seed N] [--only NAME]
 
-Feeds the BGP decoders, the framer and a whole session with broken messages until the time is up.
+Feeds the decoders, the BGP framer, a whole session and a layer-2 engine with broken messages until the time is up.
 Each finding is printed with its seed and ends the run with exit code 1.
 
 ${SUBJECTS.map(({ name }) => `  ${name}`).join("\n")}
