@@ -59,14 +59,18 @@ export class PrefixTable {
   /** The row of a prefix, a new one when it has none. */
   add(prefix: IpPrefix, pathId = 0): number {
     if (this.#oldSlots !== undefined) this.#move(this.#oldSlots, MOVED_AT_A_TIME);
-    const known = this.rowOf(prefix, pathId);
+    this.#load(prefix, pathId);
+    let slot = this.#find();
+    let known = this.#rowIn(slot);
+    if (known < 0 && this.#oldSlots !== undefined) known = this.#findOld(this.#oldSlots);
     if (known >= 0) return known;
     const row = this.#free.pop() ?? this.#top++;
     if (row >= this.#kinds.length) {
       this.#widen(this.#kinds.length * 2);
       this.#load(prefix, pathId);
+      slot = this.#find();
     }
-    this.#put(row, this.#find());
+    this.#put(row, slot);
     return row;
   }
 
