@@ -45,7 +45,7 @@ export class BenchLan {
 
   /** Starts a program that serves calls there. */
   agent(role: Role, module: string): Agent {
-    const agent = new Agent(nameOf(role), new URL(module, import.meta.url).pathname);
+    const agent = new Agent(nameOf(role), module);
     this.#agents.push(agent);
     return agent;
   }

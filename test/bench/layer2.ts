@@ -3,8 +3,8 @@ import { until } from "../support/until.ts";
 import { type Bench, type BenchOptions, median, type Table } from "./bench.ts";
 import { BenchLan, hasKeepalived } from "./layer2-lan.ts";
 
-const NODE = "./layer2-node.ts";
-const CLIENT = "./layer2-client.ts";
+const NODE = new URL("./layer2-node.ts", import.meta.url).pathname;
+const CLIENT = new URL("./layer2-client.ts", import.meta.url).pathname;
 const RATES = [500, 10_000];
 const SECONDS = 4;
 const MANY = 1000;
