@@ -38,6 +38,8 @@ export class ServiceStatusWriter {
   readonly #queue: WorkQueue<ServiceKey>;
   readonly #pacer: WritePacer;
   readonly #claims = new Map<ServiceKey, StatusClaim>();
+  /** What this life of the speaker has claimed: its objects are its own. */
+  readonly #claimed = new Set<ServiceKey>();
   readonly #records = new Map<ServiceKey, Map<string, StatusRecord>>();
   /** What is not claimed is not this node's: not known before everything was decided once. */
   #settled = false;
@@ -65,6 +67,7 @@ export class ServiceStatusWriter {
     if (this.#left || sameClaim(before, claim)) return;
     if (claim === undefined) this.#claims.delete(service);
     else this.#claims.set(service, claim);
+    this.#claimed.add(service);
     this.#queue.add(service);
   }
 
@@ -91,13 +94,15 @@ export class ServiceStatusWriter {
       const known = this.#records.get(service) ?? new Map<string, StatusRecord>();
       this.#records.set(service, known.set(name, object));
     }
-    if (this.#settled || this.#claims.has(service)) this.#queue.add(service);
+    if (this.#settled || this.#claimed.has(service)) this.#queue.add(service);
   }
 
   #forget(service: ServiceKey, name: string): void {
     const known = this.#records.get(service);
     known?.delete(name);
-    if (known?.size === 0) this.#records.delete(service);
+    if (known?.size !== 0) return;
+    this.#records.delete(service);
+    if (!this.#claims.has(service)) this.#claimed.delete(service);
   }
 
   async #reconcile(service: ServiceKey, signal: AbortSignal): Promise<WorkResult> {
@@ -113,15 +118,15 @@ export class ServiceStatusWriter {
     for (const record of records) {
       const keeps = claim !== undefined && record.metadata.name === name;
       const ours = record.words?.node === author.node || record.metadata.name === name;
-      if (!keeps && this.#isToGo(ours, claim)) await this.#delete(record, signal);
+      if (!keeps && this.#isToGo(service, ours)) await this.#delete(record, signal);
     }
     return "done";
   }
 
   /** Our own that say nothing true any more; others' only where we are the one who answers. */
-  #isToGo(ours: boolean, claim: StatusClaim | undefined): boolean {
-    if (ours) return this.#settled || claim !== undefined;
-    return claim !== undefined && this.#kind.exclusive;
+  #isToGo(service: ServiceKey, ours: boolean): boolean {
+    if (ours) return this.#settled || this.#claimed.has(service);
+    return this.#kind.exclusive && this.#claims.has(service);
   }
 
   async #put(

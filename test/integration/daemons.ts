@@ -5,7 +5,7 @@ import { KubernetesClient } from "../../src/kubernetes/client.ts";
 import { anonymousConfig, type ClientConfig } from "../../src/kubernetes/kubeconfig.ts";
 import { LeaderElection } from "../../src/kubernetes/lease.ts";
 import { millis, seconds } from "../../src/net/micros.ts";
-import { Speaker } from "../../src/speaker/speaker.ts";
+import { Speaker, type SpeakerOptions, type SpeakerPorts } from "../../src/speaker/speaker.ts";
 import { systemClock, systemWallClock } from "../../src/system/clock.ts";
 import { systemRandom } from "../../src/system/random.ts";
 import { suspendAwareClock } from "../../src/system/suspend-aware-clock.ts";
@@ -89,16 +89,22 @@ export interface RunningSpeaker extends Running {
   readonly speaker: Speaker;
 }
 
+/** What a speaker has for layer 2, and how it is set. */
+export type SpeakerExtra = Pick<SpeakerPorts, "startLayer2" | "members"> & Pick<SpeakerOptions, "layer2" | "podName">;
+
 /** The speaker of one node of the site. */
 export async function startSpeaker(
   site: Site,
   node: string,
   config: ClientConfig = site.cluster.config,
+  { layer2, podName, ...extra }: SpeakerExtra = {},
 ): Promise<RunningSpeaker> {
   const stop = stopper();
   const client = new KubernetesClient(PORTS, config);
-  const ports = { ...PORTS, client, dial: dialTcp, nextHopFor: () => undefined };
+  const ports = { ...PORTS, client, dial: dialTcp, nextHopFor: () => undefined, ...extra };
   const speaker = new Speaker(ports, {
+    ...(layer2 === undefined ? {} : { layer2 }),
+    podName,
     namespace: site.system,
     nodeName: site.nodeName(node),
     loadBalancerClass: site.lbClass,

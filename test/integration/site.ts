@@ -16,6 +16,8 @@ import {
   NODES,
   type Resource,
   SECRETS,
+  SERVICE_BGP_STATUSES,
+  SERVICE_L2_STATUSES,
   SERVICES,
 } from "../../src/kubernetes/resource.ts";
 import { silentLog } from "../support/silent-log.ts";
@@ -236,7 +238,7 @@ export class Site implements AsyncDisposable {
 
   /** What the daemons wrote. */
   async #sweep(namespace: string): Promise<void> {
-    for (const resource of [EVENTS, LEASES, CONFIGURATION_STATES, SECRETS]) {
+    for (const resource of [EVENTS, LEASES, CONFIGURATION_STATES, SECRETS, SERVICE_L2_STATUSES, SERVICE_BGP_STATUSES]) {
       const { items } = await this.client.list<Raw>(resource, { namespace });
       for (const { metadata } of items) await this.#delete({ resource, namespace, name: metadata.name });
     }

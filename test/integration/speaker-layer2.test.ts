@@ -1,0 +1,326 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { nodeName } from "../../src/api/brands.ts";
+import type { ClientConfig } from "../../src/kubernetes/kubeconfig.ts";
+import {
+  L2_ADVERTISEMENTS,
+  NODES,
+  PODS,
+  type Resource,
+  SERVICE_BGP_STATUSES,
+  SERVICE_L2_STATUSES,
+  SERVICES,
+} from "../../src/kubernetes/resource.ts";
+import { micros, seconds } from "../../src/net/micros.ts";
+import type { Members, MembersHandlers } from "../../src/speaker/members.ts";
+import { ApiProxy } from "../support/api-proxy.ts";
+import { FakeLayer2 } from "../support/fake-layer2.ts";
+import { until, untilEqual } from "../support/until.ts";
+import { type Cluster, startCluster } from "./cluster.ts";
+import { type RunningSpeaker, startSpeaker, through } from "./daemons.ts";
+import { Site } from "./site.ts";
+
+/** Who is alive, as the test has it. */
+class TestMembers implements Members {
+  readonly #handlers = new Set<MembersHandlers>();
+  alive: readonly string[] = [];
+
+  current(): ReadonlySet<ReturnType<typeof nodeName>> {
+    return new Set(this.alive.map(nodeName));
+  }
+
+  start(_signal: AbortSignal, handlers: MembersHandlers): void {
+    this.#handlers.add(handlers);
+  }
+
+  set(alive: readonly string[]): void {
+    this.alive = alive;
+    for (const handlers of this.#handlers) handlers.changed();
+  }
+
+  leave(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  stop(): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
+interface Status {
+  readonly metadata: {
+    readonly name: string;
+    readonly annotations?: Readonly<Record<string, string>>;
+    readonly ownerReferences?: readonly { readonly kind: string; readonly name: string }[];
+  };
+  readonly status?: {
+    readonly node?: string;
+    readonly serviceName?: string;
+    readonly interfaces?: readonly { readonly name: string }[];
+    readonly peers?: readonly string[];
+  };
+}
+
+interface Member {
+  readonly name: string;
+  readonly engine: FakeLayer2;
+  readonly running: RunningSpeaker;
+}
+
+const IP = "198.51.100.1";
+
+let cluster: Cluster;
+let site: Site;
+let members: TestMembers;
+const speakers: Member[] = [];
+
+beforeAll(async () => {
+  cluster = await startCluster();
+});
+afterAll(async () => {
+  await cluster[Symbol.asyncDispose]();
+});
+beforeEach(async () => {
+  site = await Site.create(cluster);
+  members = new TestMembers();
+  await site.pool("a", ["198.51.100.0/24", "2001:db8::/120"]);
+  await site.put(L2_ADVERTISEMENTS, site.system, "all", { spec: {} });
+  for (const node of ["n1", "n2", "n3"]) await site.node(node);
+});
+afterEach(async () => {
+  await Promise.all(speakers.splice(0).map(({ running }) => running.stop()));
+  await site[Symbol.asyncDispose]();
+});
+
+async function start(
+  node: string,
+  extra: { readonly config?: ClientConfig; readonly podName?: string; readonly fenceAfter?: number } = {},
+): Promise<Member> {
+  const engine = new FakeLayer2();
+  engine.obliging = true;
+  const fencing = { policy: "both", after: micros(seconds(1) * (extra.fenceAfter ?? 10)) } as const;
+  const running = await startSpeaker(site, node, extra.config ?? cluster.config, {
+    startLayer2: engine.start,
+    members,
+    layer2: { fencing },
+    ...(extra.podName === undefined ? {} : { podName: extra.podName }),
+  });
+  engine.report({ type: "interfaces", names: ["eth0"] });
+  const member = { name: site.nodeName(node), engine, running };
+  speakers.push(member);
+  return member;
+}
+
+async function startAll(): Promise<void> {
+  members.alive = ["n1", "n2", "n3"].map((node) => site.nodeName(node));
+  for (const node of ["n1", "n2", "n3"]) await start(node);
+}
+
+async function announced(name: string, ips: readonly string[] = [IP]): Promise<void> {
+  await site.service(name, {});
+  await site.merge(SERVICES, name, { status: { loadBalancer: { ingress: ips.map((ip) => ({ ip })) } } }, "status");
+  await site.endpoints(name, [site.nodeName("n1")]);
+}
+
+async function statuses(resource: Resource = SERVICE_L2_STATUSES): Promise<readonly Status[]> {
+  return (await site.client.list<Status>(resource, { namespace: site.system })).items;
+}
+
+/** The only status of the only Service, once there is one. */
+async function theStatus(): Promise<Status> {
+  await until("one status", async () => {
+    const all = await statuses();
+    return all.length === 1 && all[0]?.status?.node !== undefined;
+  });
+  const [status] = await statuses();
+  if (status === undefined) throw new Error("gone again");
+  return status;
+}
+
+async function owner(): Promise<Member> {
+  const { status } = await theStatus();
+  const found = speakers.find(({ name }) => name === status?.node);
+  if (found === undefined) throw new Error(`no speaker ${status?.node}`);
+  return found;
+}
+
+/** Waits until another node than this one says that it answers. */
+async function movedFrom(before: Member): Promise<Member> {
+  await until("another node", async () => {
+    const all = await statuses();
+    return all.length === 1 && all[0]?.status?.node !== undefined && all[0].status.node !== before.name;
+  });
+  return await owner();
+}
+
+describe("who answers", () => {
+  test("one node, which says so: status, its addresses, one event", async () => {
+    await startAll();
+    await announced("web", [IP, "2001:db8::1"]);
+    const { status, metadata } = await theStatus();
+    expect(status).toMatchObject({ serviceName: "web", serviceNamespace: site.apps });
+    expect(status?.interfaces).toBeUndefined();
+    await untilEqual(
+      "the addresses",
+      async () => (await theStatus()).metadata.annotations?.["herald.io/addresses"],
+      `${IP},2001:db8::1`,
+    );
+    expect(metadata.ownerReferences).toBeUndefined();
+    const message = `announcing from node "${status?.node}" with protocol "layer2"`;
+    await untilEqual("the event", () => site.eventTexts("web"), [`nodeAssigned: ${message}`]);
+    const holding = speakers.filter(({ engine }) => engine.commands.some(({ type }) => type === "hold"));
+    expect(holding.map(({ name }) => name)).toEqual([status?.node]);
+  });
+
+  test("looks for strangers before the first announcement of all, and never on a fail-over", async () => {
+    await startAll();
+    await announced("web");
+    const first = await owner();
+    expect(first.engine.taken().filter((line) => line.startsWith("hold"))).toEqual([`hold ${IP} all 60s probe`]);
+    members.set(members.alive.filter((name) => name !== first.name));
+    const second = await movedFrom(first);
+    expect(second.engine.taken().filter((line) => line.startsWith("hold"))).toEqual([`hold ${IP} all 60s`]);
+  });
+
+  test("a node that is drained hands over; it is undone, and it has it again", async () => {
+    await startAll();
+    await announced("web");
+    const first = await owner();
+    first.engine.taken();
+    await site.merge(NODES, first.name, { metadata: { annotations: { "herald.io/drain": "test" } } });
+    await movedFrom(first);
+    expect(first.engine.taken()).toContain(`release ${IP} handover`);
+    await site.merge(NODES, first.name, { metadata: { annotations: { "herald.io/drain": null } } });
+    await untilEqual("back", async () => (await statuses()).map(({ status }) => status?.node), [first.name]);
+  });
+
+  test("a Service that is deleted, or has no endpoint, is let go at once; its status goes", async () => {
+    await startAll();
+    await announced("web");
+    const first = await owner();
+    first.engine.taken();
+    await site.endpoints("web", []);
+    await untilEqual("no status", async () => (await statuses()).length, 0);
+    expect(first.engine.taken()).toEqual([`release ${IP} now`]);
+    await site.endpoints("web", [site.nodeName("n1")]);
+    await owner();
+    await site.delete(SERVICES, "web");
+    await untilEqual("no status", async () => (await statuses()).length, 0);
+  });
+
+  test("a speaker without an engine refuses by name, and starts all the same", async () => {
+    members.alive = [site.nodeName("n1")];
+    const running = await startSpeaker(site, "n1", cluster.config, { members });
+    await announced("web");
+    await site.pool("b", ["203.0.113.0/24"]);
+    expect(await statuses()).toEqual([]);
+    await running.stop();
+  });
+});
+
+describe("statuses stay true", () => {
+  test("what somebody deletes or edits is put right, and other nodes' words for our Service go", async () => {
+    await startAll();
+    await announced("web");
+    const { metadata, status } = await theStatus();
+    await site.client.delete(SERVICE_L2_STATUSES, metadata.name, { namespace: site.system });
+    await untilEqual("made again", async () => (await statuses()).map((one) => one.status?.node), [status?.node]);
+    await site.client.patch<unknown>(
+      SERVICE_L2_STATUSES,
+      metadata.name,
+      { status: { interfaces: [{ name: "eth9" }] } },
+      { namespace: site.system, type: "merge", subresource: "status" },
+    );
+    await until("put right", async () => (await statuses())[0]?.status?.interfaces === undefined);
+    const labels = { "metallb.io/node": "gone", "metallb.io/service-name": "web" };
+    await site.client.create<unknown>(
+      SERVICE_L2_STATUSES,
+      {
+        apiVersion: "metallb.io/v1beta1",
+        kind: "ServiceL2Status",
+        metadata: { name: "l2-stale", labels: { ...labels, "metallb.io/service-namespace": site.apps } },
+      },
+      { namespace: site.system },
+    );
+    await untilEqual("the stale one gone", async () => (await statuses()).length, 1);
+  });
+
+  test("they belong to the speaker's pod", async () => {
+    await site.put(PODS, site.system, "speaker-1", {
+      spec: { nodeName: site.nodeName("n1"), containers: [{ name: "speaker", image: "herald" }] },
+    });
+    members.alive = [site.nodeName("n1")];
+    await start("n1", { podName: "speaker-1" });
+    await announced("web");
+    const { metadata } = await theStatus();
+    expect(metadata.ownerReferences?.map(({ kind, name }) => `${kind} ${name}`)).toEqual(["Pod speaker-1"]);
+  });
+
+  test("ServiceBGPStatus: every node that means to announce, with its peers", async () => {
+    await site.advertisement("all");
+    for (const [name, peerAddress] of [
+      ["r2", "127.0.0.2"],
+      ["r1", "127.0.0.1"],
+    ] as const) {
+      await site.peer(name, { myASN: 64512, peerASN: 64513, peerAddress, peerPort: 1 });
+    }
+    members.alive = [site.nodeName("n1"), site.nodeName("n2")];
+    await start("n1");
+    await start("n2");
+    await announced("web");
+    const read = async (): Promise<readonly string[]> =>
+      (await statuses(SERVICE_BGP_STATUSES)).map(({ status }) => `${status?.node} ${status?.peers}`).toSorted();
+    await untilEqual("both", read, [`${site.nodeName("n1")} r1,r2`, `${site.nodeName("n2")} r1,r2`]);
+    await site.endpoints("web", []);
+    await untilEqual("none", read, []);
+  });
+});
+
+describe("a stranger", () => {
+  test("is the Service's condition until he is gone; others' conditions stay", async () => {
+    await startAll();
+    const other = { type: "example.com/Other", status: "True", reason: "Mine", message: "" };
+    const conditions = [{ ...other, lastTransitionTime: "2026-01-01T00:00:00Z" }];
+    await announced("web");
+    await site.merge(SERVICES, "web", { status: { conditions } }, "status");
+    const node = await owner();
+    const at = seconds(0);
+    const where = { ip: IP, interface: "eth0", mac: "02:00:00:00:00:99" };
+    node.engine.report({ type: "conflict", ...where, found: "announced", quarantined: true, at });
+    const said = async (): Promise<readonly (string | undefined)[]> =>
+      ((await site.get("web"))?.status?.conditions ?? []).map(({ type, message }) => `${type} ${message}`);
+    await untilEqual("the condition", said, [
+      "example.com/Other ",
+      `herald.io/AddressConflict ${IP} is in use by 02:00:00:00:00:99 on interface eth0 of Node ${node.name}`,
+    ]);
+    await untilEqual("no status", async () => (await statuses()).length, 0);
+    node.engine.report({ type: "cleared", ip: IP, at });
+    await untilEqual("cleared", said, ["example.com/Other "]);
+    await owner();
+    const reasons = async (): Promise<readonly string[]> => [
+      ...new Set((await site.events("web")).map(({ reason }) => reason).toSorted()),
+    ];
+    await untilEqual("events", reasons, ["AddressConflict", "AddressConflictCleared", "nodeAssigned"]);
+  });
+});
+
+describe("when the API is away", () => {
+  test("nothing changes while the members are there; with most of them gone too, the node is fenced until it is back", async () => {
+    await using line = await ApiProxy.start(cluster.config);
+    members.alive = ["n1", "n2", "n3"].map((node) => site.nodeName(node));
+    const node = await start("n1", { config: through(line), fenceAfter: 2 });
+    for (let i = 1; i <= 20; i++) await announced(`web-${i}`, [`198.51.100.${i}`]);
+    await until("something to lose", () => node.engine.commands.some(({ type }) => type === "hold"));
+    node.engine.taken();
+    line.cut();
+    await new Promise((resolve) => setTimeout(resolve, 3000));
+    expect(node.engine.taken()).toEqual([]);
+    members.set([node.name]);
+    await until("the fence", () => node.engine.commands.some(({ type }) => type === "fence"));
+    expect(node.engine.taken()).toContain("fence on");
+    line.heal();
+    await until("the end of it", () => node.engine.commands.some((one) => one.type === "fence" && !one.on));
+    const told = async (): Promise<readonly string[]> =>
+      (await site.nodeEventTexts("n1")).map((text) => text.split(":")[0] ?? "");
+    await until("the events", async () => (await told()).includes("Layer2Unfenced"));
+  });
+});
