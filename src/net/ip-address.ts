@@ -8,6 +8,8 @@ export const FAMILIES: readonly Family[] = [4, 6];
 const BITS: Record<Family, number> = { 4: 32, 6: 128 };
 const MAX: Record<Family, bigint> = { 4: (1n << 32n) - 1n, 6: (1n << 128n) - 1n };
 
+const LOW_HALF = (1n << 64n) - 1n;
+
 /** Bits in an address of this family. */
 export function addressBits(family: Family): number {
   return BITS[family];
@@ -48,10 +50,11 @@ export class IpAddress {
   /** Network byte order, 4 or 16 octets. */
   toBytes(): Uint8Array {
     const bytes = new Uint8Array(BITS[this.family] / 8);
-    let rest = this.value;
-    for (let i = bytes.length - 1; i >= 0; i--) {
-      bytes[i] = Number(rest & 0xffn);
-      rest >>= 8n;
+    const view = new DataView(bytes.buffer);
+    if (this.family === 4) view.setUint32(0, Number(this.value));
+    else {
+      view.setBigUint64(0, this.value >> 64n);
+      view.setBigUint64(8, this.value & LOW_HALF);
     }
     return bytes;
   }
@@ -71,9 +74,9 @@ export function compareAddresses(a: IpAddress, b: IpAddress): number {
 /** Reads 4 or 16 octets in network byte order; any other length is undefined. */
 export function addressFromBytes(bytes: Uint8Array): IpAddress | undefined {
   if (bytes.length !== 4 && bytes.length !== 16) return undefined;
-  let value = 0n;
-  for (const byte of bytes) value = (value << 8n) | BigInt(byte);
-  return new IpAddress(bytes.length === 4 ? 4 : 6, value);
+  const view = new DataView(bytes.buffer, bytes.byteOffset);
+  if (bytes.length === 4) return new IpAddress(4, BigInt(view.getUint32(0)));
+  return new IpAddress(6, (view.getBigUint64(0) << 64n) | view.getBigUint64(8));
 }
 
 /**
