@@ -51,6 +51,8 @@ function operationOf(n: number): "request" | "reply" {
   throw new FrameRefused("malformed");
 }
 
+const PADDING = new Uint8Array(LEAST_FRAME);
+
 const readIp = (r: Reader): IpAddress => new IpAddress(4, BigInt(r.u32()));
 
 /** A frame of 60 octets. */
@@ -61,5 +63,5 @@ export function encodeArp(packet: ArpPacket): Uint8Array {
   writeMac(w, packet.senderMac).u32(Number(packet.senderIp.value));
   writeMac(w, packet.targetMac).u32(Number(packet.targetIp.value));
   if (packet.mark !== undefined) writeMark(w, packet.mark);
-  return w.bytes(new Uint8Array(LEAST_FRAME - w.length)).finish();
+  return w.bytes(PADDING.subarray(w.length)).finish();
 }
