@@ -444,15 +444,19 @@ const MESSAGE_NUMBER: Record<MessageEvent["type"], number> = {
 };
 
 function armHold(draft: Draft): void {
-  const holdTime = draft.fsm.negotiated?.holdTime ?? 0;
+  const holdTime = holdTimeOf(draft);
   if (holdTime > 0) draft.arm("hold", seconds(holdTime));
 }
 
 function armSendHold(draft: Draft): void {
-  draft.arm("send-hold", Math.max(MIN_SEND_HOLD, seconds(2 * (draft.fsm.negotiated?.holdTime ?? 0))) as Micros);
+  draft.arm("send-hold", Math.max(MIN_SEND_HOLD, seconds(2 * holdTimeOf(draft))) as Micros);
 }
 
 function armKeepalive(draft: Draft): void {
   const keepaliveTime = draft.fsm.negotiated?.keepaliveTime ?? 0;
   if (keepaliveTime > 0) draft.armJittered("keepalive", seconds(keepaliveTime));
+}
+
+function holdTimeOf({ fsm: { negotiated } }: Draft): number {
+  return negotiated?.holdTime ?? 0;
 }

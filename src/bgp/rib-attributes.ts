@@ -39,11 +39,11 @@ export class AttributeSets {
   }
 
   retain(set: number): void {
-    this.#uses[set] = (this.#uses[set] ?? 0) + 1;
+    this.#uses[set] = this.#usesOf(set) + 1;
   }
 
   release(set: number): void {
-    const uses = (this.#uses[set] ?? 0) - 1;
+    const uses = this.#usesOf(set) - 1;
     this.#uses[set] = uses;
     if (uses > 0) return;
     this.#byKey.delete(this.#keys[set] ?? "");
@@ -51,6 +51,10 @@ export class AttributeSets {
     this.#free.push(set);
     this.#last = undefined;
     this.#onFree(set);
+  }
+
+  #usesOf(set: number): number {
+    return this.#uses[set] ?? 0;
   }
 
   #add(key: string, route: Route): number {

@@ -40,13 +40,17 @@ export class RouteStore {
       bigger.set(this.#holders);
       this.#holders = bigger;
     }
-    this.#holders[row] = (this.#holders[row] ?? 0) + 1;
+    this.#holders[row] = this.#holdersOf(row) + 1;
   }
 
   release(row: number): void {
-    const holders = (this.#holders[row] ?? 0) - 1;
+    const holders = this.#holdersOf(row) - 1;
     this.#holders[row] = holders;
     if (holders === 0) this.prefixes.remove(row);
+  }
+
+  #holdersOf(row: number): number {
+    return this.#holders[row] ?? 0;
   }
 
   #forget(set: number): void {
@@ -111,7 +115,7 @@ export class AdjRibOut {
     const { prefixes } = this.#store;
     if (this.#group?.refuses !== true) return;
     for (let row = 0; row < this.#desired.length; row++) {
-      const set = this.#desired[row] ?? 0;
+      const set = this.#setAt(row);
       if (set === 0 || !this.#families.includes(prefixes.familyAt(row))) continue;
       const reason = this.#group?.refusal(set, prefixes.familyAt(row));
       if (reason !== undefined) yield { prefix: prefixes.prefixAt(row), reason };
@@ -223,7 +227,7 @@ export class AdjRibOut {
     }
     if (this.#effort <= 0 || this.#queue.length === 0) return undefined;
     const rows = this.#queue.take();
-    for (const row of rows) this.#flags[row] = (this.#flags[row] ?? 0) & ~QUEUED;
+    for (const row of rows) this.#flags[row] = this.#flagsAt(row) & ~QUEUED;
     return new UpdatePlan(rows, this.#store.prefixes, {
       wireOf: (row) => this.#wireOf(row),
       needs: (row, wire) => this.#needs(row, wire),
@@ -281,7 +285,7 @@ export class AdjRibOut {
       return;
     }
     if (this.#sent[row] === WITHDRAWN || this.#store.prefixes.familyAt(row) !== again) return;
-    this.#flags[row] = (this.#flags[row] ?? 0) | AGAIN;
+    this.#flags[row] = this.#flagsAt(row) | AGAIN;
     this.#enqueue(row);
   }
 
@@ -293,23 +297,35 @@ export class AdjRibOut {
     return toll;
   }
 
+  #setAt(row: number): number {
+    return this.#desired[row] ?? 0;
+  }
+
+  #wireAt(row: number): WireId {
+    return this.#sent[row] ?? WITHDRAWN;
+  }
+
+  #flagsAt(row: number): number {
+    return this.#flags[row] ?? 0;
+  }
+
   /** What the peer should have of a row. */
   #wireOf(row: number): WireId {
-    const set = this.#desired[row] ?? 0;
+    const set = this.#setAt(row);
     if (set === 0 || this.#group === undefined) return WITHDRAWN;
     const family = this.#store.prefixes.familyAt(row);
     return this.#families.includes(family) ? this.#group.wireOf(set, family) : WITHDRAWN;
   }
 
   #needs(row: number, wire: WireId): boolean {
-    return this.#sent[row] !== wire || (wire !== WITHDRAWN && ((this.#flags[row] ?? 0) & AGAIN) !== 0);
+    return this.#sent[row] !== wire || (wire !== WITHDRAWN && (this.#flagsAt(row) & AGAIN) !== 0);
   }
 
   #want(row: number, set: number): void {
     if (row >= this.#desired.length) this.#grow(row);
-    const before = this.#desired[row] ?? 0;
+    const before = this.#setAt(row);
     if (before === set) return;
-    const sent = this.#sent[row] ?? WITHDRAWN;
+    const sent = this.#wireAt(row);
     if (before === 0 && sent === WITHDRAWN) this.#store.hold(row);
     if (set !== 0) this.#store.sets.retain(set);
     this.#desired[row] = set;
@@ -321,19 +337,19 @@ export class AdjRibOut {
   }
 
   #enqueue(row: number): void {
-    const flags = this.#flags[row] ?? 0;
+    const flags = this.#flagsAt(row);
     if ((flags & QUEUED) !== 0) return;
     this.#flags[row] = flags | QUEUED;
     this.#queue.push(row);
   }
 
   #settle(row: number, wire: WireId, group: UpdateGroup): void {
-    const before = this.#sent[row] ?? WITHDRAWN;
+    const before = this.#wireAt(row);
     if (before === WITHDRAWN) this.#size++;
     else this.#use(group, before, -1);
     if (wire === WITHDRAWN) this.#size--;
     this.#sent[row] = wire;
-    this.#flags[row] = (this.#flags[row] ?? 0) & ~AGAIN;
+    this.#flags[row] = this.#flagsAt(row) & ~AGAIN;
     if (wire === WITHDRAWN && this.#desired[row] === 0) this.#store.release(row);
   }
 

@@ -115,7 +115,7 @@ export class UpdatePlan {
     for (; this.#looked < this.#rows.length; this.#looked++) {
       if ((this.#looked & TOLL_MASK) === 0) spent += toll();
       if (spent >= effort) return spent;
-      const row = this.#rows[this.#looked] ?? 0;
+      const row = this.#rowAt(this.#looked);
       const wire = wireOf(row);
       spent += ROW_EFFORT;
       this.#bucketOf[this.#looked] = NO_BUCKET;
@@ -150,6 +150,10 @@ export class UpdatePlan {
     return undefined;
   }
 
+  #rowAt(at: number): number {
+    return this.#rows[at] ?? 0;
+  }
+
   #gather(bucket: Bucket, space: MessageSpace): Batch | undefined {
     const { wire, family } = bucket;
     const room = space.room(wire, family);
@@ -157,7 +161,7 @@ export class UpdatePlan {
     let count = 0;
     let length = 0;
     for (; bucket.at < bucket.end; bucket.at++) {
-      const row = this.#rows[bucket.at] ?? 0;
+      const row = this.#rowAt(bucket.at);
       if (this.#state.wireOf(row) !== wire || !this.#state.needs(row, wire)) continue;
       const octets = this.#prefixes.nlriLength(row) + pathId;
       if (length + octets > room) break;

@@ -45,12 +45,16 @@ export class AdjRibIn {
    */
   apply(change: RouteChange): boolean {
     const ignored = this.#ignored;
-    const { withdrawn, withdrawnPathIds } = change;
-    for (let i = 0; i < withdrawn.length; i++) this.#withdraw(withdrawn[i], withdrawnPathIds?.[i]);
+    change.withdrawn.forEach((prefix, i) => {
+      const row = this.#prefixes.rowOf(prefix, change.withdrawnPathIds?.[i]);
+      if (row >= 0) this.#remove(row);
+    });
     for (const { prefixes, pathIds, nextHop } of change.announced) {
       // Held while the routes are put in, lest the last of its old ones takes it along.
       const path = this.#pathFor(nextHop, change.attributes);
-      for (let i = 0; i < prefixes.length; i++) this.#put(path, prefixes[i], pathIds?.[i]);
+      prefixes.forEach((prefix, i) => {
+        this.#put(path, prefix, pathIds?.[i]);
+      });
       this.#leavePath(path);
     }
     return this.#ignored === ignored;
@@ -80,20 +84,14 @@ export class AdjRibIn {
 
   *#each(): Generator<LearnedRoute> {
     for (let row = 0; row < this.#prefixes.end; row++) {
-      const path = this.#prefixes.has(row) ? this.#paths[this.#pathOf[row] ?? 0] : undefined;
+      const path = this.#prefixes.has(row) ? this.#paths[this.#pathAt(row)] : undefined;
       if (path === undefined) continue;
       const { nextHop, attributes } = path;
       yield { prefix: this.#prefixes.prefixAt(row), pathId: this.#prefixes.pathIdAt(row), nextHop, attributes };
     }
   }
 
-  #withdraw(prefix: IpPrefix | undefined, pathId: number | undefined): void {
-    const row = prefix === undefined ? -1 : this.#prefixes.rowOf(prefix, pathId);
-    if (row >= 0) this.#remove(row);
-  }
-
-  #put(path: number, prefix: IpPrefix | undefined, pathId: number | undefined): void {
-    if (prefix === undefined) return;
+  #put(path: number, prefix: IpPrefix, pathId: number | undefined): void {
     const { size } = this.#prefixes;
     if (size >= this.#limit && this.#prefixes.rowOf(prefix, pathId) < 0) {
       this.#ignored++;
@@ -101,7 +99,7 @@ export class AdjRibIn {
     }
     const row = this.#prefixes.add(prefix, pathId);
     if (row >= this.#pathOf.length) this.#grow(row);
-    if (this.#prefixes.size === size) this.#leavePath(this.#pathOf[row] ?? 0);
+    if (this.#prefixes.size === size) this.#leavePath(this.#pathAt(row));
     this.#pathOf[row] = path;
     const joined = this.#paths[path];
     if (joined !== undefined) joined.routes++;
@@ -109,7 +107,7 @@ export class AdjRibIn {
 
   #remove(row: number): void {
     this.#prefixes.remove(row);
-    this.#leavePath(this.#pathOf[row] ?? 0);
+    this.#leavePath(this.#pathAt(row));
   }
 
   #pathFor(nextHop: IpAddress, attributes: Attributes): number {
@@ -132,6 +130,10 @@ export class AdjRibIn {
     this.#byKey.delete(path.key);
     this.#paths[number] = undefined;
     this.#free.push(number);
+  }
+
+  #pathAt(row: number): number {
+    return this.#pathOf[row] ?? 0;
   }
 
   #grow(row: number): void {

@@ -141,6 +141,7 @@ describe("negotiate() of restarts, roles and next hops", () => {
       { extendedNextHop: [{ afi: 1, safi: 128, nextHopAfi: 2 }] },
       { extendedNextHop: false },
     ],
+    ["not when the peer says nothing of it", { extendedNextHop: true }, {}, { extendedNextHop: false }],
     ["not when we did not offer it", {}, { extendedNextHop: extended }, { extendedNextHop: false }],
     ["the role that goes with ours", { role: { role: "customer", strict: true } }, { role: 0 }, { peerAsn: 65000 }],
     ["no role of the peer, unless we insist", { role: { role: "peer", strict: false } }, {}, { peerAsn: 65000 }],

@@ -315,6 +315,18 @@ describe("peers of one group", () => {
     expect([...store.groups].map(({ encoded }) => encoded)).toEqual([2 * first.length]);
   });
 
+  it("leave nothing behind when they go before they were told of a withdrawal", () => {
+    const store = new RouteStore();
+    const peer = new Peer(store).set(routes).join();
+    peer.drain();
+    peer.change(routes.slice(0, 10).map((one) => ({ prefix: one.prefix, route: undefined })));
+    expect(store.prefixes.size).toBe(2000);
+    peer.leave();
+    expect(store.prefixes.size).toBe(1990);
+    peer.join().drain();
+    expect(peer.receiver?.table).toEqual(peer.expected);
+  });
+
   it("leave nothing behind when they are gone", () => {
     const store = new RouteStore();
     const peers = [new Peer(store).set(routes).join(), new Peer(store).set(routes).join(internal)];

@@ -71,6 +71,32 @@ describe("PrefixTable", () => {
     expect(hosts.map((text) => `${table.prefixAt(table.rowOf(prefix(text)))}`)).toEqual(hosts);
   });
 
+  it("finds all it has when room is made for many, also while it was growing, and never makes less", () => {
+    const table = new PrefixTable();
+    const hosts = Array.from({ length: 70 }, (_, i) => prefix(`10.0.0.${i}/32`));
+    for (const [i, one] of hosts.entries()) {
+      table.add(one);
+      if (i === 33) table.reserve(1000);
+      if (i === 50) table.reserve(10);
+      for (const before of hosts.slice(0, i + 1)) expect(table.prefixAt(table.rowOf(before))).toEqual(before);
+    }
+    const [gone = prefix("::/0")] = hosts;
+    table.remove(table.rowOf(gone));
+    expect([table.rowOf(gone), table.size]).toEqual([-1, 69]);
+  });
+
+  it("forgets in the midst of growing too, and gives the number away", () => {
+    const table = new PrefixTable();
+    const hosts = Array.from({ length: 17 }, (_, i) => prefix(`10.0.0.${i}/32`));
+    for (const one of hosts) table.add(one);
+    const last = hosts[15] ?? prefix("::/0");
+    const row = table.rowOf(last);
+    table.remove(row);
+    expect([table.rowOf(last), table.add(prefix("10.1.0.0/16")), table.rowOf(last)]).toEqual([-1, row, -1]);
+    expect(table.add(last)).not.toBe(row);
+    expect(hosts.map((one) => `${table.prefixAt(table.rowOf(one))}`)).toEqual(hosts.map(String));
+  });
+
   it.each([
     ["0.0.0.0/0", [0]],
     ["10.0.0.0/8", [8, 10]],
