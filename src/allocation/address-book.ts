@@ -51,6 +51,12 @@ export class AddressBook {
   #runs: Readonly<Record<Family, readonly Run[]>> = { 4: [], 6: [] };
   #uses = new Map<string, Use>();
   #allocations = new Map<ServiceKey, Allocation>();
+  readonly #isShunned: (ip: IpAddress) => boolean;
+
+  /** Shunned addresses are given to those who ask for them, and to nobody else. */
+  constructor(isShunned: (ip: IpAddress) => boolean) {
+    this.#isShunned = isShunned;
+  }
 
   /**
    * Replaces the pools (3.7). An allocation moves to the pool that has all its addresses now; the Services whose
@@ -107,14 +113,17 @@ export class AddressBook {
     return this.#libraries.get(pool)?.shelves[family].space.capacity ?? 0n;
   }
 
-  /** The first address of a pool that is free, or that the Service may share with those on it (3.2). */
+  /** The first address of a pool that is free, or that the Service may share with those on it (3.2), and that nobody shuns. */
   firstAcceptable(pool: PoolName, family: Family, tenant: Tenant): IpAddress | undefined {
     const shelf = this.#libraries.get(pool)?.shelves[family];
     if (shelf === undefined) return undefined;
-    const free = shelf.used.nextFree(0n);
+    const { space, used } = shelf;
+    const shuns = (place: bigint): boolean => place < space.capacity && this.#isShunned(space.addressAt(place));
+    let free = used.nextFree(0n);
+    while (shuns(free)) free = used.nextFree(free + 1n);
     const shared = shelf.shared.first(tenant);
-    const rank = shared !== undefined && shared < free ? shared : free;
-    return rank < shelf.space.capacity ? shelf.space.addressAt(rank) : undefined;
+    const rank = shared !== undefined && shared < free && !shuns(shared) ? shared : free;
+    return rank < space.capacity ? space.addressAt(rank) : undefined;
   }
 
   /** Why the Service may not be on these addresses beside those who are (3.6), if it may not. */

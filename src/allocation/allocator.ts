@@ -1,12 +1,16 @@
+import { type AddressConflict, addressConflicts } from "../api/address-conflict.ts";
 import { ALLOCATED_FROM_POOL } from "../api/annotations.ts";
 import type { Pool, PoolName, ServiceKey } from "../api/config.ts";
 import type { Service } from "../api/core.ts";
 import type { IpAddress } from "../net/ip-address.ts";
+import { type Micros, micros } from "../net/micros.ts";
 import { AddressBook, type Allocation } from "./address-book.ts";
 import { allocate, claim, type Desk, noneInPool } from "./choice.ts";
+import { ConflictLedger } from "./conflict-ledger.ts";
 import { type Convergence, type ServiceEvent, stateFor, stateOf, stateText, stateWithout } from "./convergence.ts";
 import type { PoolCounters } from "./counters.ts";
 import {
+  addressConflict,
   allocated,
   allocationFailed,
   clearAssignment,
@@ -45,7 +49,10 @@ const NOT_OURS: ReadonlySet<AllocationReason> = new Set(["not-load-balancer", "f
  */
 export class Allocator {
   readonly #loadBalancerClass: string;
-  readonly #book = new AddressBook();
+  readonly #conflicts = new ConflictLedger();
+  /** When the look that is under way takes place. */
+  #at = micros(0);
+  readonly #book = new AddressBook((ip) => this.#conflicts.isShunned(ip.toString(), this.#at));
   #directory = new PoolDirectory([], new Map());
   /** Undefined until pools have been read, which is not the same as there being none. */
   #fingerprint: string | undefined;
@@ -80,8 +87,9 @@ export class Allocator {
     if (subject.statusFamilies !== undefined) claim(this.#desk, subject, subject.status);
   }
 
-  /** Looks at one Service: the newest there is of it, the answer to the last write included. */
-  converge(service: Service): Convergence {
+  /** Looks at one Service: the newest there is of it, the answer to the last write included. Only back-offs ask for the time. */
+  converge(service: Service, at: Micros = micros(0)): Convergence {
+    this.#at = at;
     const subject = readSubject(service);
     const before = this.#book.allocation(subject.key);
     const finding = this.#look(subject);
@@ -89,14 +97,18 @@ export class Allocator {
     else this.#waiting.delete(subject.key);
     const after = this.#book.allocation(subject.key);
     const { outcome, message = "", desired } = finding;
+    const ips = after?.ips ?? [];
+    const conflicts = conflictsOn(ips, service);
+    const conflictOver = conflicts.length < addressConflicts(service).length;
     return {
       key: subject.key,
       outcome,
       message,
-      ips: after?.ips ?? [],
+      ips,
       pool: after?.pool,
       desired,
-      changed: stateText(desired) !== stateText(stateOf(service)),
+      conflicts,
+      changed: conflictOver || stateText(desired) !== stateText(stateOf(service)),
       events: this.#unsaid(subject, finding),
       reprocess: letGo(before, after) ? this.#waitingBut(subject.key) : [],
     };
@@ -106,12 +118,18 @@ export class Allocator {
   remove(key: ServiceKey): readonly ServiceKey[] {
     this.#said.delete(key);
     this.#waiting.delete(key);
+    this.#conflicts.forget(key);
     return this.#book.release(key) === undefined ? [] : this.#waitingBut(key);
   }
 
   /** The Services that would like an address, first come first. */
   waiting(): readonly ServiceKey[] {
     return [...this.#waiting];
+  }
+
+  /** When the Services that wait are worth another look, because an address is no longer shunned; undefined for never. */
+  nextEndOfConflict(at: Micros): Micros | undefined {
+    return this.#conflicts.nextEnd(at);
   }
 
   allocation(key: ServiceKey): Allocation | undefined {
@@ -221,7 +239,36 @@ export class Allocator {
     if (refused !== undefined) return { events: [clearAssignment(subject.key, refused)] };
     if (requests.pool !== undefined && this.#book.poolOf(ips) !== requests.pool) return { events: [] };
     if (requests.problems.length > 0) return { stop: this.#keepDespiteRequest(subject, ips), events: [] };
-    return sameAddresses(requests.ips, ips) ? { ips, events: [] } : { events: [] };
+    if (!sameAddresses(requests.ips, ips)) return { events: [] };
+    const conflicts = conflictsOn(ips, subject.service);
+    return conflicts.length === 0 ? { ips, events: [] } : this.#besideStrangers(subject, ips, conflicts);
+  }
+
+  /** Strangers use these addresses: another one is better, unless the Service asked for this one. */
+  #besideStrangers(subject: Subject, ips: readonly IpAddress[], conflicts: readonly AddressConflict[]): Current {
+    for (const { address } of conflicts) this.#conflicts.shun(address, this.#at);
+    if (subject.requests.ips.length > 0)
+      return { ips, events: [addressConflict(conflicts, "it was asked for, and stays")] };
+    if (!this.#conflicts.mayMove(subject.key, this.#at)) {
+      const why = "it was not the first one, so it stays for now; is there a router that answers for everything?";
+      return { stop: this.#keepInConflict(subject, ips, addressConflict(conflicts, why)), events: [] };
+    }
+    this.#book.release(subject.key);
+    const chosen = allocate(this.#desk, subject);
+    if ("refused" in chosen) {
+      claim(this.#desk, subject, ips);
+      const complaint = addressConflict(conflicts, `it stays, because there is no other: ${chosen.refused.message}`);
+      return { stop: this.#keepInConflict(subject, ips, complaint), events: [] };
+    }
+    this.#conflicts.moved(subject.key, quotedList(chosen.ips), this.#at);
+    const left = addressConflict(conflicts, "another one is given");
+    const news = allocated(`Assigned IP ${quotedList(chosen.ips)}`);
+    return { stop: { ...this.#keep(subject, chosen.ips, [left, news]), outcome: "assigned" }, events: [] };
+  }
+
+  #keepInConflict(subject: Subject, ips: readonly IpAddress[], complaint: ServiceEvent): Finding {
+    const desired = stateFor(subject.service, ips, this.#book.poolOf(ips));
+    return { outcome: "kept-in-conflict", message: complaint.message, desired, events: [complaint], waits: true };
   }
 
   #keepDespiteRequest(subject: Subject, ips: readonly IpAddress[]): Finding {
@@ -303,6 +350,11 @@ export class Allocator {
 function textsOf(events: readonly ServiceEvent[]): ReadonlySet<string> {
   const complaints = events.filter((event) => !isNews(event));
   return complaints.length === 0 ? NOTHING : new Set(complaints.map(eventText));
+}
+
+/** What the Service's condition says about these addresses. */
+function conflictsOn(ips: readonly IpAddress[], service: Service): readonly AddressConflict[] {
+  return addressConflicts(service).filter(({ address }) => ips.some((ip) => ip.toString() === address));
 }
 
 const NOTHING: ReadonlySet<string> = new Set();

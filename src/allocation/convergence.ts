@@ -1,3 +1,4 @@
+import type { AddressConflict } from "../api/address-conflict.ts";
 import { ALLOCATED_FROM_POOL } from "../api/annotations.ts";
 import type { PoolName, ServiceKey } from "../api/config.ts";
 import type { Ingress, Service } from "../api/core.ts";
@@ -27,7 +28,9 @@ export interface Convergence {
   readonly ips: readonly IpAddress[];
   readonly pool: PoolName | undefined;
   readonly desired: DesiredState;
-  /** Whether the Service says something else than `desired`. */
+  /** The strangers on what it holds: the Service's condition is to speak of no others. */
+  readonly conflicts: readonly AddressConflict[];
+  /** Whether the Service says something else than `desired` and `conflicts`. */
   readonly changed: boolean;
   /** Only what has not been said about this Service before. */
   readonly events: readonly ServiceEvent[];

@@ -1,3 +1,4 @@
+import { type AddressConflict, formatAddressConflicts } from "../api/address-conflict.ts";
 import { deprecatedAnnotations } from "../api/annotations.ts";
 import type { ServiceKey } from "../api/config.ts";
 import type { Service } from "../api/core.ts";
@@ -33,6 +34,11 @@ export function isNews({ reason }: ServiceEvent): boolean {
 export function clearAssignment(key: ServiceKey, { message }: Refusal): ServiceEvent {
   const text = `current IP for ${quoted(key)} not allowed by config, will attempt for new IP assignment: ${message}`;
   return normal("ClearAssignment", text);
+}
+
+/** Strangers on an address, and what comes of it. */
+export function addressConflict(conflicts: readonly AddressConflict[], then: string): ServiceEvent {
+  return warning("AddressConflict", `${formatAddressConflicts(conflicts)}: ${then}`);
 }
 
 /** One warning for each deprecated key the Service carries (2.2). */

@@ -33,6 +33,8 @@ export type AllocationReason =
   | "kept-invalid-request"
   /** It keeps its address although nobody can tell the family of its cluster IPs. */
   | "kept-family-unknown"
+  /** It keeps its address although a stranger uses it: nothing better is to be had now. */
+  | "kept-in-conflict"
   /** No pools have been read yet: nothing is touched. */
   | "no-configuration"
   | "not-load-balancer"

@@ -33,7 +33,7 @@ export function addressConflicts({ status }: Service): readonly AddressConflict[
 
 /**
  * The Service's conditions with these conflicts, or without the condition where there are none; everybody else's stay. The same
- * list when it says so already, so that nothing has to be written. `at` is RFC 3339.
+ * list when it says so already, so that nothing has to be written. `at`, in RFC 3339, is when there are any for the first time.
  */
 export function conditionsWithConflicts(
   service: Service,

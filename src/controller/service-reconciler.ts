@@ -4,6 +4,7 @@ import { ALLOCATED_FROM_POOL } from "../api/annotations.ts";
 import type { ServiceKey } from "../api/config.ts";
 import type { Service } from "../api/core.ts";
 import type { WorkResult } from "../kubernetes/work-queue.ts";
+import type { Micros } from "../net/micros.ts";
 import type { Log } from "../telemetry/log.ts";
 import { servicePatch } from "./service-patch.ts";
 
@@ -14,10 +15,14 @@ export interface ServiceReconcilerPorts {
   readonly service: (key: ServiceKey) => Service | undefined;
   /** Patches `services/status`; rejects with what the API said. */
   readonly patchStatus: (service: Service, patch: object) => Promise<void>;
+  /** For back-offs. */
+  readonly now: () => Micros;
   readonly publish: (service: Service, event: ServiceEvent) => void;
   /** Whether a pool of this name exists that cannot be read now: its Services keep what they have. */
   readonly isPoolInvalid: (name: string) => boolean;
   readonly requeue: (keys: readonly ServiceKey[]) => void;
+  /** There may be another time to look at the Services that wait. */
+  readonly conflictsChanged: () => void;
   /** The use of pools may have changed: their status wants a look. */
   readonly usageChanged: () => void;
 }
@@ -63,10 +68,11 @@ export class ServiceReconciler {
     }
     if (this.#holdsAddressOfInvalidPool(key, service)) return this.#hold(key, service);
     this.#held.delete(key);
-    const decided = this.#allocator.converge(service);
+    const decided = this.#allocator.converge(service, this.#ports.now());
     this.#unsaid.set(key, [...(this.#unsaid.get(key) ?? []), ...decided.events]);
     this.#ports.requeue(decided.reprocess);
     if (decided.changed) await this.#write(service, decided);
+    if (decided.conflicts.length > 0 || decided.outcome === "assigned") this.#ports.conflictsChanged();
     for (const event of this.#unsaid.get(key) ?? []) this.#ports.publish(service, event);
     this.#unsaid.delete(key);
     return "done";
@@ -74,7 +80,7 @@ export class ServiceReconciler {
 
   async #write(service: Service, decided: Convergence): Promise<void> {
     this.#ports.usageChanged();
-    await this.#ports.patchStatus(service, servicePatch(service, decided.desired));
+    await this.#ports.patchStatus(service, servicePatch(service, decided));
     const { key, outcome, pool } = decided;
     const to = decided.ips.map(String);
     this.#ports.log.info("service addresses changed", { service: key, to, pool, reason: outcome });

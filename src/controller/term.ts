@@ -12,7 +12,7 @@ import { EventRecorder, type EventReference } from "../kubernetes/event-recorder
 import type { Change } from "../kubernetes/informer.ts";
 import { IP_ADDRESS_POOLS, SERVICES } from "../kubernetes/resource.ts";
 import { WorkQueue, type WorkResult } from "../kubernetes/work-queue.ts";
-import { millis, seconds } from "../net/micros.ts";
+import { micros, millis, seconds } from "../net/micros.ts";
 import type { Timer } from "../system/clock.ts";
 import { errorFields } from "../telemetry/log.ts";
 import { LateEvents } from "./late-events.ts";
@@ -48,6 +48,7 @@ export class Term {
   readonly #gate: WriteGate;
   #reading: ConfigReading;
   #poolsDue: Timer | undefined;
+  #conflictsDue: Timer | undefined;
 
   constructor(ports: TermPorts, options: ControllerOptions, caches: ControllerCaches) {
     this.#ports = ports;
@@ -90,6 +91,7 @@ export class Term {
       this.#state.run(signal),
     ]);
     this.#poolsDue?.cancel();
+    this.#conflictsDue?.cancel();
     this.#lateEvents.flush();
     await this.#events[Symbol.asyncDispose]();
   }
@@ -121,6 +123,8 @@ export class Term {
       isPoolInvalid: (name: string) => this.#isPoolInvalid(name),
       requeue: (keys: readonly ServiceKey[]) => this.#enqueue(keys),
       usageChanged: () => this.poolTouched(),
+      now: () => this.#ports.clock.now(),
+      conflictsChanged: () => this.#lookAgainAfterConflict(),
     };
     return new ServiceReconciler(ports, this.#allocator);
   }
@@ -141,6 +145,19 @@ export class Term {
     const affected = this.#allocator.setConfig(reading.config.pools, namespaces);
     this.#enqueue([...this.#reconciler.poolsChanged(), ...affected]);
     this.poolTouched();
+  }
+
+  /** An address that strangers were found on is worth another try one day, and so are those who got no other. */
+  #lookAgainAfterConflict(): void {
+    const now = this.#ports.clock.now();
+    const end = this.#allocator.nextEndOfConflict(now);
+    this.#conflictsDue?.cancel();
+    this.#conflictsDue = undefined;
+    if (end === undefined) return;
+    this.#conflictsDue = this.#ports.clock.after(micros(end - now), () => {
+      this.#enqueue(this.#allocator.waiting());
+      this.#lookAgainAfterConflict();
+    });
   }
 
   #isPoolInvalid(name: string): boolean {

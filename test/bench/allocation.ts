@@ -35,7 +35,7 @@ function takeLowest(book: AddressBook, who: Tenant): IpAddress {
 
 /** `size` addresses in use, with a gap before about every third: what years of coming and going leave. */
 function fragmented(size: number): AddressBook {
-  const book = new AddressBook();
+  const book = new AddressBook(() => false);
   book.setPools([POOL]);
   const below = numbers(size);
   let value = BASE;
@@ -88,7 +88,7 @@ function measureFragmented(size: number): Pick<Figures, "allocate" | "release"> 
 
 /** A pool whose first `size` addresses are in use: one somewhere is given back, and taken again as the lowest free. */
 function measureChurn(size: number): number {
-  const book = new AddressBook();
+  const book = new AddressBook(() => false);
   book.setPools([POOL]);
   const tenants = Array.from({ length: size }, (_, i) => tenant(i));
   for (const who of tenants) takeLowest(book, who);

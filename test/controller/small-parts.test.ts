@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { conditionsWithConflicts } from "../../src/api/address-conflict.ts";
 import type { Service } from "../../src/api/core.ts";
 import { type FamilyUsage, poolStatus, samePoolStatus } from "../../src/controller/pool-status.ts";
 import { ServiceCache } from "../../src/controller/service-cache.ts";
@@ -87,16 +88,40 @@ describe("ServiceCache", () => {
 
 describe("servicePatch()", () => {
   test("carries the version it was decided on, the addresses and the pool", () => {
-    expect(servicePatch(service("7"), { ingress: [{ ip: "10.0.0.1" }], poolAnnotation: "a" })).toEqual({
+    expect(
+      servicePatch(service("7"), { desired: { ingress: [{ ip: "10.0.0.1" }], poolAnnotation: "a" }, conflicts: [] }),
+    ).toEqual({
       metadata: { resourceVersion: "7", annotations: { "metallb.io/ip-allocated-from-pool": "a" } },
       status: { loadBalancer: { ingress: [{ ip: "10.0.0.1" }] } },
     });
   });
 
   test("removes what is to be gone, in the words of a merge patch", () => {
-    expect(servicePatch(service("7"), { ingress: [], poolAnnotation: undefined })).toEqual({
+    expect(servicePatch(service("7"), { desired: { ingress: [], poolAnnotation: undefined }, conflicts: [] })).toEqual({
       metadata: { resourceVersion: "7", annotations: { "metallb.io/ip-allocated-from-pool": null } },
       status: { loadBalancer: { ingress: null } },
     });
   });
+});
+
+test("servicePatch() takes away what the condition says of addresses that are gone, and leaves everybody else's", () => {
+  const found = { mac: "02:00:5e:10:00:99", interface: "eth0", node: "a" };
+  const conflicts = [
+    { ...found, address: "10.0.0.1" },
+    { ...found, address: "10.0.0.2" },
+  ];
+  const other = { type: "example.com/Ready", status: "True" };
+  const bare = { ...service("7"), status: { conditions: [other] } };
+  const troubled = {
+    ...bare,
+    status: { conditions: conditionsWithConflicts(bare, conflicts, "2026-01-01T00:00:00Z") },
+  };
+  const desired = { ingress: [{ ip: "10.0.0.3" }], poolAnnotation: "a" };
+  expect(servicePatch(troubled, { desired, conflicts: [] })).toMatchObject({ status: { conditions: [other] } });
+  expect(servicePatch(troubled, { desired, conflicts: conflicts.slice(0, 1) })).toMatchObject({
+    status: { conditions: [other, { status: "True", lastTransitionTime: "2026-01-01T00:00:00Z" }] },
+  });
+  expect(servicePatch(troubled, { desired, conflicts })).not.toHaveProperty("status.conditions");
+  const alone = { ...bare, status: { conditions: conditionsWithConflicts(service("7"), conflicts, "t") } };
+  expect(servicePatch(alone, { desired, conflicts: [] })).toHaveProperty("status.conditions", null);
 });
