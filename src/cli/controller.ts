@@ -1,6 +1,7 @@
 import { hostname } from "node:os";
 import { type Command, Option } from "commander";
 import { Controller } from "../controller/controller.ts";
+import { ensureGossipSecret } from "../controller/gossip-secret.ts";
 import { leadByLease } from "../controller/leadership.ts";
 import { KubernetesClient } from "../kubernetes/client.ts";
 import { clientConfigFromKubeconfig } from "../kubernetes/kubeconfig.ts";
@@ -17,11 +18,11 @@ import type { CliPorts, ExitCode } from "./ports.ts";
 interface ControllerFlags extends DaemonOptions {
   readonly leaseName: string;
   readonly singleReplica: boolean;
+  readonly mlSecretName: string;
+  readonly deployment?: string;
 }
 
 const IGNORED = [
-  "--ml-secret-name <name>",
-  "--deployment <name>",
   "--webhook-mode <mode>",
   "--disable-cert-rotation [bool]",
   "--cert-dir <dir>",
@@ -47,6 +48,12 @@ export function registerController(program: Command, ports: CliPorts, done: (cod
     .description("Hands out addresses from IPAddressPools to Services of type LoadBalancer.");
   addDaemonOptions(command, "0.0.0.0", IGNORED)
     .addOption(new Option("--lease-name <name>", "Lease that the leader holds").default("herald-controller"))
+    .addOption(
+      new Option("--ml-secret-name <name>", "make this Secret for the speakers' gossip, unless it is there")
+        .env("METALLB_ML_SECRET_NAME")
+        .default("", "none"),
+    )
+    .addOption(new Option("--deployment <name>", "Deployment that owns that Secret").env("METALLB_DEPLOYMENT"))
     .option("--single-replica", "do not wait for a Lease that nobody holds yet: there is no second controller", false)
     .addHelpText("after", EXAMPLES)
     .action(async (flags: ControllerFlags) => {
@@ -70,8 +77,13 @@ async function runController(flags: ControllerFlags, ports: CliPorts, unused: re
     { namespace, name: flags.leaseName, identity, ...(flags.singleReplica ? { vacantWait: micros(0) } : {}) },
   );
   controller.start(ports.signal);
+  const { mlSecretName: name, deployment } = flags;
+  // Two that start at once both try, and one makes it.
+  const secret =
+    name === "" ? undefined : ensureGossipSecret({ ...base, client }, { namespace, name, deployment }, ports.signal);
   try {
     await leadByLease(lease, ports.signal, (term) => controller.lead(term, () => lease.isLeader()));
+    await secret;
   } finally {
     health.close();
     client.close();

@@ -36,6 +36,13 @@ export const ENDPOINT_SLICES: Resource = {
   kind: "EndpointSlice",
   namespaced: true,
 };
+export const DEPLOYMENTS: Resource = {
+  group: "apps",
+  version: "v1",
+  plural: "deployments",
+  kind: "Deployment",
+  namespaced: true,
+};
 export const LEASES: Resource = {
   group: "coordination.k8s.io",
   version: "v1",
