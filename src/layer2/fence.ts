@@ -74,6 +74,16 @@ export function stepFence(fence: Fence, event: FenceEvent): FenceStep {
   return { fence: { ...now, fenced: undefined }, effects: [{ type: "unfence", why }, ...wake] };
 }
 
+/**
+ * Which of two speakers keeps an address, when this one takes the other for dead and hears it announce: who is with most of the
+ * speakers, because the other cannot be; never who is with few and has not heard the API for half the time that fences it. Of
+ * two that are neither, the order of the election says.
+ */
+export function standingOf({ rules, known, alive, lostAt, heardAt }: Fence, at: Micros): "keep" | "yield" | undefined {
+  if (known.size > 1 && alive.size * 2 > known.size) return "keep";
+  return lostAt !== undefined && at - Math.max(heardAt, lostAt) >= rules.after / 2 ? "yield" : undefined;
+}
+
 function told(fence: Fence, event: FenceEvent): Fence {
   switch (event.type) {
     case "heard":

@@ -1,4 +1,4 @@
-import { type Fence, type FenceEvent, type FenceRules, newFence, stepFence } from "../layer2/fence.ts";
+import { type Fence, type FenceEvent, type FenceRules, newFence, standingOf, stepFence } from "../layer2/fence.ts";
 import { type Micros, micros } from "../net/micros.ts";
 import type { Clock, Timer } from "../system/clock.ts";
 import type { Log } from "../telemetry/log.ts";
@@ -46,6 +46,12 @@ export class Fencing {
   /** Why the node is fenced, if it is. */
   get fenced(): string | undefined {
     return this.#fence.fenced;
+  }
+
+  /** Whether this node keeps what a speaker announces that it takes for dead; undefined when it is for the election to say. */
+  get standing(): "keep" | "yield" | undefined {
+    this.#hear();
+    return standingOf(this.#fence, this.#ports.clock.now());
   }
 
   setMembers(alive: readonly string[]): void {

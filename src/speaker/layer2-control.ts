@@ -178,7 +178,9 @@ export class Layer2Control {
   }
 
   #makeAnnouncer(): Layer2Announcer | undefined {
-    const { startLayer2: start, clock, log, events, service, duel, decideAgain } = this.#ports;
+    const { startLayer2: start, clock, log, events, service, decideAgain } = this.#ports;
+    const duel: Layer2AnnouncerPorts["duel"] = (key, rival) =>
+      (this.#members?.has(rival) === false ? this.#fencing.standing : undefined) ?? this.#ports.duel(key, rival);
     if (start === undefined) return undefined;
     return new Layer2Announcer(
       {

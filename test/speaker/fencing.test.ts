@@ -110,3 +110,26 @@ describe("fencing", () => {
     expect(clock.armed).toBe(0);
   });
 });
+
+describe("standing against a speaker that is taken for dead and announces all the same", () => {
+  test.each([
+    ["with most of the speakers an address is kept: the other cannot be with most", ["a", "b"], true, 20, "keep"],
+    ["with few, while the API answers, the election says: the others may be as lonely", ["a"], true, 20, undefined],
+    ["with few and without the API, first the election says", ["a"], false, 4, undefined],
+    ["and after half the time that fences, the other keeps it", ["a"], false, 6, "yield"],
+  ])("%s", async (_name, alive, answers, time, standing) => {
+    const fencing = start("both");
+    await pass(seconds(20));
+    apiAnswers = answers;
+    fencing.setMembers(alive);
+    await pass(seconds(time));
+    expect(fencing.standing).toBe(standing);
+  });
+
+  test("who never knew another speaker is with nobody", () => {
+    const fencing = start("both");
+    fencing.left(["b", "c"]);
+    fencing.setMembers(["a"]);
+    expect(fencing.standing).toBeUndefined();
+  });
+});
