@@ -354,6 +354,19 @@ describe("timers of the configuration", () => {
   });
 });
 
+it("RFC 4724 section 4: goes without a word when it comes back and the peer helps with that, and says so itself", () => {
+  const gracefulRestart = { restartTime: 120, preserved: [4] } as const;
+  const theirs = { restarted: false, notification: false, restartTime: 90, families: [] };
+  const helper = { ...open, capabilities: { ...open.capabilities, gracefulRestart: theirs } };
+  const up = [STARTED, CONNECTED, { type: "open-received", open: helper } as const, ALIVE];
+  const { effects } = run(
+    [...up, { type: "stopped", goodbye: "restarting" }],
+    initialFsm({ ...config, gracefulRestart }),
+  );
+  expect(words(effects)).toBe("close, to idle");
+  expect(effects.find(({ type }) => type === "change")).toMatchObject({ reason: "stopped: restarting" });
+});
+
 const anyEvent = fc.oneof(
   fc.constantFrom<FsmEvent>(
     STARTED,
