@@ -4,6 +4,7 @@ import { statusNames } from "../runner/l2-view.ts";
 import type { Lab } from "../runner/lab.ts";
 import { LanTap } from "../runner/lan-tap.ts";
 import { neighbourIs } from "../runner/neighbours.ts";
+import { pause } from "../runner/poll.ts";
 import { addressesOf } from "../runner/service-address.ts";
 import { answersFrom, tally } from "../runner/traffic.ts";
 import { placeEndpoints } from "../runner/workload.ts";
@@ -44,11 +45,9 @@ async function prepare(lab: Lab): Promise<Stage> {
 
 /** Who answers: one for each address, those of `spread: Even` spread evenly, and the status tells the truth. */
 async function checkPlacement({ lab, taps, addresses }: Stage): Promise<void> {
-  const owners = new Map<string, string>();
+  let owners: ReadonlyMap<string, string> = new Map();
   await lab.step("each address is answered by exactly one node, once", async () => {
-    for (const [name, vips] of addresses) {
-      for (const { address } of vips) owners.set(name, (await taps.near.owner(address)).node);
-    }
+    owners = await settledOwners({ lab, taps, addresses });
     const told = [...tally([...owners.values()])].map(([node, n]) => `${node} ${n}`);
     return told.toSorted().join(", ");
   });
@@ -71,6 +70,23 @@ async function checkPlacement({ lab, taps, addresses }: Stage): Promise<void> {
   await lab.step("every ServiceL2Status names who answers", async () => {
     for (const [name, node] of owners) await statusNames(lab, name, node);
   });
+}
+
+/** The owners by service, once they have stayed the same for a while. */
+async function settledOwners({ lab, taps, addresses }: Stage): Promise<ReadonlyMap<string, string>> {
+  const look = async (): Promise<ReadonlyMap<string, string>> => {
+    const owners = new Map<string, string>();
+    for (const [name, [vip]] of addresses) owners.set(name, (await taps.near.owner(vip?.address ?? "")).node);
+    return owners;
+  };
+  const { value } = await lab.until("owners that stay", 20_000, async () => {
+    const before = await look();
+    await pause(500);
+    const after = await look();
+    const moved = [...after].filter(([name, node]) => before.get(name) !== node).map(([name]) => name);
+    return moved.length === 0 ? { value: after } : { seen: `${moved.join(", ")} moved` };
+  });
+  return value;
 }
 
 async function sameOwner({ taps }: Stage, address: string): Promise<void> {

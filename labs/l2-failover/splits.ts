@@ -1,7 +1,7 @@
 import { LabCheckError } from "../runner/errors.ts";
 import { blockGossip, heal, isolate, partition, reconnect } from "../runner/faults.ts";
 import { ownerText } from "../runner/l2-view.ts";
-import { answeredTwice, longest } from "../runner/lan-rounds.ts";
+import { answeredTwice, longest, unanswered } from "../runner/lan-rounds.ts";
 import { neighbourIs } from "../runner/neighbours.ts";
 import { pause } from "../runner/poll.ts";
 import { seconds } from "../runner/report.ts";
@@ -65,12 +65,15 @@ async function checkFencing(stage: Stage): Promise<void> {
   });
   await lab.step("n2 is heard again: it answers again, alone", async () => {
     const since = await reconnect(lab, "n2");
-    return ownerText(await taps.near.owner(address, { node: "n2", since }));
+    const owner = await taps.near.owner(address, { node: "n2", since });
+    return `${ownerText(owner)}, ${doubleText(stage, since)}`;
   });
 }
 
+/** How long hosts on the client's side had two answers, or none. */
 function doubleText({ taps, addresses }: Stage, since: number): string {
   const [vip] = addresses.get("web") ?? [];
   const rounds = taps.near.rounds(vip?.address ?? "", since);
-  return `answered by two for ${Math.round(longest(rounds, answeredTwice))} ms`;
+  const [twice, never] = [longest(rounds, answeredTwice), longest(rounds, unanswered)].map(Math.round);
+  return `answered by two for ${twice} ms, by nobody for ${never} ms`;
 }
