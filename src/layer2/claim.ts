@@ -36,7 +36,7 @@ export interface Claim {
 }
 
 /** Somebody else who uses the address. */
-export interface Claimant {
+interface Claimant {
   readonly interface: string;
   readonly mac: string;
   /** The node of another speaker of ours; undefined for a stranger. */

@@ -7,7 +7,7 @@ import type { Writer } from "../wire/writer.ts";
 export type Mark = Brand<bigint, "Mark">;
 
 /** Octets of a mark in a frame: its magic and the digest. */
-export const MARK_LENGTH = 14;
+const MARK_LENGTH = 14;
 /** `herald` in ASCII. */
 const MAGIC = { high: 0x6865_7261, low: 0x6c64 } as const;
 

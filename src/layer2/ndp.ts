@@ -39,7 +39,7 @@ export interface Solicitation extends Envelope {
   readonly type: "solicitation";
 }
 
-export interface Advertisement extends Envelope {
+interface Advertisement extends Envelope {
   readonly type: "advertisement";
   readonly router: boolean;
   readonly solicited: boolean;

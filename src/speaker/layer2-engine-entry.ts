@@ -3,8 +3,12 @@ import { type Claim, stanceOf } from "../layer2/claim.ts";
 import type { IpAddress } from "../net/ip-address.ts";
 import type { Micros } from "../net/micros.ts";
 import type { Sleeper } from "./layer2-engine-agenda.ts";
-import type { EngineLink } from "./layer2-engine-link.ts";
 import type { HeldReport } from "./layer2-messages.ts";
+
+/** Where an address can be spoken for. */
+export interface Place {
+  covers(entry: Entry): boolean;
+}
 
 /** One address of the engine: its claim, and what was counted. */
 export class Entry implements Held, Sleeper {
@@ -13,7 +17,7 @@ export class Entry implements Held, Sleeper {
   interfaces: ReadonlySet<string>;
   claim: Claim;
   /** Where the claim's last word has still to be sent. */
-  readonly waiting = new Set<EngineLink>();
+  readonly waiting = new Set<Place>();
   requests = 0;
   answers = 0;
   gratuitous = 0;

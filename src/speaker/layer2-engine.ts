@@ -9,7 +9,7 @@ import { micros } from "../net/micros.ts";
 import type { Timer } from "../system/clock.ts";
 import { InvariantError } from "../wire/errors.ts";
 import { Agenda } from "./layer2-engine-agenda.ts";
-import { Entry } from "./layer2-engine-entry.ts";
+import { Entry, type Place } from "./layer2-engine-entry.ts";
 import { excludePattern } from "./layer2-engine-interfaces.ts";
 import type { EngineLink } from "./layer2-engine-link.ts";
 import { EngineLinks } from "./layer2-engine-links.ts";
@@ -226,8 +226,8 @@ export class Layer2Engine {
     for (const link of links) link.enqueue(entry, urgent);
   }
 
-  #onSpoken(entry: Entry, link: EngineLink): void {
-    const isLast = entry.waiting.delete(link) && entry.waiting.size === 0;
+  #onSpoken(entry: Entry, place: Place): void {
+    const isLast = entry.waiting.delete(place) && entry.waiting.size === 0;
     if (isLast) this.#dispatch(entry, { type: "spoken" });
   }
 

@@ -1,4 +1,5 @@
 import type { ArpDrop, NdpDrop } from "../layer2/answer.ts";
+import type { ClaimState, EndReason } from "../layer2/claim.ts";
 import type { Micros } from "../net/micros.ts";
 
 /**
@@ -37,7 +38,7 @@ export type Layer2Report =
   | { readonly type: "interfaces"; readonly names: readonly string[] }
   /** The first announcement is on the wire. */
   | { readonly type: "announced"; readonly ip: string; readonly interfaces: readonly string[]; readonly at: Micros }
-  | { readonly type: "released"; readonly ip: string; readonly because: ReleaseReason; readonly at: Micros }
+  | { readonly type: "released"; readonly ip: string; readonly because: EndReason; readonly at: Micros }
   /** A stranger uses the address. Quarantined: nothing is answered until `cleared`. Not so: defended (RFC 5227 section 2.4). */
   | {
       readonly type: "conflict";
@@ -63,8 +64,6 @@ export type Layer2Report =
   | { readonly type: "interface-failed"; readonly interface: string; readonly message: string }
   | { readonly type: "inspected"; readonly request: number; readonly inspection: Layer2Inspection };
 
-export type ReleaseReason = "asked" | "successor-heard" | "successor-silent";
-
 export interface Layer2Inspection {
   readonly addresses: readonly HeldReport[];
   readonly interfaces: readonly InterfaceReport[];
@@ -79,7 +78,7 @@ export interface Layer2Inspection {
 
 export interface HeldReport {
   readonly ip: string;
-  readonly state: "probing" | "announcing" | "holding" | "releasing" | "quarantined";
+  readonly state: ClaimState;
   readonly since: Micros;
   readonly requests: number;
   readonly answers: number;
