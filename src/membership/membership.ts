@@ -57,7 +57,7 @@ export class Membership {
 
   /** When `step` wants to be told that time has passed. */
   deadline(): Micros {
-    return micros(Math.ceil(this.#due() + this.#local.now - this.#local.time));
+    return micros(this.#due() + this.#local.now - this.#local.time);
   }
 
   /** The whole decision. */
@@ -128,8 +128,10 @@ export class Membership {
   }
 
   #due(): number {
-    if (this.#farewell !== undefined) return this.#farewell.next;
-    return Math.min(this.#tickAt, this.#probes.due(), this.#suspects.due(), this.#syncs.due(), this.#rivals.due());
+    if (this.#farewell !== undefined) return Math.ceil(this.#farewell.next);
+    const due = Math.min(this.#tickAt, this.#probes.due(), this.#suspects.due(), this.#syncs.due(), this.#rivals.due());
+    // Whole microseconds, as the clock has them: less would be due for ever.
+    return Math.ceil(due);
   }
 
   #onTime(): void {

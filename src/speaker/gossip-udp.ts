@@ -43,8 +43,8 @@ function openSocket(at: GossipPlace, handlers: GossipSocketHandlers): GossipSock
       if (open) sendOn(socket, bytes, to, six);
     },
     close: () => {
+      if (open) socket.close();
       open = false;
-      socket.close();
     },
   };
 }

@@ -9,10 +9,6 @@ export class EventHeap<T> {
   readonly #heap: Entry<T>[] = [];
   #seq = 0;
 
-  get size(): number {
-    return this.#heap.length;
-  }
-
   push(at: number, value: T): void {
     const heap = this.#heap;
     const entry = { at, seq: this.#seq++, value };

@@ -70,6 +70,7 @@ export class Simulation {
   /** Sees each packet before the network does: the eavesdropper's place. */
   tap: ((packet: Packet) => void) | undefined;
   loss: number;
+  delay: Micros;
   /** Sent so far, as UDP's payload. */
   octets = 0;
   #now = 0;
@@ -78,7 +79,7 @@ export class Simulation {
   readonly #chance: Chance;
   readonly #happenings = new EventHeap<Happening>();
   readonly #byPlace = new Map<string, Node>();
-  readonly #known = new WeakMap<Place, Node>();
+  #known = new WeakMap<Place, Node>();
   readonly #blocked = new Set<string>();
   #groups: ((node: Node) => number) | undefined;
 
@@ -86,6 +87,7 @@ export class Simulation {
     this.#options = options;
     this.#chance = new Chance(options.seed ?? 1);
     this.loss = options.loss ?? 0;
+    this.delay = options.delay ?? micros(150);
     for (let i = 0; i < options.members; i++) this.add(`node-${i}`);
   }
 
@@ -165,6 +167,8 @@ export class Simulation {
     node.alive = true;
     node.life += 1;
     node.left = false;
+    this.#byPlace.delete(formatPlace(node.place));
+    this.#known = new WeakMap();
     node.place = place;
     this.#byPlace.set(formatPlace(place), node);
     node.session = this.#newSession();
@@ -217,6 +221,41 @@ export class Simulation {
   inject(to: Node, from: Place, packet: Pick<Packet, "message" | "session" | "sequence">): void {
     const { message, session, sequence } = packet;
     this.feed(to, { type: "received", message, from, size: messageSize(message), session, sequence });
+  }
+
+  /** Members that exist in one table only. */
+  populate(node: Node, count: number): void {
+    const updates = Array.from({ length: count }, (_, i) => ({
+      name: `worker-${i}.rack-${i % 20}.example`,
+      state: "alive" as const,
+      incarnation: 1,
+      place: { address: new IpAddress(4, BigInt(0x0a640000 + i)), port: 7946 },
+      accusers: [],
+    }));
+    const [other] = this.nodes.filter((candidate) => candidate !== node);
+    if (other === undefined) return;
+    for (let i = 0; i < count; i += 25) {
+      const says = this.lastMessage(other);
+      const message: Message = { ...says.message, body: { type: "gossip" }, updates: updates.slice(i, i + 25) };
+      this.inject(node, other.place, { ...says, message });
+    }
+  }
+
+  /** What a member may say next, for those that put words into its mouth. */
+  lastMessage(node: Node): Pick<Packet, "message" | "session" | "sequence"> {
+    node.sequence += 1;
+    const own = node.membership.report().find(({ name }) => name === node.name);
+    const sender = { name: node.name, incarnation: own?.incarnation ?? 1, leaving: false, advertised: undefined };
+    return {
+      message: { sender, body: { type: "gossip" }, updates: [] },
+      session: node.session,
+      sequence: node.sequence,
+    };
+  }
+
+  /** A place where nobody is. */
+  freePlace(): Place {
+    return { address: new IpAddress(4, BigInt(0x0ac80000 + this.nodes.length)), port: 7946 };
   }
 
   #arrive(packet: Packet): void {
@@ -279,8 +318,11 @@ export class Simulation {
     const packet: Packet = { from, life, to: target, source, sequence, session, message };
     this.tap?.(packet);
     if (this.#isLost(from, target)) return;
-    const { delay = micros(150), jitter = micros(350) } = this.#options;
-    this.#happenings.push(this.#now + delay + Math.floor(jitter * this.#chance.next()), { type: "packet", packet });
+    const { jitter = micros(350) } = this.#options;
+    this.#happenings.push(this.#now + this.delay + Math.floor(jitter * this.#chance.next()), {
+      type: "packet",
+      packet,
+    });
   }
 
   /** A place is mostly the very object that a node has: its text is only made where it is not. */
