@@ -9,6 +9,12 @@ export interface Unit {
 
 const NOWHERE = -1;
 
+/** A unit that has another node than before. */
+export interface Move {
+  readonly unit: Unit;
+  readonly from: number;
+}
+
 interface Step {
   readonly unit: Unit;
   readonly to: number;
@@ -49,7 +55,7 @@ export class SpreadNetwork {
   }
 
   /** Puts a unit somewhere, and makes room for it where that is more even or cheaper. Returns what moved, itself included. */
-  place(unit: Unit): readonly Unit[] {
+  place(unit: Unit): readonly Move[] {
     const { cost, next } = this.#pathsFrom(unit);
     const end = this.#first(cost, (a, b) => this.#load(a) - this.#load(b));
     const steps: Step[] = [];
@@ -71,7 +77,7 @@ export class SpreadNetwork {
   }
 
   /** Brings a node the unit that makes the whole more even, or cheaper; nothing when none does. */
-  pull(column: number): readonly Unit[] {
+  pull(column: number): readonly Move[] {
     const { cost, next } = this.#pathsTo(column);
     cost[column] = Infinity;
     const start = this.#first(cost, (a, b) => this.#load(b) - this.#load(a));
@@ -117,10 +123,11 @@ export class SpreadNetwork {
     return this.#members[column]?.size ?? 0;
   }
 
-  #apply(steps: readonly Step[]): readonly Unit[] {
+  #apply(steps: readonly Step[]): readonly Move[] {
+    const moves = steps.map(({ unit }) => ({ unit, from: unit.at }));
     for (const { unit } of steps) this.take(unit);
     for (const { unit, to } of steps) this.#seat(unit, to);
-    return steps.map(({ unit }) => unit);
+    return moves;
   }
 
   #seat(unit: Unit, at: number): void {

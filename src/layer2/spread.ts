@@ -1,5 +1,5 @@
 import { sha256 } from "@noble/hashes/sha2.js";
-import { SpreadNetwork, type Unit } from "./spread-network.ts";
+import { type Move, SpreadNetwork, type Unit } from "./spread-network.ts";
 
 /** Rows are this much longer than they have to be: a node that joins must not cost a copy of all. */
 const SPARE_COLUMNS = 16;
@@ -34,20 +34,18 @@ export class EvenSpread<Name extends string> {
     if (known !== undefined && sameNames(known, nodes)) return new Set();
     if (this.#columnsWith(nodes) > this.#width) return this.#widen(new Map(this.#wanted).set(key, nodes));
     const before = this.ownerOf(key);
-    const moved = new Set<string>();
-    this.#drop(key, moved);
-    this.#add(key, nodes, moved);
-    if (this.ownerOf(key) === before) moved.delete(key);
-    else moved.add(key);
-    return moved;
+    const moves: Move[] = [];
+    this.#drop(key, moves);
+    this.#add(key, nodes, moves);
+    const moved = movedFor(moves, key);
+    return this.ownerOf(key) === before ? moved : moved.add(key);
   }
 
   /** Forgets an address, and returns the others whose owner changed. */
   remove(key: string): ReadonlySet<string> {
-    const moved = new Set<string>();
-    this.#drop(key, moved);
-    moved.delete(key);
-    return moved;
+    const moves: Move[] = [];
+    this.#drop(key, moves);
+    return movedFor(moves, key);
   }
 
   /** Takes the place of everything. Where only nodes came or went, no more is looked at than moves. */
@@ -91,24 +89,26 @@ export class EvenSpread<Name extends string> {
     return this.#columns.size + nodes.filter((node) => !this.#columns.has(node)).length;
   }
 
-  #add(key: string, nodes: readonly Name[], moved?: Set<string>): void {
+  #add(key: string, nodes: readonly Name[], moves?: Move[]): void {
     const unit: Unit = { key, costs: new Float64Array(this.#width).fill(Infinity), at: NOWHERE };
     const mark = markOf(key);
     for (const node of nodes) unit.costs[this.#column(node)] = cost(mark, this.#mark(node));
     this.#units.set(key, unit);
     this.#wanted.set(key, nodes);
-    for (const other of this.#network.place(unit)) moved?.add(other.key);
+    const made = this.#network.place(unit);
+    moves?.push(...made);
   }
 
   /** The node it was on has room now, which another may be glad of. */
-  #drop(key: string, moved?: Set<string>): void {
+  #drop(key: string, moves?: Move[]): void {
     const unit = this.#units.get(key);
     this.#units.delete(key);
     this.#wanted.delete(key);
     if (unit === undefined || unit.at === NOWHERE) return;
     const { at } = unit;
     this.#network.take(unit);
-    for (const other of this.#network.pull(at)) moved?.add(other.key);
+    const made = this.#network.pull(at);
+    moves?.push(...made);
   }
 
   /** A node that was nobody's choice until now draws its share. */
@@ -151,6 +151,14 @@ export class EvenSpread<Name extends string> {
     this.#marks.set(node, known);
     return known;
   }
+}
+
+/** The other units that ended up elsewhere: some go and come back. */
+function movedFor(moves: readonly Move[], key: string): Set<string> {
+  const origins = new Map<Unit, number>();
+  for (const { unit, from } of moves) if (!origins.has(unit)) origins.set(unit, from);
+  const moved = [...origins].filter(([unit, from]) => unit.at !== from && unit.key !== key);
+  return new Set(moved.map(([unit]) => unit.key));
 }
 
 function markOf(name: string): Mark {

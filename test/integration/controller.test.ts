@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { conditionsWithConflicts } from "../../src/api/address-conflict.ts";
 import { IP_ADDRESS_POOLS, SERVICES } from "../../src/kubernetes/resource.ts";
 import { until, untilEqual } from "../support/until.ts";
 import { type Cluster, startCluster } from "./cluster.ts";
@@ -355,3 +356,47 @@ describe("status of pools", () => {
     await untilEqual("the release", sorted, expected(1, 0));
   });
 });
+
+describe("a stranger on an address, as a speaker's condition tells", () => {
+  const found = (address: string) => ({ address, mac: "02:00:5e:10:00:99", interface: "eth0", node: "a" });
+  async function meets(name: string, address: string): Promise<void> {
+    const service = await site.get(name);
+    const conditions = conditionsWithConflicts(known(service), [found(address)], new Date().toISOString());
+    const target = { namespace: site.apps, type: "merge", subresource: "status" } as const;
+    await site.client.patch(SERVICES, name, { status: { conditions } }, target);
+  }
+  const reasons = async (name: string) => (await site.events(name)).map(({ reason }) => reason).sort();
+
+  beforeEach(async () => {
+    await site.pool("a", ["198.51.100.0/30"]);
+  });
+
+  test("the Service gets another one, its condition goes, and nobody new is given the old one", async () => {
+    await controller();
+    await site.service("web");
+    await gets("web", "198.51.100.0");
+    await meets("web", "198.51.100.0");
+    await gets("web", "198.51.100.1");
+    expect((await site.get("web"))?.status?.conditions).toBeUndefined();
+    await untilEqual("events", () => reasons("web"), ["AddressConflict", "IPAllocated", "IPAllocated"]);
+    await site.service("next");
+    await gets("next", "198.51.100.2");
+  });
+
+  test("a Service that asked for it keeps it, and the event names the stranger", async () => {
+    await controller();
+    await site.service("web", { annotations: { "metallb.io/loadBalancerIPs": "198.51.100.0" } });
+    await gets("web", "198.51.100.0");
+    await meets("web", "198.51.100.0");
+    await until("the event", async () =>
+      (await site.events("web")).some(({ message }) => message.includes("02:00:5e:10:00:99")),
+    );
+    expect(await site.ips("web")).toEqual(["198.51.100.0"]);
+    expect((await site.get("web"))?.status?.conditions).toHaveLength(1);
+  });
+});
+
+function known<T>(value: T | undefined): T {
+  if (value === undefined) throw new Error("the Service is gone");
+  return value;
+}
