@@ -15,8 +15,9 @@ export class TableLoad {
   #next = 0;
   #row = 0;
 
+  /** Many peers may be given one list: it is not copied, and must not change until it is in. */
   constructor(routes: Iterable<Route>) {
-    this.#routes = [...routes];
+    this.#routes = isList(routes) ? routes : [...routes];
   }
 
   get length(): number {
@@ -68,4 +69,8 @@ export class TableLoad {
     marks.set(this.#marks);
     this.#marks = marks;
   }
+}
+
+function isList(routes: Iterable<Route>): routes is readonly Route[] {
+  return Array.isArray(routes);
 }

@@ -122,7 +122,10 @@ export class AdjRibOut {
     }
   }
 
-  /** All the routes the peer should have, whatever was said before. The last of two for one prefix counts. */
+  /**
+   * All the routes the peer should have, whatever was said before. The last of two for one prefix counts. They are looked at when
+   * there is time: a list must not change after this.
+   */
   setRoutes(routes: Iterable<Route>): void {
     this.#endLoad();
     this.#load = new TableLoad(routes);

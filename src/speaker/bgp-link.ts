@@ -8,11 +8,11 @@ import { type ControlMessage, encodeControl, formatControl } from "../bgp/messag
 import { cease, decodeNotification } from "../bgp/message/notification.ts";
 import { decodeOpen, type Open } from "../bgp/message/open.ts";
 import { decodeRouteRefresh, refreshMeaning } from "../bgp/message/route-refresh.ts";
-import { decodeUpdate, interpretUpdate, type RouteChange } from "../bgp/message/update.ts";
+import { type DecodedUpdate, decodeUpdate, interpretUpdate, type RouteChange } from "../bgp/message/update.ts";
 import { ourCapabilities } from "../bgp/negotiation-offer.ts";
 import type { RouterId } from "../bgp/router-id.ts";
 import type { Family } from "../net/ip-address.ts";
-import { micros, seconds } from "../net/micros.ts";
+import { type Micros, micros, seconds } from "../net/micros.ts";
 import type { Timer } from "../system/clock.ts";
 import { errorFields } from "../telemetry/log.ts";
 import type { BgpConnection, BgpDialTarget, BgpPorts } from "./bgp-ports.ts";
@@ -41,6 +41,9 @@ export interface LinkOwner {
 }
 
 const CLOSE_LIMIT = seconds(1);
+/** How long nothing is said of malformed UPDATEs after one was, and how much of one is. */
+const MALFORMED_PAUSE = seconds(10);
+const MOST_PROBLEMS = 10;
 
 /** One connection and its state machine: bytes and timers become events, effects become bytes and timers. */
 export class BgpLink {
@@ -55,6 +58,9 @@ export class BgpLink {
   #dialling: { abort(): void } | undefined;
   #closing: (() => void)[] = [];
   #lastReason: string | undefined;
+  /** UPDATEs with problems since that was last said. */
+  #malformed = 0;
+  #malformedSaid: Micros | undefined;
   #open = 0;
   /** The number of the connection in the journal, 0 before the first. */
   #id = 0;
@@ -215,12 +221,20 @@ export class BgpLink {
     }
     const update = decodeUpdate(body, negotiated);
     if (update.reset !== undefined) throw update.reset;
-    if (update.problems.length > 0) {
-      const problems = update.problems.map((problem) => problem.message);
-      this.#ports.log.warn("bgp update malformed", { verdict: update.verdict, problems });
-    }
+    if (update.problems.length > 0) this.#onMalformed(update);
     this.#owner.learned(interpretUpdate(update));
     return true;
+  }
+
+  /** A peer that sends nothing else fills no log: one in a while is told, and how many there were. */
+  #onMalformed({ verdict, problems }: DecodedUpdate): void {
+    this.#malformed++;
+    const now = this.#ports.clock.now();
+    if (this.#malformedSaid !== undefined && now - this.#malformedSaid < MALFORMED_PAUSE) return;
+    const messages = problems.slice(0, MOST_PROBLEMS).map(({ message }) => message);
+    this.#ports.log.warn("bgp update malformed", { verdict, problems: messages, count: this.#malformed });
+    this.#malformedSaid = now;
+    this.#malformed = 0;
   }
 
   #perform(effect: Effect): void {

@@ -153,7 +153,7 @@ export class BgpSession {
     return this.#password;
   }
 
-  /** All the routes this peer should have, whatever was said before. Only what differs is sent. */
+  /** All the routes this peer should have, whatever was said before; a list must not change after this. Only what differs is sent. */
   setRoutes(routes: Iterable<Route>): void {
     this.#outbox.setRoutes(routes);
     if (this.#primary.state === "established") this.#unsent.look();

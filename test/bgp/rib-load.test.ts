@@ -77,6 +77,13 @@ describe("a table of any size", () => {
     expect([rib.size, store.prefixes.size, store.sets.size]).toEqual([0, 0, 0]);
   });
 
+  it("may be anything that gives routes", () => {
+    const peer = new Peer(new RouteStore());
+    peer.rib.open(external, [4]);
+    peer.rib.setRoutes(new Set(hosts(3)));
+    expect(peer.drain()).toEqual(["10.0.0.0/32", "10.0.0.1/32", "10.0.0.2/32"]);
+  });
+
   it("of as many attribute sets as routes is sent in small steps too", () => {
     const { rib } = new Peer(new RouteStore());
     rib.setRoutes(hosts(5_000).map((one, i) => ({ ...one, med: i })));

@@ -3,8 +3,10 @@ import type { Open } from "../../src/bgp/message/open.ts";
 import { encodeUpdate } from "../../src/bgp/message/update.ts";
 import { IpAddress } from "../../src/net/ip-address.ts";
 import { millis, seconds } from "../../src/net/micros.ts";
+import type { Log, LogFields } from "../../src/telemetry/log.ts";
 import { prefix, route } from "../bgp/values.ts";
 import { hex } from "../support/hex.ts";
+import { silentLog } from "../support/silent-log.ts";
 import { ALIVE, OPEN, OURS, open, PEER, Scene } from "./bgp-scene.ts";
 
 const MAPPED = new IpAddress(6, 0xffff_0a00_0001n);
@@ -225,6 +227,19 @@ describe("time", () => {
     scene.advance(seconds(100_000));
     expect(scene.peer.take()).toEqual([]);
     expect(scene.session.view.state).toBe("established");
+  });
+
+  it("says of malformed UPDATEs, however many come, one in ten seconds and how many there were", () => {
+    const said: LogFields[] = [];
+    const log: Log = { ...silentLog, warn: (_msg, fields = {}) => void said.push(fields), child: () => log };
+    const scene = new Scene({ holdTime: 90 }, undefined, { log }).establish();
+    const nlri = [prefix("198.51.100.0/24")];
+    const malformed = encodeUpdate({ withdrawn: [], attributes: { nextHop: PEER }, nlri }, EXTERNAL);
+    for (let i = 0; i < 500; i++) scene.say(malformed);
+    expect(said.map(({ count }) => count)).toEqual([1]);
+    scene.advance(seconds(10));
+    scene.say(malformed);
+    expect(said).toMatchObject([{ count: 1 }, { count: 500, verdict: "treat-as-withdraw" }]);
   });
 
   it("gives a peer that says nothing four minutes, and one that does not answer ten seconds", () => {
