@@ -12,8 +12,12 @@ import {
 } from "../../src/kubernetes/resource.ts";
 import { micros, seconds } from "../../src/net/micros.ts";
 import type { Members, MembersHandlers } from "../../src/speaker/members.ts";
+import { SpeakerPods } from "../../src/speaker/members-pods.ts";
+import { systemClock } from "../../src/system/clock.ts";
+import { systemRandom } from "../../src/system/random.ts";
 import { ApiProxy } from "../support/api-proxy.ts";
 import { FakeLayer2 } from "../support/fake-layer2.ts";
+import { silentLog } from "../support/silent-log.ts";
 import { until, untilEqual } from "../support/until.ts";
 import { type Cluster, startCluster } from "./cluster.ts";
 import { type RunningSpeaker, startSpeaker, through } from "./daemons.ts";
@@ -322,5 +326,35 @@ describe("when the API is away", () => {
     const told = async (): Promise<readonly string[]> =>
       (await site.nodeEventTexts("n1")).map((text) => text.split(":")[0] ?? "");
     await until("the events", async () => (await told()).includes("Layer2Unfenced"));
+  });
+});
+
+describe("the speakers' pods", () => {
+  test("say where others are, and where a speaker is ready", async () => {
+    await using stop = {
+      controller: new AbortController(),
+      [Symbol.asyncDispose]() {
+        this.controller.abort();
+        return Promise.resolve();
+      },
+    };
+    const ports = { client: site.client, clock: systemClock, random: systemRandom, log: silentLog };
+    const pods = new SpeakerPods(ports, { namespace: site.system, labels: "app=speaker" });
+    expect(pods.readyNodes()).toBeUndefined();
+    const pod = async (name: string, app: string, ready: string): Promise<void> => {
+      const spec = { nodeName: `node-${name}`, containers: [{ name: "speaker", image: "herald" }] };
+      await site.put(PODS, site.system, name, { spec }, { labels: { app } });
+      const conditions = [{ type: "Ready", status: ready }];
+      await site.merge(PODS, name, { status: { podIP: `192.0.2.${name.length}`, conditions } }, "status");
+    };
+    await pod("a", "speaker", "True");
+    await pod("bb", "speaker", "False");
+    await pod("ccc", "other", "True");
+    pods.start(stop.controller.signal);
+    await pods.synced;
+    await untilEqual("the ready ones", () => [...(pods.readyNodes() ?? [])], [nodeName("node-a")]);
+    expect(pods.addressesBut(nodeName("node-a"))).toEqual(["192.0.2.2"]);
+    await site.delete(PODS, "a");
+    await untilEqual("none", () => [...(pods.readyNodes() ?? [])], []);
   });
 });

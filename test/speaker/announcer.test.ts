@@ -76,6 +76,14 @@ describe("Announcer", () => {
     expect(announced).toEqual(["web"]);
   });
 
+  test("says what was decided on each Service, then that all of it was", () => {
+    put(service("web"));
+    use(FULL);
+    expect(decided.splice(0)).toEqual(["default/web 0", "passed"]);
+    drop("web");
+    expect(decided.splice(0)).toEqual(["default/web gone", "passed"]);
+  });
+
   test("a deletion withdraws, also one that was missed until the next configuration", () => {
     use(FULL);
     put(service("web"));
