@@ -1,4 +1,4 @@
-import { RouteStore } from "../bgp/rib-out.ts";
+import { RouteStore } from "../bgp/rib-store.ts";
 import { micros } from "../net/micros.ts";
 import type { Clock, Timer } from "../system/clock.ts";
 

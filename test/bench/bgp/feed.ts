@@ -1,5 +1,6 @@
 import { endOfRib, type Origination } from "../../../src/bgp/packing.ts";
-import { AdjRibOut, RouteStore } from "../../../src/bgp/rib-out.ts";
+import { AdjRibOut } from "../../../src/bgp/rib-out.ts";
+import { RouteStore } from "../../../src/bgp/rib-store.ts";
 import { asnFromNumber } from "../../../src/net/asn.ts";
 import { IpAddress } from "../../../src/net/ip-address.ts";
 import { FEEDER } from "./daemons.ts";
