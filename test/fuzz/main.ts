@@ -1,15 +1,12 @@
 import { parseArgs } from "node:util";
-import { decoders, framing } from "./decoders.ts";
-import { layer2Engine, layer2Frames } from "./layer2.ts";
-import { session } from "./session.ts";
 import type { Subject } from "./subject.ts";
+import { SUBJECTS } from "./subjects.ts";
 
-const SUBJECTS: readonly Subject[] = [decoders, framing, session, layer2Frames, layer2Engine];
 const SLICE_MILLIS = 1000;
 
 const USAGE = `usage: npm run fuzz -- [--time SECONDS] [--seed N] [--only NAME]
 
-Feeds the decoders, the BGP framer, a whole session and a layer-2 engine with broken messages until the time is up.
+Feeds each of ${SUBJECTS.length} subjects in turn with broken messages until the time is up: BGP, BFD and layer 2, from decoders to whole engines.
 Each finding is printed with its seed and ends the run with exit code 1.
 
 ${SUBJECTS.map(({ name }) => `  ${name}`).join("\n")}
@@ -52,7 +49,7 @@ function fuzz({ seconds, seed, subjects }: Options): boolean {
     return false;
   }
   const counts = [...runs].map(([name, count]) => `${name} ${count}`).join(", ");
-  process.stdout.write(`nothing found in ${seconds} s with seed ${seed}: ${counts}\n`);
+  process.stdout.write(`${runs.size} subjects, nothing found in ${seconds} s with seed ${seed}: ${counts}\n`);
   return [...runs.values()].every((count) => count > 0);
 }
 
