@@ -4,8 +4,6 @@ import { parse } from "yaml";
 import { nodeName as brandNodeName } from "../api/brands.ts";
 import { isFields } from "../api/read-object.ts";
 import type { InformerPorts } from "../kubernetes/informer.ts";
-import type { FencePolicy } from "../layer2/fence.ts";
-import { DEFAULT_SETTINGS } from "../membership/settings.ts";
 import { parseIpAddress } from "../net/ip-address.ts";
 import { seconds } from "../net/micros.ts";
 import type { GossipStart } from "../speaker/gossip-messages.ts";
@@ -17,6 +15,8 @@ import { SpeakerPods } from "../speaker/members-pods.ts";
 import { parseSeeds } from "../speaker/members-seeds.ts";
 import { ConfigError } from "../wire/errors.ts";
 import { parsePort, parseSeconds } from "./daemon-options.ts";
+
+type FencePolicy = Layer2ControlOptions["fencing"]["policy"];
 
 /** The flags of `herald speaker` that are about layer 2, with MetalLB's names where MetalLB has them. */
 export interface Layer2Flags {
@@ -110,7 +110,6 @@ export function membersOf(
       bind: { address, port },
       advertise: flags.mlBindaddr === "" || isEverywhere(address) ? undefined : address,
       cluster: where.namespace,
-      settings: DEFAULT_SETTINGS,
       join,
     },
   );

@@ -1,5 +1,6 @@
 import { nodeName } from "../api/brands.ts";
 import type { NodeName } from "../api/config.ts";
+import { DEFAULT_SETTINGS } from "../membership/settings.ts";
 import { type Micros, micros, millis, seconds } from "../net/micros.ts";
 import type { Clock, Timer } from "../system/clock.ts";
 import type { Log } from "../telemetry/log.ts";
@@ -25,7 +26,7 @@ export interface GossipMembersPorts {
   readonly keys: Pick<GossipKeys, "current" | "start"> | undefined;
 }
 
-export interface GossipMembersOptions extends Omit<GossipOptions, "keys"> {
+export interface GossipMembersOptions extends Omit<GossipOptions, "keys" | "settings"> {
   /** Speakers that were named, beside those that are found. */
   readonly join: readonly GossipSeed[];
 }
@@ -127,7 +128,7 @@ export class GossipMembers implements Members {
       report: (report: GossipReport) => this.#onReport(report),
       lost: (reason: string) => this.#onLost(reason),
     };
-    this.#channel = start({ ...options, keys: keys?.current() ?? [] }, handlers);
+    this.#channel = start({ ...options, settings: DEFAULT_SETTINGS, keys: keys?.current() ?? [] }, handlers);
     this.#sendSeeds();
   }
 

@@ -11,7 +11,7 @@ export interface GossipKeysPorts {
 }
 
 /** The secret that gossip is signed with was asked for, and is not there. */
-export class GossipKeyMissing extends ConfigError {
+class GossipKeyMissing extends ConfigError {
   readonly code = "ERR_SPEAKER_GOSSIP_KEY_MISSING";
 }
 

@@ -1,7 +1,6 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { nodeName } from "../../src/api/brands.ts";
 import type { Node } from "../../src/api/core.ts";
-import { DEFAULT_SETTINGS } from "../../src/membership/settings.ts";
 import { seconds } from "../../src/net/micros.ts";
 import type {
   GossipChannelHandlers,
@@ -48,7 +47,6 @@ describe("GossipMembers", () => {
     node: "a",
     bind: { address: "192.0.2.1", port: 7946 },
     advertise: "192.0.2.1",
-    settings: DEFAULT_SETTINGS,
   };
   let clock: VirtualClock;
   let started: GossipOptions[];

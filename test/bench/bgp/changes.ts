@@ -67,6 +67,8 @@ export async function measureChanges(
     keyOf: ({ metadata }: Service) => serviceKey(metadata.namespace, metadata.name),
     tell: (changes) => tell(sessions, changes),
     announced: () => {},
+    decided: () => {},
+    passed: () => {},
   });
   const peers = Array.from({ length: task.peers }, (_, n) => peer(`router-${n}`));
   announcer.reconfigure(
