@@ -30,6 +30,7 @@ interface Failure {
   timer: Timer | undefined;
   /** When a try succeeded: who fails again soon is not a new case. */
   openedAt: Micros | undefined;
+  told: boolean;
 }
 
 /** The open interfaces: opened and closed by difference as the machine's interfaces change. */
@@ -128,6 +129,7 @@ export class EngineLinks {
     } catch (error) {
       if (!(error instanceof CodedError)) throw error;
       this.#remember(at, error.message);
+      this.#complain(at.index);
     }
   }
 
@@ -150,9 +152,16 @@ export class EngineLinks {
     const before = this.#recentFailure(at.index);
     const wait = before === undefined ? FIRST_RETRY : micros(Math.min(before.wait * 2, LONGEST_RETRY));
     const timer = this.#ports.clock.after(wait, () => this.#retry(failure));
-    const failure: Failure = { at, message, wait, timer, openedAt: undefined };
+    const told = before?.message === message && before.told;
+    const failure: Failure = { at, message, wait, timer, openedAt: undefined, told };
     this.#failures.set(at.index, failure);
-    if (before?.message !== message) this.#ports.interfaceFailed(at.name, message);
+  }
+
+  #complain(index: number): void {
+    const failure = this.#failures.get(index);
+    if (failure === undefined || failure.told) return;
+    failure.told = true;
+    this.#ports.interfaceFailed(failure.at.name, failure.message);
   }
 
   #recentFailure(index: number): Failure | undefined {
@@ -164,6 +173,8 @@ export class EngineLinks {
 
   #retry(failure: Failure): void {
     failure.timer = undefined;
+    // A socket hears that its interface goes down before the machine's news of it come: that is no failure, and is forgotten by now.
+    this.#complain(failure.at.index);
     this.sync(this.#view);
     if (this.#open.has(failure.at.index)) failure.openedAt = this.#ports.clock.now();
   }

@@ -220,7 +220,6 @@ export class Layer2Engine {
   }
 
   #speak(entry: Entry, urgent: boolean): void {
-    if (this.#fenced) return;
     const links = this.#linksOf(entry);
     for (const link of links) entry.waiting.add(link);
     for (const link of links) link.enqueue(entry, urgent);

@@ -60,7 +60,7 @@ export type Layer2Report =
       readonly speaker: string;
       readonly at: Micros;
     }
-  /** Once per interface and message; it is tried again when the interface changes. */
+  /** Once per interface and message; it is tried again when the interface changes, and after a while. */
   | { readonly type: "interface-failed"; readonly interface: string; readonly message: string }
   | { readonly type: "inspected"; readonly request: number; readonly inspection: Layer2Inspection };
 

@@ -96,6 +96,20 @@ describe("step(): what follows from what, in each state", () => {
     expect(next.words).toEqual(effects);
   });
 
+  it("a defence between two rounds of the burst is not one of them", () => {
+    const between = IN.announcing;
+    expect(between.wakeAt).toBeDefined();
+    expect(play([spoken], between).claim).toEqual(between);
+  });
+
+  it("a probe does not come to its end while nothing can be heard", () => {
+    const asked: Claim = { ...IN.probing, round: 3, wakeAt: seconds(1) };
+    const deaf = play([{ type: "became-inaudible" }], asked).claim;
+    const later = step(deaf, { type: "time-passed" }, { now: seconds(2), chance: 0 });
+    expect(later.claim).toMatchObject({ state: "probing", wakeAt: undefined });
+    expect(play([audible], deaf).claim).toMatchObject({ state: "probing", round: 0 });
+  });
+
   test.each<[ClaimState, string]>([
     ["probing", "silent"],
     ["announcing", "answer"],

@@ -195,6 +195,16 @@ describe("AddressTable", () => {
     );
   });
 
+  it("does not take 0.0.0.0 for the beginning of ::, nor the other way round", () => {
+    const table = new AddressTable<string>();
+    table.set(ip("0.0.0.0"), "IPv4");
+    expect(table.find(new Uint8Array(20), 0, 16)).toBeUndefined();
+    table.set(ip("::"), "IPv6");
+    table.delete(ip("0.0.0.0"));
+    expect(table.find(new Uint8Array(20), 0, 4)).toBeUndefined();
+    expect(table.find(new Uint8Array(20), 0, 16)).toBe("IPv6");
+  });
+
   it("finds nothing beyond the end of a frame", () => {
     const table = new AddressTable<string>();
     table.set(ip("10.0.0.1"), "one");

@@ -286,6 +286,18 @@ describe("interfaces that cannot be opened", () => {
     expect(other.told("announced")).toHaveLength(1);
   });
 
+  it("one whose socket hears first that it goes down has not failed", () => {
+    const { lan, nodes } = scene(1);
+    const [node] = nodes;
+    node?.fail("eth1", "recv: ENETDOWN");
+    node?.unplug(1);
+    lan.clock.advance(seconds(5));
+    node?.plug(1);
+    lan.clock.advance(seconds(5));
+    expect(node?.told("interface-failed")).toEqual([]);
+    expect(node?.told("interfaces").at(-1)?.names).toEqual(["eth1"]);
+  });
+
   it("one whose socket fails is opened again, later and later while it goes on failing", () => {
     const { lan, nodes } = scene(1);
     const [node] = nodes;
@@ -294,7 +306,9 @@ describe("interfaces that cannot be opened", () => {
     lan.clock.advance(seconds(10));
     node.fail("eth1", "recv: ENETDOWN");
     expect(node.told("interfaces").at(-1)?.names).toEqual([]);
+    expect(node.told("interface-failed")).toEqual([]);
     lan.clock.advance(seconds(1));
+    expect(node.told("interface-failed")).toMatchObject([{ interface: "eth1", message: "recv: ENETDOWN" }]);
     expect(node.told("interfaces").at(-1)?.names).toEqual(["eth1"]);
     for (let i = 0; i < 100; i++) {
       node.fail("eth1", "recv: ENETDOWN");
@@ -316,9 +330,10 @@ describe("interfaces that cannot be opened", () => {
       node.broken = "sendto: ENXIO";
       node.hold(address);
       lan.clock.advance(millis(1));
-      expect(node.told("interface-failed")).toMatchObject([{ message: "sendto: ENXIO" }]);
+      expect(node.told("interfaces").at(-1)?.names).toEqual([]);
       node.broken = undefined;
       lan.clock.advance(seconds(2));
+      expect(node.told("interface-failed")).toMatchObject([{ message: "sendto: ENXIO" }]);
       expect(node.told("announced")).toHaveLength(1);
       node.broken = "sendto: ENXIO";
       client.ask(address);

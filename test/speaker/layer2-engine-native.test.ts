@@ -103,14 +103,19 @@ describe.skipIf(why !== undefined)(`the layer-2 engine and a kernel${why ?? ""}`
     });
   });
 
-  it("a link that goes down and comes back answers again", async () => {
-    const names = async (): Promise<string> =>
-      (await reports()).flatMap((report) => (report.type === "interfaces" ? [`${report.names}`] : [])).at(-1) ?? "";
-    inB("link set eth0 down");
-    await untilEqual("no interface", names, "");
-    inB("link set eth0 up");
-    await untilEqual("the interface", names, "eth0");
-    disturb("10.77.0.100");
-    await until("known", () => neighbour("10.77.0.100").includes(`lladdr ${macOf(0)}`));
-  });
+  test.each<0 | 1>([1, 0])(
+    "a link that goes down on side %i and comes back answers again, and is no failure",
+    async (side) => {
+      const names = async (): Promise<string> =>
+        (await reports()).flatMap((report) => (report.type === "interfaces" ? [`${report.names}`] : [])).at(-1) ?? "";
+      ip(`-n ${pair.names[side]} link set eth0 down`);
+      await untilEqual("no interface", names, "");
+      ip(`-n ${pair.names[side]} link set eth0 up`);
+      await untilEqual("the interface", names, "eth0");
+      expect((await reports()).filter(({ type }) => type === "interface-failed")).toEqual([]);
+      inB("neighbour flush dev eth0");
+      disturb("10.77.0.100");
+      await until("known", () => neighbour("10.77.0.100").includes(`lladdr ${macOf(0)}`));
+    },
+  );
 });
