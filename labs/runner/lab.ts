@@ -104,6 +104,11 @@ export class Lab {
     return await run(inNamespace(this.#ports.namespaces.of(node), argv), input === undefined ? {} : { input });
   }
 
+  /** The command line that runs a program in a node's namespace. */
+  inside(node: string, argv: readonly string[]): readonly string[] {
+    return inNamespace(this.#ports.namespaces.of(node), argv);
+  }
+
   router(node: string): FrrRouter {
     return this.#routers.get(node) ?? missing(`no router is called ${node}`);
   }
@@ -131,6 +136,13 @@ export class Lab {
   async port(node: string, name: string): Promise<Port> {
     const ports = parsePorts(await this.exec(node, ["ip", "-j", "addr", "show", "dev", name]));
     return ports.find((port) => port.name === name) ?? missing(`${node} has no ${name}`);
+  }
+
+  /** Lays a cable between two nodes while the lab is up; both of its ends have this name, and are down. */
+  async plug(a: string, b: string, name: string): Promise<void> {
+    const { namespaces } = this.#ports;
+    const end = (node: string): readonly string[] => [name, "netns", namespaces.of(node)];
+    await run(["ip", "link", "add", ...end(a), "type", "veth", "peer", "name", ...end(b)]);
   }
 
   /** Starts a program in its node's namespace; it ends with the lab at the latest. */

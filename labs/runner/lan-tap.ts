@@ -4,6 +4,7 @@ import type { Lab } from "./lab.ts";
 import { type Heard, ownerIn, parseHeard, type Round, roundsOf } from "./lan-rounds.ts";
 import { monotonic } from "./monotonic.ts";
 import { until } from "./poll.ts";
+import type { LabProcess } from "./processes.ts";
 
 /** Milliseconds between questions. */
 const EVERY = 50;
@@ -14,20 +15,20 @@ export class LanTap {
   readonly node: string;
   readonly #lab: Lab;
   readonly #heard: Heard[] = [];
-  readonly #tell: (line: string) => void;
+  readonly #program: LabProcess;
 
-  private constructor(lab: Lab, node: string, start: (onLine: (line: string) => void) => (line: string) => void) {
+  private constructor(lab: Lab, node: string, start: (onLine: (line: string) => void) => LabProcess) {
     this.#lab = lab;
     this.node = node;
-    this.#tell = start((line) => {
+    this.#program = start((line) => {
       const heard = parseHeard(line);
       if (heard !== undefined) this.#heard.push(heard);
     });
   }
 
-  /** Starts one on `eth1` of a node; returns when it listens. */
-  static async on(lab: Lab, node: string): Promise<LanTap> {
-    const port = await lab.port(node, "eth1");
+  /** Starts one on an interface of a node; returns when it listens. */
+  static async on(lab: Lab, node: string, name = "eth1"): Promise<LanTap> {
+    const port = await lab.port(node, name);
     const file = join(lab.paths.root, "labs/runner/lan-listener.ts");
     const argv = [process.execPath, "--import", "tsx", file, String(port.index), port.mac, ...port.addresses];
     let listens = false;
@@ -36,8 +37,7 @@ export class LanTap {
         listens = true;
         onLine(line);
       };
-      const program = lab.start({ node, name: "tap", argv, onLine: hear });
-      return (line) => program.write(line);
+      return lab.start({ node, name: "tap", argv, onLine: hear });
     });
     await until(`${node}: the tap listens`, { within: PATIENCE, signal: lab.signal }, () =>
       Promise.resolve(listens ? { value: true } : { seen: "not a word" }),
@@ -46,11 +46,15 @@ export class LanTap {
   }
 
   ask(ip: string): void {
-    this.#tell(`ask ${ip} ${EVERY}`);
+    this.#program.write(`ask ${ip} ${EVERY}`);
   }
 
   hush(ip: string): void {
-    this.#tell(`hush ${ip}`);
+    this.#program.write(`hush ${ip}`);
+  }
+
+  async stop(): Promise<void> {
+    await this.#program.stop();
   }
 
   /** All that was heard about an address since a moment of the monotonic clock. */
