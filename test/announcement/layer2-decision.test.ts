@@ -5,10 +5,12 @@ import { nodeName } from "../../src/api/brands.ts";
 import type { Config } from "../../src/api/config.ts";
 import type { Node, Service } from "../../src/api/core.ts";
 import type { EndpointSummary } from "../../src/api/endpoints.ts";
+import { seconds } from "../../src/net/micros.ts";
 import {
   base,
   bgpAd,
   config,
+  decide,
   decideService,
   l2Ad,
   labels,
@@ -448,4 +450,38 @@ test("6.1.3 a node without labels is selected where nothing is asked", () => {
 test("6.3 without BGP in sight the addresses of main are layer 2's alone", () => {
   const decision = decideAll({ config: config(main, l2Ad("lan")) }, service("web")).get("iris1");
   expect(decision && refusalsIn(decision, "bgp")).toEqual(["10.0.0.1 no-matching-advertisement"]);
+});
+
+describe("6.3 what the node itself knows", () => {
+  const cluster = { config: config(main, l2Ad("lan")), nodes: [node("a")] };
+  const dual = service("web", { ips: ["10.0.0.1", "2001:db8::1"] });
+  const layer2Words = ({ refusals }: Decision): readonly string[] =>
+    refusals.filter(({ protocol }) => protocol === "layer2").map(formatRefusal);
+
+  test("a fenced node answers for nothing, and says why", () => {
+    const decision = decide({ ...cluster, fenced: "the API is silent" }, dual);
+    expect(decision.layer2).toEqual([]);
+    expect(layer2Words(decision)).toEqual(Array(2).fill("Node a is fenced and answers for nothing: the API is silent"));
+  });
+
+  test("of two addresses only the one that a stranger uses is quarantined", () => {
+    const quarantined = new Map([["2001:db8::1", { mac: "02:00:5e:10:00:99", interface: "eth0" }]]);
+    const decision = decide({ ...cluster, quarantined }, dual);
+    expect(decision.layer2.map(({ ip: held }) => held.toString())).toEqual(["10.0.0.1"]);
+    expect(layer2Words(decision)).toEqual([
+      "2001:db8::1 is in use by 02:00:5e:10:00:99 on interface eth0 of Node a, which is none of the speakers: it is quarantined there until that is gone",
+    ]);
+  });
+
+  test.each([
+    ["the default", [60], 60],
+    ["the shortest of several", [90, 30], 30],
+    ["off is no wish", [0, 30], 30],
+    ["off, when all say so", [0, 0], 0],
+  ])("refresh: %s", (_, intervals, want) => {
+    const ads = intervals.map((interval, i) => l2Ad(`ad-${i}`, { refreshInterval: seconds(interval) }));
+    expect(decide({ ...cluster, config: config(main, ...ads) }, service("web")).layer2).toMatchObject([
+      { refresh: seconds(want), conflictDetection: true },
+    ]);
+  });
 });
