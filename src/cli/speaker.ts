@@ -6,6 +6,7 @@ import { seconds } from "../net/micros.ts";
 import { startThread } from "../speaker/bfd-thread.ts";
 import { bgpSystem } from "../speaker/bgp-system.ts";
 import { lanChannels } from "../speaker/lan-thread.ts";
+import { everyone } from "../speaker/members.ts";
 import { Speaker } from "../speaker/speaker.ts";
 import { systemClock, systemWallClock } from "../system/clock.ts";
 import { HealthServer } from "../system/health-server.ts";
@@ -104,7 +105,10 @@ async function runSpeaker(flags: SpeakerFlags, ports: CliPorts, unused: readonly
   const client = new KubernetesClient(base, clientConfigFromKubeconfig(flags.kubeconfig));
   const bgp = bgpSystem(base, { stateDir: flags.stateDir });
   const { startLayer2, startGossip } = lanChannels();
-  const members = membersOf(flags, { ...base, client, startGossip }, { namespace, nodeName });
+  // Whoever cannot answer on the LAN must not be elected by those who gossip.
+  const members = bgp.facts.native
+    ? membersOf(flags, { ...base, client, startGossip }, { namespace, nodeName })
+    : everyone;
   const native = bgp.facts.native ? { startBfd: startThread, startLayer2 } : {};
   const speaker = new Speaker(
     { ...base, client, ...bgp.ports, ...native, members },
@@ -117,7 +121,10 @@ async function runSpeaker(flags: SpeakerFlags, ports: CliPorts, unused: readonly
       weightInterval: seconds(flags.linkBandwidthInterval),
       sessions: bgp.facts,
       podName: flags.podName,
-      layer2: { ...layer2OptionsOf(flags), unavailable: "the native sockets are missing" },
+      layer2: {
+        ...layer2OptionsOf(flags),
+        unavailable: "the native sockets are missing, see the build of the native layer",
+      },
       ...(flags.bgpListenPort === undefined ? {} : { bgpPort: flags.bgpListenPort }),
     },
   );

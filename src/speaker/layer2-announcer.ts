@@ -80,6 +80,7 @@ export class Layer2Announcer {
         start: ports.start,
         report: (report) => this.#onReport(report),
         replay: () => this.#replay(),
+        silent: () => this.#onSilent(),
       },
       { node, excludedInterfaces },
     );
@@ -318,6 +319,13 @@ export class Layer2Announcer {
     const outcome = verdict === "keep" ? "keeps" : "leaves";
     const message = `${ip} is announced by node "${speaker}" too: node "${this.#options.nodeName}" ${outcome} it by the order of the election`;
     this.#say(key, { type: "Warning", reason: "AddressDuel", message });
+  }
+
+  /** What is not answered for must not be said to be. */
+  #onSilent(): void {
+    this.#announced.clear();
+    for (const service of this.#saidOf) this.#ports.said(service);
+    this.#saidOf.clear();
   }
 
   #letGo(ip: string): void {

@@ -65,6 +65,7 @@ export class Layer2Control {
   #decidedFenced: string | undefined;
   /** Somebody was met who may have answered for what this node answers for. */
   #met = false;
+  #usable = false;
   #sticky = false;
   #statusesKnown = false;
   #due: Timer | undefined;
@@ -134,7 +135,7 @@ export class Layer2Control {
       // Before it is known what others answer for, nobody stands.
       members: this.#statusesKnown ? this.#members : new Set(),
       interfaces: this.#announcer?.interfaces,
-      unavailable: this.#announcer === undefined ? this.#options.unavailable : undefined,
+      unavailable: this.#unavailable(),
       fenced: this.#decidedFenced,
       quarantined: this.#announcer?.quarantined,
       incumbents: this.#sticky ? this.#memory.incumbents() : undefined,
@@ -175,6 +176,14 @@ export class Layer2Control {
 
   async stop(): Promise<void> {
     await Promise.all([this.#ports.members.stop(), this.#announcer?.stop()]);
+  }
+
+  /** Of a node that never had an interface for it, such as without the capability NET_RAW, nobody must expect an answer. */
+  #unavailable(): string | undefined {
+    if (this.#announcer === undefined) return this.#options.unavailable;
+    const { interfaces } = this.#announcer;
+    this.#usable ||= (interfaces?.size ?? 0) > 0;
+    return this.#usable || interfaces === undefined ? undefined : "none of its interfaces can be used";
   }
 
   #makeAnnouncer(): Layer2Announcer | undefined {

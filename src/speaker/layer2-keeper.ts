@@ -12,6 +12,8 @@ export interface Layer2KeeperPorts {
   readonly report: (report: Exclude<Layer2Report, { type: "inspected" }>) => void;
   /** Everything that a new engine has to be told. */
   readonly replay: () => readonly Layer2Command[];
+  /** It was started again in vain: nobody answers for a while. */
+  readonly silent: () => void;
 }
 
 const RESTART = { first: seconds(1), longest: seconds(30) };
@@ -91,6 +93,7 @@ export class Layer2Keeper {
     this.#losses = clock.now() - this.#startedAt >= LIVED ? 1 : this.#losses + 1;
     const wait = micros(Math.min(RESTART.first * 2 ** (this.#losses - 1), RESTART.longest));
     log.error("layer 2 engine lost", { reason, "retry.ms": wait / millis(1) });
+    if (this.#losses > 1) this.#ports.silent();
     this.#restart = clock.after(wait, () => this.start());
   }
 

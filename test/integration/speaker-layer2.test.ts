@@ -97,7 +97,12 @@ afterEach(async () => {
 
 async function start(
   node: string,
-  extra: { readonly config?: ClientConfig; readonly podName?: string; readonly fenceAfter?: number } = {},
+  extra: {
+    readonly config?: ClientConfig;
+    readonly podName?: string;
+    readonly fenceAfter?: number;
+    readonly interfaces?: readonly string[];
+  } = {},
 ): Promise<Member> {
   const engine = new FakeLayer2();
   engine.obliging = true;
@@ -108,7 +113,7 @@ async function start(
     layer2: { fencing },
     ...(extra.podName === undefined ? {} : { podName: extra.podName }),
   });
-  engine.report({ type: "interfaces", names: ["eth0"] });
+  engine.report({ type: "interfaces", names: extra.interfaces ?? ["eth0"] });
   const member = { name: site.nodeName(node), engine, running };
   speakers.push(member);
   return member;
@@ -211,13 +216,17 @@ describe("who answers", () => {
     await untilEqual("no status", async () => (await statuses()).length, 0);
   });
 
-  test("a speaker without an engine refuses by name, and starts all the same", async () => {
+  test("not a node without an interface for it, until it has one", async () => {
     members.alive = [site.nodeName("n1")];
-    const running = await startSpeaker(site, "n1", cluster.config, { members });
+    await site.advertisement("all");
+    await site.peer("r1", { myASN: 64512, peerASN: 64513, peerAddress: "127.0.0.1", peerPort: 1 });
+    const node = await start("n1", { interfaces: [] });
     await announced("web");
-    await site.pool("b", ["203.0.113.0/24"]);
-    expect(await statuses()).toEqual([]);
-    await running.stop();
+    // What is decided by BGP is decided at layer 2 in the same pass.
+    await until("a decision", async () => (await statuses(SERVICE_BGP_STATUSES)).length === 1);
+    expect(node.engine.taken().filter((line) => line.startsWith("hold"))).toEqual([]);
+    node.engine.report({ type: "interfaces", names: ["eth0"] });
+    await theStatus();
   });
 });
 

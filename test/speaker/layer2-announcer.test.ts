@@ -324,6 +324,21 @@ describe("an engine that is lost", () => {
   });
 });
 
+describe("an engine that is lost again and again", () => {
+  test("answers for nothing, and that is what is said", () => {
+    decide(wins(WEB));
+    engine.announced(IP);
+    engine.lose();
+    expect(announcer.claimOf(WEB)?.addresses).toEqual([IP]);
+    clock.advance(seconds(1));
+    engine.lose();
+    expect(announcer.claimOf(WEB)).toBeUndefined();
+    clock.advance(seconds(2));
+    engine.announced(IP);
+    expect(announcer.claimOf(WEB)?.addresses).toEqual([IP]);
+  });
+});
+
 describe("the end of a speaker", () => {
   test("waits until every successor was heard, and takes no more decisions", async () => {
     decide(wins(WEB, [IP, "2001:db8::1"]));
