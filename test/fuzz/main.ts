@@ -6,7 +6,7 @@ const SLICE_MILLIS = 1000;
 
 const USAGE = `usage: npm run fuzz -- [--time SECONDS] [--seed N] [--only NAME]
 
-Feeds each of ${SUBJECTS.length} subjects in turn with broken messages until the time is up: BGP, BFD and layer 2, from decoders to whole engines.
+Feeds each of ${SUBJECTS.length} subjects in turn with broken messages until the time is up: BGP, BFD, layer 2 and gossip, from decoders to whole engines.
 Each finding is printed with its seed and ends the run with exit code 1.
 
 ${SUBJECTS.map(({ name }) => `  ${name}`).join("\n")}

@@ -1,6 +1,7 @@
 import { bfdPackets, bfdSession } from "./bfd.ts";
 import { decoders, framing } from "./decoders.ts";
 import { layer2Engine, layer2Frames } from "./layer2.ts";
+import { gossipMembers, gossipMessages } from "./membership.ts";
 import { session } from "./session.ts";
 import type { Subject } from "./subject.ts";
 
@@ -13,4 +14,6 @@ export const SUBJECTS: readonly Subject[] = [
   bfdSession,
   layer2Frames,
   layer2Engine,
+  gossipMessages,
+  gossipMembers,
 ];
