@@ -12,7 +12,7 @@ const QUEUED = 1;
 const AGAIN = 2;
 
 /** What work costs beside octets written, which cost one each: about as long. */
-const EFFORT = { load: 40, drop: 2, sweep: 2, resolve: 1000 } as const;
+const EFFORT = { load: 40, drop: 40, sweep: 2, resolve: 1000 } as const;
 /** Rows looked at in one go. */
 const STRIDE = 1024;
 
@@ -165,8 +165,8 @@ export class AdjRibOut {
   #encode(batch: Batch, group: UpdateGroup): Uint8Array {
     const bytes = group.message(batch.wire, batch.rows, batch.length);
     this.#use(group, batch.wire, batch.rows.length);
-    for (const row of batch.rows) this.#settle(row, batch.wire, group);
-    this.#effort -= bytes.length;
+    for (let i = 0; i < batch.rows.length; i++) this.#settle(batch.rows[i] ?? 0, batch.wire, group);
+    this.#effort -= bytes.length + (batch.wire === WITHDRAWN ? EFFORT.drop * batch.rows.length : 0);
     return bytes;
   }
 
@@ -179,7 +179,8 @@ export class AdjRibOut {
     }
     if (this.#effort <= 0 || this.#queue.length === 0) return undefined;
     const rows = this.#queue.take();
-    for (const row of rows) this.#flags[row] = this.#flagsAt(row) & ~QUEUED;
+    // Not by iteration, here and below: that is slow until it is compiled, which is when the first routes go out.
+    for (let i = 0; i < rows.length; i++) this.#unqueue(rows[i] ?? 0);
     return new UpdatePlan(rows, this.#store.prefixes, {
       wireOf: (row) => this.#wireOf(row),
       needs: (row, wire) => this.#needs(row, wire),
@@ -208,9 +209,11 @@ export class AdjRibOut {
         this.#endLoad();
         return;
       }
-      if (this.#desired[row] !== 0 && !load.knows(row)) this.#want(row, 0);
+      if (this.#desired[row] === 0 || load.knows(row)) continue;
+      this.#want(row, 0);
+      this.#effort -= EFFORT.drop;
     }
-    this.#effort -= EFFORT.drop * STRIDE;
+    this.#effort -= EFFORT.sweep * STRIDE;
   }
 
   #endLoad(): void {
@@ -293,6 +296,10 @@ export class AdjRibOut {
     if ((flags & QUEUED) !== 0) return;
     this.#flags[row] = flags | QUEUED;
     this.#queue.push(row);
+  }
+
+  #unqueue(row: number): void {
+    this.#flags[row] = this.#flagsAt(row) & ~QUEUED;
   }
 
   #settle(row: number, wire: WireId, group: UpdateGroup): void {

@@ -161,10 +161,10 @@ export class UpdateGroup {
     const bytes = pour(mould, length);
     const pathId = this.pathIdLength(family);
     let at = mould.before.length;
-    for (const row of rows) {
+    for (let i = 0; i < rows.length; i++) {
       at += pathId;
       if (pathId > 0) bytes[at - 1] = ONLY_PATH;
-      at = prefixes.writeNlri(bytes, at, row);
+      at = prefixes.writeNlri(bytes, at, rows[i] ?? 0);
     }
     return bytes;
   }
