@@ -3,7 +3,19 @@ import { setTimeout as pause } from "node:timers/promises";
 import { type Bench, type BenchOptions, median, type Table } from "./bench.ts";
 import { bundleSubject } from "./bgp/bundle.ts";
 import type { ChangeFigures } from "./bgp/changes.ts";
-import { bird, type Daemon, exabgp, FEEDER, frr, gobgp, herald, ROUTER, type Running, subject } from "./bgp/daemons.ts";
+import {
+  bird,
+  type Daemon,
+  exabgp,
+  FEEDER,
+  frr,
+  gobgp,
+  herald,
+  openbgpd,
+  ROUTER,
+  type Running,
+  subject,
+} from "./bgp/daemons.ts";
 import { dump } from "./bgp/feed.ts";
 import { Probe } from "./bgp/probe.ts";
 import { CountingRouter } from "./bgp/router.ts";
@@ -235,7 +247,7 @@ async function announceTable(setting: Setting, perSet: number | undefined): Prom
       ["peak", 0],
       ["missing", 0],
     ]),
-    remark: `Milliseconds after Established, at a receiver that only counts, over loopback; medians of ${setting.runs}. The table is there before the router comes: Herald, BIRD and ExaBGP have it from their own, GoBGP and FRR from a feeder.${setting.skipped}`,
+    remark: `Milliseconds after Established, at a receiver that only counts, over loopback; medians of ${setting.runs}. The table is there before the router comes: Herald, BIRD and ExaBGP have it from their own, OpenBGPD, GoBGP and FRR from a feeder.${setting.skipped}`,
   };
 }
 
@@ -313,7 +325,7 @@ async function changeTable({ bundle, ports, note }: Setting): Promise<Table> {
 async function run(note: Note, { runs, only }: BenchOptions): Promise<readonly Table[]> {
   const { file: bundle, remove } = await bundleSubject();
   try {
-    const everyone = [herald(bundle), bird, frr, gobgp, exabgp];
+    const everyone = [herald(bundle), bird, openbgpd, frr, gobgp, exabgp];
     const daemons = everyone.filter(({ program }) => program !== undefined);
     const missing = everyone.filter(({ program }) => program === undefined).map(({ name }) => name);
     const skipped = missing.length === 0 ? "" : ` Not installed, so not measured: ${missing.join(", ")}.`;

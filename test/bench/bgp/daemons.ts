@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { hostText, setCommunity } from "./routes.ts";
@@ -134,6 +134,35 @@ ${neighbor(FEEDER)}
       ],
       {},
     ]);
+  },
+};
+
+export const openbgpd: Daemon = {
+  name: "OpenBGPD",
+  program: installed("/usr/sbin/bgpd"),
+  fed: true,
+  start(port) {
+    const neighbor = ({ asn, address }: { readonly asn: number; readonly address: string }): string =>
+      `neighbor ${address} {\n  remote-as ${asn}\n  passive\n  multihop 8\n  announce IPv4 unicast\n}`;
+    // The home of its user, which it shuts itself up in. Debian's service makes it.
+    mkdirSync("/run/openbgpd", { recursive: true });
+    return inFolder({}, (folder) => {
+      const config = `AS ${SUBJECT_ASN}
+router-id 127.0.0.1
+fib-update no
+nexthop qualify via default
+socket "${join(folder, "ctl")}"
+listen on 127.0.0.1 port ${port}
+${neighbor(ROUTER)}
+${neighbor(FEEDER)}
+allow from any
+allow to any
+`;
+      const file = join(folder, "bgpd.conf");
+      // Others may not read it: it could hold passwords.
+      writeFileSync(file, config, { mode: 0o600 });
+      return ["/usr/sbin/bgpd", ["-d", "-f", file], {}];
+    });
   },
 };
 

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
 
-/** What the kernel says of one process. */
+/** What the kernel says of a daemon: of one process and of those that it has started, together. */
 export class Probe {
   readonly #pid: number;
 
@@ -11,12 +11,14 @@ export class Probe {
 
   /** Milliseconds on a processor since it started, all threads, those that ended too; in steps of 10. */
   cpu(): number {
-    const stat = readFileSync(`/proc/${this.#pid}/stat`, "utf8");
-    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    return (Number(fields[11]) + Number(fields[12])) * 10;
+    return this.#sum((pid) => {
+      const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+      const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+      return (Number(fields[11]) + Number(fields[12])) * 10;
+    });
   }
 
-  /** Resident MiB now. */
+  /** Resident MiB now; what processes share counts for each. */
   rss(): number {
     return this.#status("VmRSS");
   }
@@ -27,7 +29,7 @@ export class Probe {
   }
 
   forgetPeak(): void {
-    writeFileSync(`/proc/${this.#pid}/clear_refs`, "5");
+    for (const pid of this.#pids()) writeFileSync(`/proc/${pid}/clear_refs`, "5");
   }
 
   /** Resolves when the process has done next to nothing for `quiet` milliseconds, with the moment it last did anything. */
@@ -45,11 +47,11 @@ export class Probe {
 
   /** Milliseconds on a processor, exactly, of the threads that live. */
   #running(): number {
-    const folder = `/proc/${this.#pid}/task`;
+    const tasks = this.#pids().flatMap((pid) => readdirSync(`/proc/${pid}/task`).map((task) => `${pid}/task/${task}`));
     let total = 0;
-    for (const task of readdirSync(folder)) {
+    for (const task of tasks) {
       try {
-        total += Number(readFileSync(`${folder}/${task}/schedstat`, "utf8").split(" ")[0]);
+        total += Number(readFileSync(`/proc/${task}/schedstat`, "utf8").split(" ")[0]);
       } catch {
         // The thread ended between the two looks.
       }
@@ -58,10 +60,22 @@ export class Probe {
   }
 
   #status(field: string): number {
-    const line = readFileSync(`/proc/${this.#pid}/status`, "utf8")
-      .split("\n")
-      .find((one) => one.startsWith(field));
-    return Number(/\d+/.exec(line ?? "")?.[0]) / 1024;
+    return this.#sum((pid) => {
+      const line = readFileSync(`/proc/${pid}/status`, "utf8")
+        .split("\n")
+        .find((one) => one.startsWith(field));
+      return Number(/\d+/.exec(line ?? "")?.[0]) / 1024;
+    });
+  }
+
+  #sum(of: (pid: number) => number): number {
+    return this.#pids().reduce((sum, pid) => sum + of(pid), 0);
+  }
+
+  /** OpenBGPD is four processes. */
+  #pids(): readonly number[] {
+    const children = readFileSync(`/proc/${this.#pid}/task/${this.#pid}/children`, "utf8").split(" ");
+    return [this.#pid, ...children.filter((word) => word !== "").map(Number)];
   }
 }
 
