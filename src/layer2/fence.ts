@@ -40,7 +40,7 @@ export type FenceEvent =
   | { readonly type: "left"; readonly members: readonly string[]; readonly at: Micros }
   | { readonly type: "woke"; readonly at: Micros };
 
-export type FenceEffect =
+type FenceEffect =
   | { readonly type: "fence"; readonly why: string }
   | { readonly type: "unfence"; readonly why: string }
   /** Say `woke` after this time; it takes the place of what was asked for before. */
