@@ -118,15 +118,11 @@ export class ServiceStatusWriter {
     for (const record of records) {
       const keeps = claim !== undefined && record.metadata.name === name;
       const ours = record.words?.node === author.node || record.metadata.name === name;
-      if (!keeps && this.#isToGo(service, ours)) await this.#delete(record, signal);
+      // Others' only where we are the one who answers.
+      const isToGo = ours || (this.#kind.exclusive && claim !== undefined);
+      if (!keeps && isToGo) await this.#delete(record, signal);
     }
     return "done";
-  }
-
-  /** Our own that say nothing true any more; others' only where we are the one who answers. */
-  #isToGo(service: ServiceKey, ours: boolean): boolean {
-    if (ours) return this.#settled || this.#claimed.has(service);
-    return this.#kind.exclusive && this.#claims.has(service);
   }
 
   async #put(

@@ -131,6 +131,12 @@ describe("strangers are looked for", () => {
     expect(decide(wins(API, ["10.0.0.2"], { conflictDetection: false }))).toEqual(["hold 10.0.0.2 all 60s"]);
   });
 
+  test("to the end: news of the address does not cut it short", () => {
+    decide(wins(WEB));
+    known.add(IP);
+    expect(decide(wins(WEB, [IP], { refresh: 5 }))).toEqual([`hold ${IP} all 5s probe`]);
+  });
+
   test("once: an engine that is started again does not look where the first one announced", () => {
     decide(wins(WEB), wins(API, ["10.0.0.2"]));
     engine.announced(IP);
@@ -220,7 +226,9 @@ describe("a stranger", () => {
 
   test("quarantines the address: it is refused, claimed by nobody, and said with his MAC", () => {
     decide(wins(WEB));
+    known.add(IP);
     conflict(true);
+    expect(known.has(IP)).toBe(false);
     expect(announcer.quarantined.get(IP)).toEqual({ mac: "02:00:00:00:00:99", interface: "eth0" });
     expect(announcer.conflictsOf(WEB)).toEqual([
       { address: IP, mac: "02:00:00:00:00:99", interface: "eth0", node: "a" },
