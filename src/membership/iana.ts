@@ -1,9 +1,6 @@
 /** The version this program speaks; the octet every packet begins with. It has nothing in common with memberlist's wire. */
 export const VERSION = 0x48;
 
-/** UDP port, MetalLB's. */
-export const PORT = 7946;
-
 /** The longest datagram: fits every link that carries IPv6 with a tunnel's header or two around it. */
 export const MAX_PACKET = 1400;
 
