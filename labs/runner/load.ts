@@ -79,10 +79,16 @@ export function parseLoad(text: string): Load {
   };
 }
 
-/** The time without an answer that began around a moment: milliseconds from the moment to the next answer; 0 when it was not noticed. */
+/** A busy machine takes its time to do what a moment stands for. */
+const LATE = 2000;
+
+/**
+ * The time without an answer that a moment began: milliseconds to the next answer, from the moment or from the last answer
+ * after it; 0 when it was not noticed.
+ */
 export function outageAfter(load: Load, moment: number): number {
-  const gap = load.gaps.find(({ from, to }) => to > moment && from <= moment + 500);
-  return gap === undefined ? 0 : gap.to - moment;
+  const gap = load.gaps.find(({ from, to }) => to > moment && from <= moment + LATE);
+  return gap === undefined ? 0 : gap.to - Math.max(moment, gap.from);
 }
 
 /** A load in words. */

@@ -90,11 +90,11 @@ test("parseLoad reads what steady-load.mjs prints", () => {
 });
 
 test.each([
-  ["counts from the moment, not from the last answer", 1010, 890.5],
-  ["a gap that began before the moment by more than half a second is another's", 1900, 0.5],
-  ["answers went on for a while after it", 600, 1300.5],
+  ["counts from the moment, not from the last answer before it", 1010, 890.5],
+  ["counts from the last answer, when answers went on after it", 600, 900.5],
+  ["a moment near the end of a gap", 1900, 0.5],
   ["nobody noticed", 2000, 0],
-  ["a gap that begins much later is another's", 200, 0],
+  ["a gap that begins much later is another's", -1950, 0],
 ])("outageAfter %s", (_name, moment, outage) => {
   expect(outageAfter(parseLoad(LOAD), moment)).toBeCloseTo(outage);
 });

@@ -82,11 +82,10 @@ export function keepalived(lab: Lab, nodes: readonly string[], setting: Keepaliv
     },
     kill: async (node) => {
       const moment = monotonic();
+      await lab.exec(LAN, ["ip", "link", "set", node, "down"]);
       // Its child first, which speaks VRRP and would say goodbye when its parent is gone.
       process.kill(Number(readFileSync(join(folder, `${node}.vrrp.pid`), "utf8")), "SIGKILL");
-      const killed = daemons.get(node)?.stop("SIGKILL");
-      await lab.exec(LAN, ["ip", "link", "set", node, "down"]);
-      await killed;
+      await daemons.get(node)?.stop("SIGKILL");
       return moment;
     },
     revive: async (node) => {
