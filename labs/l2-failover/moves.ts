@@ -14,6 +14,10 @@ import { CLIENT, EVEN, FAR, LAN, PODS, ROUTER, type Stage, vipOfService } from "
 /** What a node's death may cost, and the time that a busy machine takes besides. */
 const OUTAGE = 1200 + 300;
 const PER_SECOND = 1000;
+/** Across a move and the move back. */
+const AT_LEAST = 10_000;
+/** Seconds after which a load ends that nobody stopped. */
+const LONGEST = 60;
 
 /** Owners come and go, in all the ways they can. */
 export async function checkMoves(stage: Stage): Promise<void> {
@@ -30,11 +34,15 @@ async function checkDeath(stage: Stage): Promise<void> {
   // The pod of the node that is about to die is gone already: what is measured is the way to the others.
   for (const service of ["web", "web-sticky"]) await placeEndpoints(lab, service, { ready: ["p1", "p3"] });
   const loads = [
-    ["client, IPv4", startLoad(lab, CLIENT, { url: web.echo, perSecond: 250, seconds: 5 })],
-    ["behind the router, IPv4", startLoad(lab, FAR, { url: web.echo, perSecond: 250, seconds: 5 })],
-    ["client, IPv6", startLoad(lab, CLIENT, { url: vipOfService(stage, "web", 6).echo, perSecond: 250, seconds: 5 })],
+    ["client, IPv4", startLoad(lab, CLIENT, { url: web.echo, perSecond: 250, seconds: LONGEST })],
+    ["behind the router, IPv4", startLoad(lab, FAR, { url: web.echo, perSecond: 250, seconds: LONGEST })],
+    [
+      "client, IPv6",
+      startLoad(lab, CLIENT, { url: vipOfService(stage, "web", 6).echo, perSecond: 250, seconds: LONGEST }),
+    ],
   ] as const;
-  await pause(1500);
+  await allDone(loads.map(([, load]) => load.underWay));
+  await pause(500);
   const moment = await killNode(lab, LAN, "n2");
   await lab.step("n2 is killed and its link goes dark: n1 answers for web, n3 for web-sticky", async () => {
     const owner = await taps.near.owner(web.address, { node: "n1", since: moment });
@@ -44,6 +52,8 @@ async function checkDeath(stage: Stage): Promise<void> {
   });
   await lab.step(`requests are answered again within ${OUTAGE} ms`, async () => {
     const told: string[] = [];
+    await pause(500);
+    for (const [, load] of loads) load.stop();
     for (const [who, load] of loads) told.push(outageText(who, await load.done, moment));
     return told.join("; ");
   });
@@ -111,7 +121,6 @@ async function checkDrain(stage: Stage): Promise<void> {
   await planned(stage, {
     away: { title: "n2 is drained by annotation: n1 answers for web", begin: () => drain("new disk") },
     back: { title: "the annotation is removed: n2 answers again", begin: () => drain(null) },
-    seconds: 10,
   });
 }
 
@@ -126,27 +135,26 @@ async function checkStop(stage: Stage): Promise<void> {
       },
     },
     back: { title: "it is started again: n2 answers again", begin: async () => lab.speaker("n2").start() },
-    seconds: 10,
   });
 }
 
 interface PlannedMove {
   readonly away: { readonly title: string; readonly begin: () => Promise<void> };
   readonly back: { readonly title: string; readonly begin: () => Promise<void> };
-  readonly seconds: number;
 }
 
 /** From n2 to n1 and back, under a load that must not notice. */
-async function planned(stage: Stage, { away, back, seconds }: PlannedMove): Promise<void> {
+async function planned(stage: Stage, { away, back }: PlannedMove): Promise<void> {
   const { lab, taps } = stage;
   const { url, echo, address } = vipOfService(stage, "web");
   const loads: readonly RunningLoad[] = [
-    startLoad(lab, CLIENT, { url: echo, perSecond: PER_SECOND, seconds }),
-    startLoad(lab, FAR, { url: echo, perSecond: PER_SECOND / 10, seconds }),
-    startLoad(lab, CLIENT, { url, perSecond: PER_SECOND / 20, seconds }),
+    startLoad(lab, CLIENT, { url: echo, perSecond: PER_SECOND, seconds: LONGEST }),
+    startLoad(lab, FAR, { url: echo, perSecond: PER_SECOND / 10, seconds: LONGEST }),
+    startLoad(lab, CLIENT, { url, perSecond: PER_SECOND / 20, seconds: LONGEST }),
   ];
-  await pause(1000);
+  await allDone(loads.map(({ underWay }) => underWay));
   const begin = monotonic();
+  await pause(1000);
   for (const { step, node } of [
     { step: away, node: "n1" },
     { step: back, node: "n2" },
@@ -163,6 +171,8 @@ async function planned(stage: Stage, { away, back, seconds }: PlannedMove): Prom
   await lab.step(
     `${PER_SECOND} datagrams/s and 50 connections/s from the client, ${PER_SECOND / 10} datagrams/s from afar: none is lost`,
     async () => {
+      await pause(Math.max(0, begin + AT_LEAST - monotonic()));
+      for (const load of loads) load.stop();
       const results = await allDone(loads.map(({ done }) => done));
       const told = results.map(loadText).join("; ");
       if (results.some(({ lost }) => lost > 0)) throw new LabCheckError(told);

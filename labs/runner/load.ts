@@ -27,6 +27,8 @@ export interface Gap {
 
 /** A load that is under way. */
 export interface RunningLoad {
+  /** The first answer came, or it is over. */
+  readonly underWay: Promise<void>;
   /** How it went, when it is over. */
   readonly done: Promise<Load>;
   /** Ends it early. */
@@ -42,10 +44,15 @@ export interface LoadGoal {
 /** Starts `steady-load.mjs` on a node. */
 export function startLoad(lab: Lab, node: string, { url, perSecond, seconds }: LoadGoal): RunningLoad {
   const script = join(lab.paths.root, "labs/runner/steady-load.mjs");
-  const argv = [process.execPath, script, url, String(perSecond), String(seconds)];
+  const argv = [process.execPath, script, url, String(perSecond), String(seconds), "tell"];
   let result: Load | undefined;
+  let begin = (): void => {};
+  const begun = new Promise<void>((resolve) => {
+    begin = resolve;
+  });
   const onLine = (line: string): void => {
-    result = parseLoad(line);
+    begin();
+    if (at(parseJson(line), "begun") === undefined) result = parseLoad(line);
   };
   const program = lab.start({ node, name: "load", argv, onLine, task: true });
   const over = async (): Promise<Load> => {
@@ -57,7 +64,7 @@ export function startLoad(lab: Lab, node: string, { url, perSecond, seconds }: L
   const done = over();
   // A failure before it is awaited must not end the run: it is thrown where it is.
   done.catch(() => {});
-  return { done, stop: () => program.signal("SIGTERM") };
+  return { underWay: Promise.race([begun, program.closed]), done, stop: () => program.signal("SIGTERM") };
 }
 
 /** Reads what `steady-load.mjs` printed. */

@@ -2,12 +2,12 @@
 // sooner. With http:// each request is a connection of its own; one that is reset is asked again once, as HTTP clients do (RFC 9110
 // section 9.2.2), and counted. With udp:// each request is one datagram, which nobody sends again. A request without an answer
 // within a second is lost. `gaps` are the times without any answer that were longer than 50 ms, as pairs of milliseconds on the
-// monotonic clock.
+// monotonic clock. With a fourth word, `tell`, a line says when the first answer came.
 import { createSocket } from "node:dgram";
 import { get } from "node:http";
 import process from "node:process";
 
-const [url = "", perSecond = "100", duration = "5"] = process.argv.slice(2);
+const [url = "", perSecond = "100", duration = "5", tell] = process.argv.slice(2);
 const LIMIT = 1000;
 const GAP = 50;
 /** Connection tracking keeps a datagram's way by its port: several take several ways. */
@@ -82,6 +82,7 @@ function finished(body) {
 
 function answered(pod) {
   const now = monotonic();
+  if (lastAnswer === undefined && tell === "tell") process.stdout.write(`${JSON.stringify({ begun: now })}\n`);
   const gap = now - (lastAnswer ?? now);
   if (gap > GAP) result.gaps.push([lastAnswer, now]);
   result.longestGap = Math.max(result.longestGap, gap);

@@ -20,7 +20,7 @@ const MOVE_RATE = 1000;
 const CONNECTION_RATE = 50;
 const MOVE_SECONDS = 10;
 /** keepalived's default takes four seconds to notice. */
-const LONGEST_OUTAGE = 8;
+const LONGEST_OUTAGE = 20;
 const MOVES = 3;
 
 type Note = (text: string) => void;
@@ -127,7 +127,8 @@ async function measure(scene: Scene, contender: Contender): Promise<Figures> {
 async function die({ lab, tap }: Scene, contender: Contender): Promise<number> {
   const owner = await tap.owner(VIP, { within: 60_000 });
   const load = startLoad(lab, CLIENT, { url: vipOf(VIP).echo, perSecond: KILL_RATE, seconds: LONGEST_OUTAGE });
-  await pause(600 + Math.random() * 1000);
+  await load.underWay;
+  await pause(300 + Math.random() * 1000);
   const moment = await contender.kill(owner.node);
   await tap.owner(VIP, { since: moment });
   await pause(300);
@@ -148,6 +149,7 @@ async function move({ lab, tap }: Scene, contender: Contender): Promise<Move> {
     startLoad(lab, CLIENT, { url: echo, perSecond: MOVE_RATE, seconds: MOVE_SECONDS }),
     startLoad(lab, CLIENT, { url, perSecond: CONNECTION_RATE, seconds: MOVE_SECONDS }),
   ];
+  await allDone(loads.map(({ underWay }) => underWay));
   await pause(2000);
   await contender.moveAway(owner.node);
   await lab.until("another node answers", 20_000, async () => {
