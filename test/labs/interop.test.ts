@@ -119,6 +119,9 @@ describe("the suite", () => {
     expect(new Set(names).size).toBe(names.length);
     const exceptions = ROUTERS.flatMap(({ cannot }) => Object.keys(cannot));
     expect(exceptions.filter((name) => !names.includes(name))).toEqual([]);
-    expect([ROUTERS.length, names.length, exceptions.length]).toEqual([5, 42, 28]);
+    const needed = new Set(CASES.flatMap(({ needs = [] }) => needs));
+    const lacking = ROUTERS.flatMap(({ lacks }) => Object.keys(lacks));
+    expect(lacking.filter((feature) => ![...needed].some((one) => one === feature))).toEqual([]);
+    expect([ROUTERS.length, names.length, exceptions.length, lacking.length]).toEqual([5, 52, 12, 12]);
   });
 });
