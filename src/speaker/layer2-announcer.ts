@@ -139,8 +139,10 @@ export class Layer2Announcer {
     this.#keeper.post({ type: "speakers", names });
   }
 
-  /** Announces all again that this node holds. */
-  reannounce(): void {
+  /** Speakers that did not hear each other do now, and elect alike: what was left to one of them is the elected one's, and all is announced again. */
+  met(): void {
+    for (const ip of this.#yields.clear()) this.#holdings.touch(ip);
+    this.flush();
     this.#keeper.post({ type: "reannounce", ips: undefined });
   }
 

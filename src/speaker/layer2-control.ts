@@ -154,7 +154,7 @@ export class Layer2Control {
     // Whoever comes out of its fence lets go first of what is not its own any more.
     this.#announcer?.setFenced(this.#decidedFenced !== undefined || this.#fencing.fenced !== undefined);
     // Hosts on the other side of a partition believe whom they heard last: now that must be the one that was elected by all.
-    if (this.#met) this.#announcer?.reannounce();
+    if (this.#met) this.#announcer?.met();
     this.#met = false;
   }
 

@@ -40,7 +40,10 @@ export class Layer2Yields {
     this.#waits.delete(ip);
   }
 
-  clear(): void {
-    for (const ip of [...this.#yielded.keys()]) this.forget(ip);
+  /** Forgets all, and says which they were. */
+  clear(): readonly string[] {
+    const ips = [...this.#yielded.keys()];
+    for (const ip of ips) this.forget(ip);
+    return ips;
   }
 }

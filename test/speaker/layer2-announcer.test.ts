@@ -313,6 +313,15 @@ describe("a rival", () => {
     clock.advance(millis(1));
     expect(engine.taken()).toEqual([`hold ${IP} all 60s`]);
   });
+
+  test("that is met again leaves the address to who is elected: the node that let it go takes it at once", () => {
+    verdict = "yield";
+    rival();
+    clock.advance(millis(300));
+    expect(engine.taken()).toEqual([`release ${IP} now`]);
+    announcer.met();
+    expect(engine.taken()).toEqual([`hold ${IP} all 60s`, "reannounce all"]);
+  });
 });
 
 describe("an engine that is lost", () => {
