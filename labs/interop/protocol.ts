@@ -20,7 +20,7 @@ export interface RouteSpec {
 export type Role = "provider" | "customer" | "peer";
 
 /** For how long the peer is to keep our routes while we are away, in seconds. */
-export interface RestartSpec {
+interface RestartSpec {
   readonly restartTime: number;
   /** And beyond that, as a last resort (RFC 9494). */
   readonly staleTime?: number;

@@ -7,7 +7,7 @@ import { MessageBuffer, type NativeSocket, type NativeSockets, SocketError } fro
 import { CS6 } from "./tcp-options.ts";
 
 /** Datagrams from us to ourselves by way of a neighbour, who has to forward them back (RFC 5881 section 4). IPv4 alone. */
-export interface UdpLoop {
+interface UdpLoop {
   /** Undefined when the kernel took it; it was lost otherwise, and this says why. */
   send(payload: Uint8Array, path: { readonly own: IpAddress; readonly via: IpAddress }): SocketError | undefined;
   close(): void;
