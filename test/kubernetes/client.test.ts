@@ -54,6 +54,21 @@ describe("pathOf()", () => {
   });
 });
 
+describe("KubernetesClient.lastHeardAt", () => {
+  test("is when the server answered last, a refusal included; silence does not count", async () => {
+    const refuse: Handler = (_, response) => json(response, statusOf(503, "ServiceUnavailable"), 503);
+    await withServer(refuse, async (client, server) => {
+      expect(client.lastHeardAt).toBeUndefined();
+      await failure(client.version());
+      const heard = client.lastHeardAt;
+      expect(heard).toBeGreaterThan(0);
+      await server.kill();
+      await failure(client.version());
+      expect(client.lastHeardAt).toBe(heard);
+    });
+  });
+});
+
 describe("KubernetesClient requests", () => {
   test("reuses its connections", async () => {
     await withServer(ok, async (client, server) => {
