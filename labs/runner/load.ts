@@ -20,7 +20,7 @@ export interface Load {
 }
 
 /** A time without an answer, on the monotonic clock. */
-export interface Gap {
+interface Gap {
   readonly from: number;
   readonly to: number;
 }

@@ -21,7 +21,7 @@ export async function solicit(lab: Lab, node: string, target: string, flags: rea
 }
 
 /** Reads the summary that `prober.mjs` ends with. */
-export function parseProbed(text: string): Probed {
+function parseProbed(text: string): Probed {
   const summary = parseJson(text.trim().split("\n").at(-1) ?? "");
   return {
     asked: Number(at(summary, "asked")),
