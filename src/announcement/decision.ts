@@ -118,16 +118,20 @@ function decideAddresses(cx: NodeContext, survey: Surveyed): Decision {
     const routes = decideBgp(group.bgp, survey, address, cx.name);
     if ("reason" in routes) refusals.push(refusal(key, text, "bgp", routes));
     else bgp.push(...routes);
-    const silent = notAnswering ?? conflictOf(cx, text);
+    const silent = notAnswering ?? conflictOf(cx, group.layer2, text);
     if (silent !== undefined) refusals.push(refusal(key, text, "layer2", silent));
     else layer2.push({ service: key, ip, ...group.layer2.says });
   }
   return { key, bgp, layer2, refusals };
 }
 
-/** The other address of the Service may be nobody else's. */
-function conflictOf({ name: node, quarantined }: NodeContext, address: string): RefusalCause | undefined {
-  const stranger = quarantined.get(address);
+/** The other address of the Service may be nobody else's. Where nobody is looked for, whoever was found is of no account any more. */
+function conflictOf(
+  { name: node, quarantined }: NodeContext,
+  { says }: Layer2Group,
+  address: string,
+): RefusalCause | undefined {
+  const stranger = says.conflictDetection ? quarantined.get(address) : undefined;
   return stranger && { reason: "address-conflict", node, address, ...stranger };
 }
 

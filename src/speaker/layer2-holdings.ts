@@ -84,6 +84,11 @@ export class Layer2Holdings {
     if (held !== undefined) this.#held.set(ip, { ...held, probe: false });
   }
 
+  /** Whether the engine was told to hold it, and not yet to let it go. */
+  isHeld(ip: string): boolean {
+    return this.#held.has(ip);
+  }
+
   /** Everything that is held, as an engine that knows nothing is to be told. */
   held(): readonly HeldAddress[] {
     return [...this.#held.values()];
@@ -131,7 +136,7 @@ export class Layer2Holdings {
       ip,
       interfaces: union(all),
       refresh: micros(refreshes.length === 0 ? 0 : Math.min(...refreshes)),
-      probe: before?.probe ?? (all.every((claim) => claim.conflictDetection) && mustProbe(ip, [...claims.keys()])),
+      probe: all.every((claim) => claim.conflictDetection) && (before?.probe ?? mustProbe(ip, [...claims.keys()])),
     };
     if (before !== undefined && sameHold(before, address)) return [];
     this.#held.set(ip, address);
@@ -146,5 +151,5 @@ function union(claims: readonly Pick<Claim, "interfaces">[]): readonly string[] 
 }
 
 function sameHold(a: HeldAddress, b: HeldAddress): boolean {
-  return a.refresh === b.refresh && a.interfaces.join() === b.interfaces.join();
+  return a.refresh === b.refresh && a.probe === b.probe && a.interfaces.join() === b.interfaces.join();
 }

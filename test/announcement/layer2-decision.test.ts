@@ -473,6 +473,14 @@ describe("6.3 what the node itself knows", () => {
     ]);
   });
 
+  test("a stranger is of no account in a pool that does not look for any: also one that was found before that was said", () => {
+    const off = { ...main, conflictDetection: false };
+    const quarantined = new Map([["10.0.0.1", { mac: "02:00:5e:10:00:99", interface: "eth0" }]]);
+    const decision = decide({ ...cluster, config: config(off, l2Ad("lan")), quarantined }, dual);
+    expect(decision.layer2.map(({ ip: held }) => held.toString())).toEqual(["10.0.0.1", "2001:db8::1"]);
+    expect(layer2Words(decision)).toEqual([]);
+  });
+
   test.each([
     ["the default", [60], 60],
     ["the shortest of several", [90, 30], 30],

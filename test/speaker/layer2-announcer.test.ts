@@ -137,6 +137,12 @@ describe("strangers are looked for", () => {
     expect(decide(wins(WEB, [IP], { refresh: 5 }))).toEqual([`hold ${IP} all 5s probe`]);
   });
 
+  test("until the pool says that nobody is to be looked for: an address that waits for the answer, or is in quarantine, is held at once", () => {
+    decide(wins(WEB));
+    expect(decide(wins(WEB, [IP], { conflictDetection: false }))).toEqual([`hold ${IP} all 60s`]);
+    expect(decide(wins(WEB))).toEqual([]);
+  });
+
   test("once: an engine that is started again does not look where the first one announced", () => {
     decide(wins(WEB), wins(API, ["10.0.0.2"]));
     engine.announced(IP);
