@@ -242,6 +242,9 @@ export class Layer2Announcer {
   }
 
   #onAnnounced(ip: string, interfaces: readonly string[]): void {
+    // An engine that was started again does not know that it cleared what the one before it had in quarantine.
+    this.#clear(ip);
+    if (!this.#holdings.isHeld(ip)) return;
     this.#announced.add(ip);
     this.#holdings.announced(ip);
     for (const key of this.#holdings.servicesOf(ip)) {
@@ -269,7 +272,8 @@ export class Layer2Announcer {
       const action = quarantined ? "it is not announced until that is gone" : "it is defended";
       this.#say(key, { type: "Warning", reason: "AddressConflict", message: `${message}: ${action}` });
     }
-    if (!quarantined) return;
+    // The engine said it before it heard that the address is not to be held: there would be nobody to clear it.
+    if (!quarantined || !this.#holdings.isHeld(ip)) return;
     this.#announced.delete(ip);
     this.#quarantined.set(ip, { mac, interface: name });
     for (const key of services) {
@@ -281,18 +285,21 @@ export class Layer2Announcer {
   }
 
   #onCleared(ip: string): void {
-    this.#log.info("address conflict cleared", { address: ip });
+    if (this.#quarantined.has(ip)) this.#onAnnounced(ip, []);
+  }
+
+  #clear(ip: string): void {
     if (!this.#quarantined.delete(ip)) return;
+    this.#log.info("address conflict cleared", { address: ip });
     for (const key of this.#holdings.servicesOf(ip)) {
-      const message = `${ip} is no longer in use by a stranger`;
+      const message = `${ip} is no longer in quarantine`;
       this.#say(key, { type: "Normal", reason: "AddressConflictCleared", message });
       this.#ports.decideAgain(key);
     }
-    this.#onAnnounced(ip, []);
   }
 
   #onRival({ ip, speaker, mac, interface: name }: ReportOf<"rival">): void {
-    if (this.#handingOver === undefined && !this.#yields.has(ip)) {
+    if (this.#handingOver === undefined && this.#holdings.isHeld(ip)) {
       this.#duels.heard({ ip, speaker, mac, interface: name });
     }
   }

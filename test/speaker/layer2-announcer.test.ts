@@ -204,6 +204,14 @@ describe("what is told of a Service", () => {
     expect([announcer.interfaces, again]).toEqual([new Set(["eth0", "eth1"]), ["all"]]);
   });
 
+  test("nothing of an address that was let go while the engine announced it", () => {
+    decide(wins(WEB));
+    gone(WEB);
+    engine.announced(IP);
+    decide(wins(WEB));
+    expect(announcer.claimOf(WEB)).toBeUndefined();
+  });
+
   test("announceFailed once, when none of its interfaces exists", () => {
     decide(loses(WEB, MISSING));
     decide(loses(WEB, MISSING));
@@ -247,10 +255,7 @@ describe("a stranger", () => {
       [],
       [IP],
     ]);
-    expect(events.slice(1)).toEqual([
-      `AddressConflictCleared: ${IP} is no longer in use by a stranger`,
-      "announced layer2",
-    ]);
+    expect(events.slice(1)).toEqual([`AddressConflictCleared: ${IP} is no longer in quarantine`, "announced layer2"]);
   });
 
   test("that is driven off leaves the address where it is", () => {
@@ -259,6 +264,24 @@ describe("a stranger", () => {
     conflict(false);
     expect([announcer.quarantined.size, announcer.claimOf(WEB)?.addresses]).toEqual([0, [IP]]);
     expect(events.at(-1)).toMatch(/it is defended$/);
+  });
+
+  test("that is told of when the address was let go quarantines nothing: nobody would ever clear it for the next Service", () => {
+    decide(wins(WEB));
+    gone(WEB);
+    conflict(true);
+    expect([announcer.quarantined.size, decide(wins(API))]).toEqual([0, [`hold ${IP} all 60s probe`]]);
+  });
+
+  test("that an engine does not find again, which was started again, is gone", () => {
+    decide(wins(WEB));
+    conflict(true);
+    engine.lose();
+    clock.advance(seconds(1));
+    again.length = 0;
+    engine.announced(IP);
+    expect([announcer.quarantined.size, announcer.conflictsOf(WEB), again]).toEqual([0, [], [WEB]]);
+    expect(announcer.claimOf(WEB)?.addresses).toEqual([IP]);
   });
 
   test("on an address that is let go is no longer this node's affair", () => {
