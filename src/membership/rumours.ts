@@ -71,7 +71,10 @@ export class Rumours {
   /** Our own word stands against what is said of us, in a higher incarnation. Who said it hears first. */
   refute(incarnation: number, place: Place): void {
     const local = this.#local;
-    local.describe({ incarnation: Math.min(MAX_INCARNATION, Math.max(incarnation, local.incarnation) + 1) });
+    const higher = Math.max(incarnation, local.incarnation) + 1;
+    // Only a liar accuses in the last one. To say again what refutes nothing would be accused again, and so on for ever.
+    if (higher > MAX_INCARNATION) return;
+    local.describe({ incarnation: higher });
     local.hurry(place);
   }
 
