@@ -1,6 +1,7 @@
 import { hostname } from "node:os";
 import { type Command, Option } from "commander";
 import { Controller } from "../controller/controller.ts";
+import { registerControllerMetrics } from "../controller/controller-metrics.ts";
 import { ensureGossipSecret } from "../controller/gossip-secret.ts";
 import { leadByLease } from "../controller/leadership.ts";
 import { KubernetesClient } from "../kubernetes/client.ts";
@@ -12,6 +13,7 @@ import { HealthServer } from "../system/health-server.ts";
 import { systemRandom } from "../system/random.ts";
 import { suspendAwareClock } from "../system/suspend-aware-clock.ts";
 import { pinoLog } from "../telemetry/pino-log.ts";
+import { serveMetrics } from "./daemon-metrics.ts";
 import { addDaemonOptions, type DaemonOptions, resolveNamespace, unusedFlags } from "./daemon-options.ts";
 import type { CliPorts, ExitCode } from "./ports.ts";
 
@@ -76,6 +78,9 @@ async function runController(flags: ControllerFlags, ports: CliPorts, unused: re
     { ...base, client },
     { namespace, name: flags.leaseName, identity, ...(flags.singleReplica ? { vacantWait: micros(0) } : {}) },
   );
+  const metrics = await serveMetrics(flags, log, (registry) =>
+    registerControllerMetrics(registry, controller.readings()),
+  );
   controller.start(ports.signal);
   const { mlSecretName: name, deployment } = flags;
   // Two that start at once both try, and one makes it.
@@ -85,6 +90,7 @@ async function runController(flags: ControllerFlags, ports: CliPorts, unused: re
     await leadByLease(lease, ports.signal, (term) => controller.lead(term, () => lease.isLeader()));
     await secret;
   } finally {
+    metrics.close();
     health.close();
     client.close();
   }

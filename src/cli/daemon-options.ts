@@ -13,12 +13,13 @@ export interface DaemonOptions {
   readonly lbClass: string;
   readonly healthProbePort: number;
   readonly healthProbeAddress: string;
+  readonly port: number;
+  readonly metricsAddress: string;
   readonly podName?: string;
 }
 
 /** MetalLB's flags that a later part of Herald gives a meaning: taken so that its manifests start, and said so in the log. */
 const NOT_USED_YET = [
-  "--port <port>",
   "--pprof-bind-address <address>",
   "--metrics-cert-dir <dir>",
   "--tls-min-version <version>",
@@ -42,7 +43,9 @@ export function addDaemonOptions(command: Command, healthAddress: string, ignore
       ),
     )
     .option("--health-probe-port <port>", "port of /healthz and /readyz, 0 for none", parsePort, 17472)
-    .option("--health-probe-address <ip>", "address of /healthz and /readyz", healthAddress);
+    .option("--health-probe-address <ip>", "address of /healthz and /readyz", healthAddress)
+    .option("--port <port>", "port of /metrics, 0 for none", parsePort, 9120)
+    .option("--metrics-address <ip>", "address of /metrics: plain HTTP, for whoever reaches it", "127.0.0.1");
   for (const flags of [...NOT_USED_YET, ...ignored])
     command.addOption(new Option(flags, "accepted, not used").hideHelp());
   return command;

@@ -8,10 +8,12 @@ import { bgpSystem } from "../speaker/bgp-system.ts";
 import { lanChannels } from "../speaker/lan-thread.ts";
 import { everyone } from "../speaker/members.ts";
 import { Speaker } from "../speaker/speaker.ts";
+import { registerSpeakerMetrics } from "../speaker/speaker-metrics.ts";
 import { systemClock, systemWallClock } from "../system/clock.ts";
 import { HealthServer } from "../system/health-server.ts";
 import { systemRandom } from "../system/random.ts";
 import { pinoLog } from "../telemetry/pino-log.ts";
+import { serveMetrics } from "./daemon-metrics.ts";
 import {
   addDaemonOptions,
   type DaemonOptions,
@@ -130,9 +132,11 @@ async function runSpeaker(flags: SpeakerFlags, ports: CliPorts, unused: readonly
   );
   const health = new HealthServer(() => speaker.unsynced());
   if (flags.healthProbePort !== 0) await health.listen(flags.healthProbePort, flags.healthProbeAddress);
+  const metrics = await serveMetrics(flags, log, (registry) => registerSpeakerMetrics(registry, speaker.readings()));
   try {
     await speaker.run(ports.signal);
   } finally {
+    metrics.close();
     health.close();
     client.close();
     bgp.close();

@@ -3,6 +3,7 @@ import { ConfigSource } from "../kubernetes/config-source.ts";
 import { Informer } from "../kubernetes/informer.ts";
 import { NAMESPACES, SERVICES } from "../kubernetes/resource.ts";
 import { aborted } from "../system/aborted.ts";
+import type { ControllerReadings } from "./controller-metrics.ts";
 import type { ControllerCaches, ControllerOptions, ControllerPorts } from "./ports.ts";
 import { Term, type TermPorts } from "./term.ts";
 
@@ -33,6 +34,18 @@ export class Controller {
     services.start(signal);
     namespaces.start(signal);
     config.start(signal);
+  }
+
+  /** What can be asked of it at any moment; of pools only while it leads. */
+  readings(): ControllerReadings {
+    const { services, namespaces, config } = this.#caches;
+    return {
+      leads: () => this.#term !== undefined,
+      pools: () => this.#term?.counters() ?? new Map(),
+      backlog: () => this.#term?.backlog ?? 0,
+      config: () => ({ loaded: this.#term !== undefined, stale: (this.#term?.invalid ?? 0) > 0 }),
+      watches: () => [services.reading, namespaces.reading, ...config.watches()],
+    };
   }
 
   /** What has not been listed yet, in the words of the API; empty when the caches are complete. */

@@ -1,4 +1,5 @@
 import { Allocator } from "../allocation/allocator.ts";
+import type { PoolCounters } from "../allocation/counters.ts";
 import type { ServiceEvent } from "../allocation/convergence.ts";
 import type { PoolName, ServiceKey } from "../api/config.ts";
 import type { Service } from "../api/core.ts";
@@ -99,6 +100,21 @@ export class Term {
   serviceChanged({ type, object }: Change<Service>): void {
     if (type === "modified" && this.#cache.isEcho(object)) return;
     this.#services.add(keyOfService(object));
+  }
+
+  /** What each pool has and how much of it is in use. */
+  counters(): ReadonlyMap<PoolName, PoolCounters> {
+    return this.#allocator.counters();
+  }
+
+  /** How many objects are left out or go on as they last worked. */
+  get invalid(): number {
+    return this.#reading.invalid.length;
+  }
+
+  /** How many Services wait for their turn. */
+  get backlog(): number {
+    return this.#services.depth;
   }
 
   /** Pools or namespaces changed. */

@@ -6,7 +6,7 @@ import { stripNode } from "../api/strip.ts";
 import { micros } from "../net/micros.ts";
 import type { Timer } from "../system/clock.ts";
 import { ConfigWatch } from "./config-watch.ts";
-import { Informer, type InformerPorts } from "./informer.ts";
+import { Informer, type InformerPorts, type WatchReading } from "./informer.ts";
 import { NODES } from "./resource.ts";
 
 /** The configuration as it can be used now, and what is wrong with the rest. */
@@ -46,6 +46,11 @@ export class ConfigSource {
   /** What was not listed yet, in the words of the API. */
   unsynced(): readonly string[] {
     return [...(this.#nodes.isSynced ? [] : [NODES.plural]), ...this.#watch.unsynced()];
+  }
+
+  /** How each watch fares. */
+  watches(): readonly WatchReading[] {
+    return [...this.#watch.watches(), this.#nodes.reading];
   }
 
   /** Told when another reading may come out differently: once for all that arrives in one turn. */

@@ -2,7 +2,7 @@ import type { Secret } from "../api/core.ts";
 import type { RawObject } from "../api/object.ts";
 import type { ConfigObjects } from "../api/parse-config.ts";
 import { stripRawObject, stripSecret } from "../api/strip.ts";
-import { Informer, type InformerPorts } from "./informer.ts";
+import { Informer, type InformerPorts, type WatchReading } from "./informer.ts";
 import {
   BFD_PROFILES,
   BGP_ADVERTISEMENTS,
@@ -84,7 +84,12 @@ export class ConfigWatch {
     };
   }
 
-  #all(): readonly Pick<Informer<RawObject>, "start" | "synced">[] {
+  /** How each watch fares. */
+  watches(): readonly WatchReading[] {
+    return this.#all().map(({ reading }) => reading);
+  }
+
+  #all(): readonly Pick<Informer<RawObject>, "start" | "synced" | "reading">[] {
     return [...this.#informers.values(), this.#secrets];
   }
 }

@@ -49,6 +49,11 @@ export interface InformerStats {
   readonly lastError: string | undefined;
 }
 
+/** The same, with what is watched in the words of the API. */
+export interface WatchReading extends InformerStats {
+  readonly resource: string;
+}
+
 interface Entry<T> {
   readonly object: T;
   readonly uid: string | undefined;
@@ -139,6 +144,10 @@ export class Informer<T extends KubernetesObject> {
       lastEventAt: this.#lastEventAt,
       lastError: this.#lastError,
     };
+  }
+
+  get reading(): WatchReading {
+    return { resource: this.#config.resource.plural, ...this.stats };
   }
 
   /**

@@ -9,9 +9,10 @@ import { BgpListener, type ListenerPorts } from "./bgp-listener.ts";
 import { OutboxHub } from "./bgp-outbox-hub.ts";
 import type { BgpPorts } from "./bgp-ports.ts";
 import { BgpSession } from "./bgp-session.ts";
-import type { BgpSessionConfig } from "./bgp-session-config.ts";
+import { type BgpSessionConfig, SESSION_DEFAULTS } from "./bgp-session-config.ts";
 import { peersWithoutSession, type SessionConfigs, type SessionFacts, sessionConfigs } from "./session-config.ts";
 import { SessionSet } from "./session-set.ts";
+import type { SessionReading } from "./speaker-metrics.ts";
 import { WeightPacer } from "./weight-pacer.ts";
 
 export interface BgpPeeringPorts extends BgpPorts {
@@ -69,6 +70,16 @@ export class BgpPeering {
   /** The sessions of this node, by peer. */
   sessions(): readonly (readonly [PeerName, BgpSession])[] {
     return this.#sessions.entries();
+  }
+
+  /** The sessions as they stand, with what guards them. */
+  readings(): readonly SessionReading[] {
+    return this.#sessions.entries().map(([peer, { view, config }]) => ({
+      view,
+      port: config.peerPort ?? SESSION_DEFAULTS.port,
+      interface: config.interface,
+      bfd: this.#guards?.view(peer)?.state,
+    }));
   }
 
   /** Lets routers open sessions, where that is wanted. */

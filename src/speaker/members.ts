@@ -1,6 +1,7 @@
 import { nodeName } from "../api/brands.ts";
 import type { NodeName } from "../api/config.ts";
 import type { Node } from "../api/core.ts";
+import type { GossipInspection } from "./gossip-messages.ts";
 import type { SpeakerPods } from "./members-pods.ts";
 
 /** Who among the speakers is alive: only they stand for election at layer 2. */
@@ -12,6 +13,8 @@ export interface Members {
   /** Tells the others that this speaker goes, where there is a way; resolves when it was told, or soon. */
   leave(): Promise<void>;
   stop(): Promise<void>;
+  /** What gossip knows; undefined where there is none. */
+  inspect(): Promise<GossipInspection | undefined>;
 }
 
 export interface MembersHandlers {
@@ -28,6 +31,7 @@ export const everyone: Members = {
   start: () => {},
   leave: () => Promise.resolve(),
   stop: () => Promise.resolve(),
+  inspect: () => Promise.resolve(undefined),
 };
 
 /** What Kubernetes knows: nodes that are Ready, with a Ready speaker where its pods can be seen. Slow, but everyone sees the same. */
@@ -57,6 +61,10 @@ export class KubernetesMembers implements Members {
 
   stop(): Promise<void> {
     return Promise.resolve();
+  }
+
+  inspect(): Promise<undefined> {
+    return Promise.resolve(undefined);
   }
 }
 

@@ -27,6 +27,7 @@ import { Layer2Control, type Layer2ControlOptions } from "./layer2-control.ts";
 import { everyone, type Members } from "./members.ts";
 import { ServiceStatuses } from "./service-statuses.ts";
 import { SpeakerEvents, unsupportedObjects } from "./speaker-events.ts";
+import type { SpeakerReadings } from "./speaker-metrics.ts";
 
 export interface SpeakerPorts extends BgpPeeringPorts {
   readonly client: KubernetesClient;
@@ -67,10 +68,14 @@ export class Speaker {
   readonly #state: ConfigurationStateWriter;
   /** Hashing every node with every address once is enough. */
   readonly #digests = new ElectionDigests();
+  readonly #members: Members;
+  /** How many objects are left out or go on as they last worked; undefined before the first reading. */
+  #invalid: number | undefined;
   #stopping = false;
 
   constructor(ports: SpeakerPorts, options: SpeakerOptions) {
     this.#options = options;
+    this.#members = ports.members ?? everyone;
     this.#services = new Informer(ports, { resource: SERVICES, strip: stripService });
     this.#slices = new Informer(ports, { resource: ENDPOINT_SLICES, strip: stripEndpointSlice });
     this.#config = new ConfigSource(ports, options.namespace);
@@ -105,6 +110,19 @@ export class Speaker {
   /** The sessions of this node, by peer. */
   sessions(): readonly (readonly [PeerName, BgpSession])[] {
     return this.#peering.sessions();
+  }
+
+  /** What can be asked of it at any moment. */
+  readings(): SpeakerReadings {
+    return {
+      node: this.#options.nodeName,
+      sessions: () => this.#peering.readings(),
+      decisions: () => this.#announcer.decisions(),
+      config: () => ({ loaded: this.#invalid !== undefined, stale: (this.#invalid ?? 0) > 0 }),
+      watches: () => [this.#services.reading, this.#slices.reading, ...this.#config.watches()],
+      layer2: () => this.#layer2.inspect(),
+      gossip: () => this.#members.inspect(),
+    };
   }
 
   /**
@@ -159,7 +177,8 @@ export class Speaker {
   }
 
   #makeLayer2(ports: SpeakerPorts): Layer2Control {
-    const { client, startLayer2, members = everyone } = ports;
+    const { client, startLayer2 } = ports;
+    const members = this.#members;
     const { layer2 = {}, nodeName: name } = this.#options;
     const { clock, random, wallClock, log } = ports;
     return new Layer2Control(
@@ -201,6 +220,7 @@ export class Speaker {
 
   #reconfigure(): void {
     const { config, nodes, invalid } = this.#config.read();
+    this.#invalid = invalid.length;
     const { nodeName: name, namespace, loadBalancerClass, ignoreExcludeLb } = this.#options;
     this.#drain.observe(nodes.find(({ metadata }) => metadata.name === name));
     const { drain } = this.#drain;

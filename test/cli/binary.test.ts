@@ -51,7 +51,7 @@ describe("daemons", () => {
   });
 
   function start(args: readonly string[], env: Readonly<Record<string, string>> = {}): Herald {
-    const also = ["--lb-class", site.lbClass, "--health-probe-port", "0"];
+    const also = ["--lb-class", site.lbClass, "--health-probe-port", "0", "--port", "0"];
     const reach = { KUBECONFIG: cluster.kubeconfig, METALLB_NAMESPACE: site.system };
     const herald = build.start([...args, ...also], { ...reach, ...env });
     started.push(herald);
@@ -61,12 +61,17 @@ describe("daemons", () => {
   test("controller: takes MetalLB's flags and variables, assigns, and ends on SIGTERM with 0", async () => {
     await site.pool("a", ["198.51.100.0/30"]);
     await site.service("web");
-    const unused = ["--port=7472", "--webhook-mode=enabled", "--disable-cert-rotation=true", "--webhook-http2"];
+    const unused = [
+      "--pprof-bind-address=:1",
+      "--webhook-mode=enabled",
+      "--disable-cert-rotation=true",
+      "--webhook-http2",
+    ];
     const herald = start(["controller", "--single-replica", ...unused], { METALLB_POD_NAME: "controller-0" });
     await untilEqual("the address", () => site.ips("web"), ["198.51.100.0"]);
     expect(herald.stdout).toMatch(/"msg":"flags have no effect"/);
     const said = herald.stdout.split("\n").filter((line) => line.includes("flags have no effect"));
-    expect(said[0]).toContain('["--port","--webhook-mode","--disable-cert-rotation","--webhook-http2"]');
+    expect(said[0]).toContain('["--pprof-bind-address","--webhook-mode","--disable-cert-rotation","--webhook-http2"]');
     expect(await herald.end("SIGTERM")).toBe(0);
     for (const line of herald.stdout.trim().split("\n")) expect(JSON.parse(line)).toMatchObject({ component: /./ });
   });

@@ -23,6 +23,8 @@ describe("flags of both daemons", () => {
       lbClass: "",
       healthProbePort: 17472,
       healthProbeAddress: "127.0.0.1",
+      port: 9120,
+      metricsAddress: "127.0.0.1",
     });
   });
 
@@ -38,13 +40,13 @@ describe("flags of both daemons", () => {
   });
 
   test.each([
-    ["--port", "7472"],
+    ["--pprof-bind-address", ":1"],
     ["--log-level=loud"],
     ["--health-probe-port=-1"],
     ["--health-probe-port=1e3"],
     ["--nonsense"],
   ])("%s %s", (...args) => {
-    if (args[0] === "--port") expect(unusedFlags(parse(...args), [])).toEqual(["--port"]);
+    if (args[0] === "--pprof-bind-address") expect(unusedFlags(parse(...args), [])).toEqual([args[0]]);
     else expect(() => parse(...args)).toThrow();
   });
 

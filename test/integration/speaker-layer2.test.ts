@@ -48,6 +48,10 @@ class TestMembers implements Members {
   stop(): Promise<void> {
     return Promise.resolve();
   }
+
+  inspect(): Promise<undefined> {
+    return Promise.resolve(undefined);
+  }
 }
 
 interface Status {
