@@ -61,6 +61,30 @@ describe("a member dies", () => {
     expect(times.at(-1)).toBeLessThan(worst);
   });
 
+  test.each([
+    [3, 600],
+    [3, 1500],
+    [3, 2500],
+    [10, 2500],
+    [30, 2500],
+  ])(
+    "one of %i that stands still for %i ms, comes back and then dies is not waited for as long as it was slow",
+    (members, stall) => {
+      const sim = cluster({ members, seed: members + stall, loss: 0.01 });
+      const victim = sim.node(1);
+      for (const pause of [50, 300, 1000]) {
+        sim.stall(victim, millis(stall));
+        sim.run(millis(stall + pause));
+        sim.kill(victim);
+        const others = sim.nodes.filter((node) => node !== victim);
+        until(sim, () => others.every((node) => !sim.seenBy(node).includes(victim.name)), 3);
+        sim.restart(victim, [sim.node(0).place]);
+        until(sim, () => sim.agreed, 3);
+        sim.run(seconds(5));
+      }
+    },
+  );
+
   test("three at once, neighbours in the ring, are all found within a second", () => {
     const sim = cluster({ members: 10, seed: 4, loss: 0.01 });
     const victims = sim.node(0).membership.report().slice(2, 5);
