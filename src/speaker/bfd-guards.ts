@@ -21,24 +21,34 @@ interface Guard {
 export class BfdGuards {
   readonly #service: Pick<BfdService, "open">;
   readonly #guards = new Map<PeerName, Guard>();
+  readonly #sessions = new Map<PeerName, GuardedSession>();
   #wanted: ReadonlyMap<PeerName, Wanted> = new Map();
 
   constructor(service: Pick<BfdService, "open">) {
     this.#service = service;
   }
 
-  /** Takes the peers of this node: intervals change without a flap, and a peer that wants no BFD any more is told so. */
+  /**
+   * Takes the peers of this node: intervals change without a flap, a peer that wants no BFD any more is told so, and one that wants
+   * it from now on has it from now on.
+   */
   configure(peers: readonly Peer[], profiles: ReadonlyMap<string, BfdProfile>): void {
     this.#wanted = wantedOf(peers, profiles);
     for (const [peer, { handle }] of this.#guards) {
       const wanted = this.#wanted.get(peer);
-      if (wanted === undefined) this.remove(peer);
+      if (wanted === undefined) this.#unguard(peer);
       else handle.update(wanted.profile);
     }
+    for (const [peer, session] of this.#sessions) if (session.view.state === "established") this.#guard(peer, session);
   }
 
   /** A BGP session came up: from now on BFD may end it. */
   established(peer: PeerName, session: GuardedSession): void {
+    this.#sessions.set(peer, session);
+    this.#guard(peer, session);
+  }
+
+  #guard(peer: PeerName, session: GuardedSession): void {
     const wanted = this.#wanted.get(peer);
     const { peerAddress, localAddress } = session.view;
     if (wanted === undefined || peerAddress === undefined) return;
@@ -49,9 +59,9 @@ export class BfdGuards {
       ...(localAddress === undefined ? {} : { localAddress }),
       ...(session.config.interface === undefined ? {} : { interface: session.config.interface }),
     };
-    const path = pathText(peerAddress, localAddress);
+    const path = pathText(peerAddress, localAddress, wanted.multihop);
     if (this.#guards.get(peer)?.path === path) return;
-    this.remove(peer);
+    this.#unguard(peer);
     const handle = this.#service.open(request);
     guardBgp(handle, {
       get state() {
@@ -64,6 +74,11 @@ export class BfdGuards {
 
   /** The BGP session is over on purpose, and so is BFD. */
   remove(peer: PeerName): void {
+    this.#sessions.delete(peer);
+    this.#unguard(peer);
+  }
+
+  #unguard(peer: PeerName): void {
     this.#guards.get(peer)?.handle.close();
     this.#guards.delete(peer);
   }
@@ -89,6 +104,6 @@ function wantedOf(peers: readonly Peer[], profiles: ReadonlyMap<string, BfdProfi
   );
 }
 
-function pathText(peer: IpAddress, local: IpAddress | undefined): string {
-  return `${peer} ${local}`;
+function pathText(peer: IpAddress, local: IpAddress | undefined, multihop: boolean): string {
+  return `${peer} ${local} ${multihop}`;
 }

@@ -130,6 +130,40 @@ describe("BfdGuards", () => {
     expect(said.slice(1)).toEqual(["close 192.0.2.1", "open 192.0.2.9 from 10.0.0.1"]);
   });
 
+  test("a profile given to a peer whose BGP is up counts at once", () => {
+    const all = guards();
+    const bgp = session("192.0.2.1");
+    all.configure([asking({ bfdProfile: undefined })], profiles);
+    all.established(R1, bgp);
+    all.configure([asking()], profiles);
+    all.configure([asking()], profiles);
+    expect(said).toEqual(["open 192.0.2.1 from 10.0.0.1", "update 300"]);
+    hear(change("up", "down", "detection-expired"));
+    expect(said.at(-1)).toBe(`reset ${CEASE.bfdDown} BFD session down`);
+  });
+
+  test("a profile given to a peer that is away waits for BGP; one that was removed gets none", () => {
+    const all = guards();
+    const bgp = session("192.0.2.1");
+    all.configure([asking({ bfdProfile: undefined })], profiles);
+    all.established(R1, bgp);
+    bgp.state = "idle";
+    all.configure([asking()], profiles);
+    bgp.state = "established";
+    all.remove(R1);
+    all.configure([asking()], profiles);
+    expect(said).toEqual([]);
+  });
+
+  test("a peer that is several hops away from now on is watched on the other port", () => {
+    const all = guards();
+    all.configure([asking()], profiles);
+    all.established(R1, session("192.0.2.1"));
+    said.length = 0;
+    all.configure([asking({ ebgpMultiHop: true })], profiles);
+    expect(said).toEqual(["update 300", "close 192.0.2.1", "open 192.0.2.1 from 10.0.0.1 multihop"]);
+  });
+
   test("new intervals are told, a peer that needs BFD no more is let go", () => {
     const all = guards();
     all.configure([asking()], profiles);
