@@ -32,7 +32,7 @@ const BYSTANDERS_SHARE = 1.5;
  */
 export function suspicionTime({ accusers, own }: Suspicion, { least, most, confirmers }: SuspicionTimes): number {
   const wanted = Math.min(ENOUGH, confirmers);
-  const had = Math.min(wanted, accusers.size - 1);
+  const had = Math.max(0, Math.min(wanted, accusers.size - 1));
   const share = wanted <= 0 ? 0 : Math.log(had + 1) / Math.log(wanted + 1);
   return (most - (most - least) * share) * (own ? 1 : BYSTANDERS_SHARE);
 }
