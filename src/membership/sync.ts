@@ -98,8 +98,7 @@ export class Syncs {
     if (exchange === undefined || exchange.number !== body.number) return;
     exchange.answered = true;
     exchange.tries = 0;
-    const last = updates.at(-1);
-    if (exchange.after !== undefined) exchange.after = body.more && last !== undefined ? last.name : undefined;
+    if (exchange.after !== undefined) exchange.after = body.more ? nameAfter(exchange.after, updates) : undefined;
     // Who asks for a proof has not taken our page.
     if (body.ask === undefined) exchange.told = exchange.toldNext;
     if (exchange.after === undefined && exchange.told === undefined) this.#next();
@@ -164,4 +163,10 @@ export class Syncs {
     exchange.due = this.#local.time + PAGE_TIMEOUT * this.#local.health.multiplier;
     this.#local.sendExactly(exchange.to, body, updates);
   }
+}
+
+/** Where the next page begins; undefined when this one did not get on: such a table would be asked for without end. */
+function nameAfter(after: string, updates: readonly Update[]): string | undefined {
+  const last = updates.at(-1)?.name;
+  return last !== undefined && last > after ? last : undefined;
 }
