@@ -9,6 +9,10 @@ const HELPERS = 3;
 /** All of a probe, in timeouts: the direct question, then a round through helpers. */
 const WHOLE_SHARE = 2.5;
 
+/** Questions on behalf of others, at one time, and how long each may take whatever is asked for: a flood of them costs no memory. */
+const MOST_RELAYS = 256;
+const LONGEST_RELAY = 2_000_000;
+
 /** The regular questions: directly, then once more and through helpers, then the accusation. */
 export class Probes {
   readonly #local: Local;
@@ -67,7 +71,8 @@ export class Probes {
 
   /** Asks for somebody else. */
   relay(requester: Place, number: number, target: Member, patience: number): void {
-    const relay: Relay = { number, requester, due: this.#local.time + patience };
+    if (this.#relays.size >= MOST_RELAYS) return;
+    const relay: Relay = { number, requester, due: this.#local.time + Math.min(patience, LONGEST_RELAY) };
     this.#relays.add(relay);
     this.#local.ping(target, { type: "relay", relay });
   }
