@@ -12,7 +12,7 @@ export type Purpose =
   /** A dead member is asked whether it is there again. */
   | { readonly type: "revival" }
   /** A session has to send it back before it is believed. */
-  | { readonly type: "proof"; readonly session: SessionId; readonly from: Place }
+  | { readonly type: "proof"; readonly session: SessionId }
   | { readonly type: "sync" }
   /** Whether the one who has a name still lives, when another claims it. */
   | { readonly type: "vacancy"; readonly claim: Claim };
@@ -83,15 +83,12 @@ export class Questions {
     this.#open.delete(number);
   }
 
-  /** Forgets those that are too old, and returns them. */
-  expire(time: number): readonly Question[] {
-    const expired: Question[] = [];
+  /** Forgets those that are too old. */
+  expire(time: number): void {
     for (const [number, question] of this.#open) {
       if (question.askedAt + LIFETIME > time) break;
       this.#open.delete(number);
-      expired.push(question);
     }
-    return expired;
   }
 
   #deleteOldest(): void {

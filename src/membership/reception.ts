@@ -35,7 +35,7 @@ export class Reception {
   readonly #parts: Parts;
   readonly #sessions = new Sessions();
   /** The number that a session of which nothing is known has to send back. */
-  readonly #strangers = new Map<SessionId, { readonly ask: number; askedAt: number }>();
+  readonly #strangers = new Map<SessionId, { readonly ask: number; readonly from: Place; askedAt: number }>();
 
   constructor(local: Local, parts: Parts) {
     this.#local = local;
@@ -56,11 +56,14 @@ export class Reception {
     else this.#askForProof(event);
   }
 
-  /** Forgets what was never answered. */
+  /** Forgets what was never answered, and those whose number is not waited for any longer, for whatever reason. */
   expire(): void {
-    for (const { purpose } of this.#local.questions.expire(this.#local.time)) {
-      if (purpose.type !== "proof" || !this.#strangers.delete(purpose.session)) continue;
-      this.#refuse("unproven", purpose.from);
+    const { questions, time } = this.#local;
+    questions.expire(time);
+    for (const [session, { ask, from }] of this.#strangers) {
+      if (questions.get(ask) !== undefined) continue;
+      this.#strangers.delete(session);
+      this.#refuse("unproven", from);
     }
   }
 
@@ -126,8 +129,8 @@ export class Reception {
       return known.ask;
     }
     if (this.#strangers.size >= MOST_STRANGERS) return undefined;
-    const ask = this.#local.ask(undefined, { type: "proof", session, from });
-    this.#strangers.set(session, { ask, askedAt: time });
+    const ask = this.#local.ask(undefined, { type: "proof", session });
+    this.#strangers.set(session, { ask, from, askedAt: time });
     return ask;
   }
 

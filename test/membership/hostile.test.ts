@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { MAX_INCARNATION } from "../../src/membership/iana.ts";
 import type { Body, Sender } from "../../src/membership/message.ts";
+import type { SessionId } from "../../src/membership/session.ts";
 import type { Update } from "../../src/membership/update.ts";
 import { millis, seconds } from "../../src/net/micros.ts";
 import { type Node, Simulation } from "./simulation.ts";
@@ -42,5 +43,56 @@ describe("a member that lies", () => {
     const before = sim.sent;
     sim.run(millis(200));
     expect(sim.sent - before).toBeLessThan(200);
+  });
+
+  test("and asks for thousands of questions on its behalf gets some, and all are forgotten after two seconds", () => {
+    const [sim, a, b, c] = cluster(3);
+    sim.kill(c);
+    const before = a.sent;
+    for (let number = 1; number <= 5000; number++)
+      say(sim, { from: b, to: a }, { body: { type: "ping-request", number, target: c.name, patience: 65_535 } });
+    expect(a.sent - before).toBeLessThan(400);
+    const nacks: number[] = [];
+    sim.tap = ({ from, message }) => {
+      if (from === a && message.body.type === "nack") nacks.push(message.body.number);
+    };
+    sim.run(millis(2100));
+    expect(nacks).toHaveLength(256);
+  });
+
+  test("and answers with a table that does not get on is not asked for ever", () => {
+    const [sim, a, b] = cluster(3);
+    const late = sim.add("late");
+    sim.feed(late, { type: "seeds-changed", seeds: [a.place] });
+    sim.run(seconds(1));
+    let pages = 0;
+    sim.tap = ({ from, to, message: { body } }) => {
+      if (from !== late || to !== b || body.type !== "sync" || ++pages > 500) return;
+      const state = { type: "state", number: body.number, seenAs: late.place, more: true } as const;
+      say(sim, { from: b, to: late }, { body: state, updates: [suspicion(a, 0, [])] });
+    };
+    sim.run(seconds(40));
+    expect(pages).toBeGreaterThan(0);
+    expect(pages).toBeLessThan(20);
+  });
+});
+
+describe("strangers", () => {
+  test("whose question was pushed out by others are asked again later, and lock nobody out", () => {
+    const [sim, a, b, c] = cluster(3);
+    const knock = (session: string): void => {
+      const says = sim.lastMessage(c);
+      const body = { type: "ping", number: 1, target: a.name } as const;
+      sim.inject(a, c.place, { ...says, session: session as SessionId, message: { ...says.message, body } });
+    };
+    for (let i = 0; i < 1024; i++) knock(`stranger ${i}`);
+    for (let number = 1; number <= 4096; number++)
+      say(sim, { from: b, to: a }, { body: { type: "ping-request", number, target: c.name, patience: 0 } });
+    sim.run(seconds(4));
+    expect(sim.refused.unproven).toBe(1024);
+    const newcomer = sim.add("newcomer");
+    sim.feed(newcomer, { type: "seeds-changed", seeds: [a.place] });
+    sim.run(seconds(1));
+    expect(sim.seenBy(a)).toContain(newcomer.name);
   });
 });
