@@ -162,6 +162,8 @@ export class UpdatePlan {
     let length = 0;
     for (; bucket.at < bucket.end; bucket.at++) {
       const row = this.#rowAt(bucket.at);
+      // The row and the id may both have come to mean something of the other family.
+      if (this.#prefixes.familyAt(row) !== family) continue;
       if (this.#state.wireOf(row) !== wire || !this.#state.needs(row, wire)) continue;
       const octets = this.#prefixes.nlriLength(row) + pathId;
       if (length + octets > room) break;

@@ -224,6 +224,16 @@ describe("one peer", () => {
     expect([...(peer.rib.take(1)[0] ?? [])].slice(21)).toEqual([0, 0, 0, 1, 32, 10, 0, 0, 1, 0, 0]);
   });
 
+  it("is not told a route of one family as one of the other, when both got the same numbers while it took nothing", () => {
+    const cx = { ...external, addPathSend: [4 as const] };
+    const routes = [route("10.0.0.1/32"), route("10.0.0.2/32", { communities: ["1:1"] })];
+    const peer = new Peer().set(routes).join(cx);
+    expect(peer.rib.take(1)).toHaveLength(1);
+    peer.change([{ prefix: prefix("10.0.0.2/32"), route: undefined }]);
+    peer.change([{ prefix: prefix("2001:db8::/32"), route: route("2001:db8::/32", { communities: ["1:2"] }) }]);
+    expect(peer.drain()).toEqual(["+2001:db8::/32"]);
+  });
+
   it("with extended messages gets 100,000 hosts in eight (RFC 8654)", () => {
     const routes = Array.from({ length: 100_000 }, (_, i) => ({
       ...route("10.0.0.0/32"),
