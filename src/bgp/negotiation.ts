@@ -55,7 +55,11 @@ export function negotiate(offer: Offer, ourIdentifier: RouterId, open: Open): Ne
   }
   const ours = ourCapabilities(offer);
   const theirs = open.capabilities;
-  const mismatch = checkRole(ours.role === undefined ? undefined : offer.role, theirs.role);
+  // Who insists on a role does so too when the OPEN that the peer accepted did not say ours.
+  const mismatch = checkRole(
+    ours.role === undefined && offer.role?.strict !== true ? undefined : offer.role,
+    theirs.role,
+  );
   if (mismatch !== undefined) return mismatch;
   const holdTime = Math.min(offer.holdTime, open.holdTime);
   return {

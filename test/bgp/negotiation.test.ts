@@ -158,15 +158,21 @@ describe("negotiate() of restarts, roles and next hops", () => {
     expect(negotiate({ ...offer, ...ours }, ID, { ...open, capabilities })).toMatchObject(want);
   });
 
-  test.each<[string, NonNullable<Offer["role"]>, number | undefined]>([
+  test.each<[string, NonNullable<Offer["role"]>, number | undefined, Offer["courtesy"]?]>([
     ["a provider meets a provider", { role: "provider", strict: false }, 0],
     ["a customer meets a peer", { role: "customer", strict: false }, 4],
     ["a route server meets a customer", { role: "routeServer", strict: false }, 3],
     ["a role nobody has assigned", { role: "peer", strict: false }, 9],
     ["no role where we insist on one", { role: "customer", strict: true }, undefined],
-  ])("refuses with 2/11 when %s", (_name, role, theirs) => {
+    [
+      "no role where we insist on one, after our own was refused",
+      { role: "customer", strict: true },
+      undefined,
+      "basic",
+    ],
+  ])("refuses with 2/11 when %s", (_name, role, theirs, courtesy = "full") => {
     const capabilities = { ...open.capabilities, ...(theirs === undefined ? {} : { role: theirs }) };
-    const got = negotiate({ ...offer, role }, ID, { ...open, capabilities });
+    const got = negotiate({ ...offer, role, courtesy }, ID, { ...open, capabilities });
     expect(got instanceof NotificationError ? got.notification : "accepted").toEqual({
       code: 2,
       subcode: 11,
