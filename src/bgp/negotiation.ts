@@ -71,8 +71,8 @@ export function negotiate(offer: Offer, ourIdentifier: RouterId, open: Open): Ne
     families,
     fourOctetAsn: ours.fourOctetAsn !== undefined && theirs.fourOctetAsn !== undefined,
     routeRefresh: ours.routeRefresh === true && theirs.routeRefresh === true,
-    // RFC 8654 section 4: what the peer takes is the peer's to say; what we take we have said.
-    extendedMessages: theirs.extendedMessage === true,
+    // RFC 8654 section 4 asks for the peer's word alone, but FRR and BIRD take long messages only when they have ours as well.
+    extendedMessages: ours.extendedMessage === true && theirs.extendedMessage === true,
     enhancedRouteRefresh: ours.enhancedRouteRefresh === true && theirs.enhancedRouteRefresh === true,
     extendedNextHop: ours.extendedNextHop !== undefined && takesIpv6NextHop(theirs),
     ...addPathTerms(families, ours, theirs),

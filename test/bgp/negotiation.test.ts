@@ -130,6 +130,12 @@ describe("negotiate() of restarts, roles and next hops", () => {
     ["long messages when the peer takes them", {}, { extendedMessage: true }, { extendedMessages: true }],
     ["short messages otherwise", {}, {}, { extendedMessages: false }],
     [
+      "short ones when we did not say it",
+      { courtesy: "basic" },
+      { extendedMessage: true },
+      { extendedMessages: false },
+    ],
+    [
       "IPv6 next hops for IPv4 when both say so",
       { extendedNextHop: true },
       { extendedNextHop: extended },
