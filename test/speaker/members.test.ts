@@ -254,12 +254,62 @@ describe("GossipKeys", () => {
     expect(changes).toBe(0);
     files.set("/key/secretkey", "two\n");
     clock.advance(seconds(10));
-    expect([changes, texts(keys)]).toEqual([1, ["two"]]);
+    expect([changes, texts(keys)]).toEqual([1, ["one", "two"]]);
     files.clear();
     clock.advance(seconds(60));
-    expect([changes, texts(keys)]).toEqual([1, ["two"]]);
+    expect([changes, texts(keys)]).toEqual([1, ["one", "two"]]);
     stop.abort();
     expect(clock.armed).toBe(0);
+  });
+
+  test.each([
+    ["emptied", "", ["one"]],
+    ["caught half written, and whole again", "tw", ["one", "tw"]],
+  ])("a file that is %s changes nobody's seal", (_name, text, during) => {
+    files.set("/key/secretkey", "one");
+    const keys = open();
+    keys.start(new AbortController().signal, () => {});
+    files.set("/key/secretkey", text);
+    clock.advance(seconds(10));
+    expect(texts(keys)).toEqual(during);
+    files.set("/key/secretkey", "one");
+    clock.advance(seconds(400));
+    expect(texts(keys)).toEqual(["one"]);
+  });
+
+  test("a key where there was none seals at once", () => {
+    files.set("/key/secretkey", "");
+    const keys = open();
+    keys.start(new AbortController().signal, () => {});
+    files.set("/key/secretkey", "one");
+    clock.advance(seconds(10));
+    expect(texts(keys)).toEqual(["one"]);
+  });
+
+  test.each([
+    ["replaced", undefined],
+    ["replaced, with the one before beside it", "one"],
+    ["replaced twice", "then three"],
+  ])("a secret that was %s: whoever reads it first or last, each understands the other all the time", (_name, how) => {
+    const nodes = [0, 95].map((late) => {
+      const own = new Map([["/key/secretkey", "one"]]);
+      const keys = new GossipKeys({ clock, log: silentLog, read: (file) => own.get(file) }, "/key");
+      keys.start(new AbortController().signal, () => {});
+      clock.after(seconds(20 + late), () => {
+        own.set("/key/secretkey", "two");
+        if (how === "one") own.set("/key/secretkey-previous", how);
+      });
+      if (how === "then three") clock.after(seconds(100 + late), () => own.set("/key/secretkey", "three"));
+      return keys;
+    });
+    const [a, b] = nodes.map((keys) => () => texts(keys));
+    if (a === undefined || b === undefined) throw new Error("two were started");
+    for (let second = 0; second < 900; second += 5) {
+      clock.advance(seconds(5));
+      expect([second, b().includes(a()[0] ?? ""), a().includes(b()[0] ?? "")]).toEqual([second, true, true]);
+    }
+    const expected = { one: ["two", "one"], "then three": ["three"] }[how ?? ""] ?? ["two"];
+    expect([a(), b()]).toEqual([expected, expected]);
   });
 });
 
