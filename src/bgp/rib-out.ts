@@ -35,6 +35,8 @@ export class AdjRibOut {
   /** By wire id: rows that were sent so. */
   #uses = new Int32Array(0);
   readonly #queue = new RowQueue();
+  /** Rows that a session ended with before the peer was told to forget them: nobody wants them, and they are held still. */
+  readonly #left = new RowQueue();
   #load: TableLoad | undefined;
   #sweeps: readonly Sweep[] = [];
   #plan: UpdatePlan | undefined;
@@ -56,7 +58,8 @@ export class AdjRibOut {
 
   /** Whether `take` may have something, or something to do. */
   get pending(): boolean {
-    return this.#plan !== undefined || this.#queue.length > 0 || this.#load !== undefined || this.#sweeps.length > 0;
+    const queued = this.#queue.length > 0 || this.#left.length > 0;
+    return queued || this.#plan !== undefined || this.#load !== undefined || this.#sweeps.length > 0;
   }
 
   /** Routes that were found impossible to send, while there is a session. */
@@ -114,7 +117,7 @@ export class AdjRibOut {
     this.#flags.fill(0);
     this.#size = 0;
     for (let row = 0; row < this.#sent.length; row++) {
-      if (this.#sent[row] !== WITHDRAWN && this.#desired[row] === 0) this.#store.release(row);
+      if (this.#sent[row] !== WITHDRAWN && this.#desired[row] === 0) this.#left.push(row);
     }
     this.#sent.fill(WITHDRAWN);
     this.#uses.forEach((rows, wire) => {
@@ -175,6 +178,7 @@ export class AdjRibOut {
       const sweep = this.#sweeps[0];
       if (this.#load !== undefined) this.#loadSome(this.#load);
       else if (sweep !== undefined) this.#sweep(sweep);
+      else if (this.#left.length > 0) this.#releaseLeft();
       else break;
     }
     if (this.#effort <= 0 || this.#queue.length === 0) return undefined;
@@ -214,6 +218,12 @@ export class AdjRibOut {
       this.#effort -= EFFORT.drop;
     }
     this.#effort -= EFFORT.sweep * STRIDE;
+  }
+
+  #releaseLeft(): void {
+    const rows = this.#left.take(STRIDE);
+    for (let i = 0; i < rows.length; i++) this.#store.release(rows[i] ?? 0);
+    this.#effort -= EFFORT.drop * rows.length;
   }
 
   #endLoad(): void {

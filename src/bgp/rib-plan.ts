@@ -20,9 +20,9 @@ export class RowQueue {
     this.#rows[this.#end++] = row;
   }
 
-  /** The first ones, as many as are sorted at a time. */
-  take(): Int32Array {
-    const rows = this.#rows.slice(this.#start, Math.min(this.#end, this.#start + SLICE));
+  /** The first ones, as many as are sorted at a time, or no more than so many. */
+  take(most = SLICE): Int32Array {
+    const rows = this.#rows.slice(this.#start, Math.min(this.#end, this.#start + most));
     this.#start += rows.length;
     if (this.#start === this.#end) this.clear();
     return rows;

@@ -78,6 +78,28 @@ describe("a table of any size", () => {
     expect([rib.size, store.prefixes.size, store.sets.size]).toEqual([0, 0, 0]);
   });
 
+  it("is let go in small steps when the session is lost in the midst of withdrawing it", () => {
+    const store = new RouteStore();
+    const { rib } = new Peer(store);
+    rib.setRoutes(hosts(100_000));
+    rib.open(external, [4]);
+    rib.take(ALL);
+    rib.setRoutes([]);
+    rib.take(1);
+    const sizes = [store.prefixes.size];
+    rib.close();
+    sizes.push(store.prefixes.size);
+    // The next session is there before the last one's rows are all gone.
+    rib.open(external, [4]);
+    while (rib.pending) {
+      expect(rib.take(SOME, SOME)).toEqual([]);
+      sizes.push(store.prefixes.size);
+    }
+    const steps = sizes.slice(1).map((size, i) => (sizes[i] ?? 0) - size);
+    expect(Math.max(...steps)).toBeLessThanOrEqual(2 * LITTLE);
+    expect([store.prefixes.size, store.sets.size]).toEqual([0, 0]);
+  });
+
   it("may be anything that gives routes", () => {
     const peer = new Peer(new RouteStore());
     peer.rib.open(external, [4]);

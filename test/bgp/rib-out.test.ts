@@ -333,6 +333,7 @@ describe("peers of one group", () => {
     peer.change(routes.slice(0, 10).map((one) => ({ prefix: one.prefix, route: undefined })));
     expect(store.prefixes.size).toBe(2000);
     peer.leave();
+    expect(peer.drain()).toEqual([]);
     expect(store.prefixes.size).toBe(1990);
     peer.join().drain();
     expect(peer.receiver?.table).toEqual(peer.expected);
