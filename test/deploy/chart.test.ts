@@ -61,6 +61,20 @@ describe.skipIf(binary === undefined)("the chart (skipped without helm)", () => 
     expect(argsOf(objects, "DaemonSet")).toContain(`--bgp-listen-port=${port}`);
   });
 
+  test("speaker.realtime adds what BFD's thread needs for it, and nothing else does", async () => {
+    const objects = await render(run, ["speaker.realtime=true"]);
+    expect(containerOf(objects, "DaemonSet")).toMatchObject({
+      securityContext: { capabilities: { add: ["NET_RAW", "SYS_NICE"] } },
+    });
+  });
+
+  test("metrics listen where they are told, on loopback when they are told nothing", async () => {
+    for (const kind of ["Deployment", "DaemonSet"])
+      expect(argsOf(plain, kind)).toContain("--metrics-address=127.0.0.1");
+    const objects = await render(run, ["prometheus.metricsAddress=0.0.0.0"]);
+    expect(argsOf(objects, "DaemonSet")).toContain("--metrics-address=0.0.0.0");
+  });
+
   test("loadBalancerClass reaches both, so that neither takes what the other leaves", async () => {
     const objects = await render(run, ["loadBalancerClass=herald.io/lb"]);
     for (const kind of ["Deployment", "DaemonSet"]) expect(argsOf(objects, kind)).toContain("--lb-class=herald.io/lb");
