@@ -84,6 +84,24 @@ export function standingOf({ rules, known, alive, lostAt, heardAt }: Fence, at: 
   return lostAt !== undefined && at - Math.max(heardAt, lostAt) >= rules.after / 2 ? "yield" : undefined;
 }
 
+/**
+ * Whether this one gives way to a speaker that goes on announcing, although by the order of the election it must not. One of them has
+ * the wrong view: who has not heard the API for half the time that fences it, or, a while later, who is with few or alone. So that
+ * they do not give way both, it takes more to convince who hears the API, and of two alike who comes first by name.
+ */
+export function givesWay(
+  { rules, alive, lostAt, heardAt }: Fence,
+  at: Micros,
+  { rival, contradictions }: { readonly rival: string; readonly contradictions: number },
+): boolean {
+  const convinced = contradictions - (rules.self < rival ? 2 : 0);
+  if (at - heardAt >= rules.after / 2) return convinced >= CONVINCED_WITHOUT_API;
+  return (lostAt !== undefined || alive.size === 1) && convinced >= CONVINCED_WITH_FEW;
+}
+
+const CONVINCED_WITHOUT_API = 4;
+const CONVINCED_WITH_FEW = 8;
+
 function told(fence: Fence, event: FenceEvent): Fence {
   switch (event.type) {
     case "heard":

@@ -1,4 +1,12 @@
-import { type Fence, type FenceEvent, type FenceRules, newFence, standingOf, stepFence } from "../layer2/fence.ts";
+import {
+  type Fence,
+  type FenceEvent,
+  type FenceRules,
+  givesWay,
+  newFence,
+  standingOf,
+  stepFence,
+} from "../layer2/fence.ts";
 import { type Micros, micros } from "../net/micros.ts";
 import type { Clock, Timer } from "../system/clock.ts";
 import type { Log } from "../telemetry/log.ts";
@@ -30,6 +38,7 @@ export class Fencing {
   #wake: Timer | undefined;
   #look: Timer | undefined;
   #stopped = false;
+  #asking = false;
 
   constructor(ports: FencingPorts, rules: FenceRules) {
     this.#ports = ports;
@@ -54,6 +63,14 @@ export class Fencing {
     return standingOf(this.#fence, this.#ports.clock.now());
   }
 
+  /** Whether this node gives way to a speaker that has contradicted it so often in a row. */
+  givesWay(rival: string, contradictions: number): boolean {
+    // A watch may have nothing to tell: whether the API is there is asked while there is time.
+    if (contradictions > 1 && this.#isSilent()) void this.#ask();
+    this.#hear();
+    return givesWay(this.#fence, this.#ports.clock.now(), { rival, contradictions });
+  }
+
   setMembers(alive: readonly string[]): void {
     this.#dispatch({ type: "members", alive, at: this.#ports.clock.now() });
   }
@@ -71,24 +88,32 @@ export class Fencing {
 
   #lookLater(): void {
     this.#look = this.#ports.clock.after(this.#every, () => {
-      void this.#ask().then(() => {
+      void this.#lookAround().then(() => {
         if (!this.#stopped) this.#lookLater();
       });
     });
   }
 
   /** A watch may have nothing to tell for minutes: while it matters, the API is asked. */
-  async #ask(): Promise<void> {
-    const { api, clock } = this.#ports;
-    const silent = clock.now() - (api.lastHeardAt ?? 0);
-    if (silent >= this.#every && this.#matters()) {
-      try {
-        await api.ask(this.#every);
-      } catch (error) {
-        this.#ports.log.debug("api does not answer", { "err.message": String(error) });
-      }
-    }
+  async #lookAround(): Promise<void> {
+    if (this.#isSilent() && this.#matters()) await this.#ask();
     this.#hear();
+  }
+
+  async #ask(): Promise<void> {
+    if (this.#asking || this.#stopped) return;
+    this.#asking = true;
+    try {
+      await this.#ports.api.ask(this.#every);
+    } catch (error) {
+      this.#ports.log.debug("api does not answer", { "err.message": String(error) });
+    }
+    this.#asking = false;
+  }
+
+  #isSilent(): boolean {
+    const { api, clock } = this.#ports;
+    return clock.now() - (api.lastHeardAt ?? 0) >= this.#every;
   }
 
   #matters(): boolean {

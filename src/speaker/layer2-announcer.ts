@@ -9,7 +9,7 @@ import { micros, seconds } from "../net/micros.ts";
 import type { Clock } from "../system/clock.ts";
 import type { Log } from "../telemetry/log.ts";
 import type { Layer2Start } from "./layer2-channel.ts";
-import { Layer2Duels, type Rival } from "./layer2-duels.ts";
+import { type DuelHistory, Layer2Duels, type Rival } from "./layer2-duels.ts";
 import { Layer2Holdings } from "./layer2-holdings.ts";
 import { Layer2Keeper } from "./layer2-keeper.ts";
 import type { Layer2Command, Layer2Inspection, Layer2Report } from "./layer2-messages.ts";
@@ -29,8 +29,8 @@ export interface Layer2AnnouncerPorts {
     announced(service: ServiceKey, ip: string): void;
     forget(service: ServiceKey, ip: string): void;
   };
-  /** Whether this node keeps the Service that the rival announces as well. */
-  readonly duel: (service: ServiceKey, rival: NodeName) => "keep" | "yield";
+  /** Whether this node keeps the Service that the rival announces as well, and has so often in a row although it was kept. */
+  readonly duel: (service: ServiceKey, rival: NodeName, contradictions: number) => "keep" | "yield";
   /** The interfaces changed: everything is to be decided again. */
   readonly changed: () => void;
   /** A Service's address was quarantined, or is so no longer. */
@@ -84,7 +84,7 @@ export class Layer2Announcer {
       },
       { node, excludedInterfaces },
     );
-    this.#duels = new Layer2Duels(ports.clock, (rival, again) => this.#settleDuel(rival, again));
+    this.#duels = new Layer2Duels(ports.clock, (rival, history) => this.#settleDuel(rival, history));
     this.#yields = new Layer2Yields(ports.clock, (ip) => {
       this.#holdings.touch(ip);
       this.flush();
@@ -144,6 +144,11 @@ export class Layer2Announcer {
     for (const ip of this.#yields.clear()) this.#holdings.touch(ip);
     this.flush();
     this.#keeper.post({ type: "reannounce", ips: undefined });
+  }
+
+  /** These speakers are gone: what was left to them is decided without them. Takes effect with `flush`. */
+  left(speakers: ReadonlySet<string>): void {
+    for (const ip of this.#yields.left(speakers)) this.#holdings.touch(ip);
   }
 
   setFenced(on: boolean): void {
@@ -304,10 +309,12 @@ export class Layer2Announcer {
     }
   }
 
-  #settleDuel({ ip, speaker, mac, interface: name }: Rival, again: boolean): void {
+  #settleDuel({ ip, speaker, mac, interface: name }: Rival, { again, contradictions }: DuelHistory): void {
     const [key] = this.#holdings.servicesOf(ip);
     if (key === undefined || this.#handingOver !== undefined) return;
-    const verdict = this.#ports.duel(key, nodeName(speaker));
+    // Who insisted in vain before need not do so for as long again.
+    const insisted = this.#yields.isTried(ip) ? Number.POSITIVE_INFINITY : contradictions;
+    const verdict = this.#ports.duel(key, nodeName(speaker), insisted);
     const fields = { address: ip, service: key, interface: name, mac, speaker, verdict };
     this.#log[again ? "warn" : "info"]("two speakers announce an address", fields);
     if (again || verdict === "yield") this.#sayDuel(key, { ip, speaker, verdict });
@@ -315,7 +322,7 @@ export class Layer2Announcer {
       this.#keeper.post({ type: "reannounce", ips: [ip] });
       return;
     }
-    this.#yields.add(ip);
+    this.#yields.add(ip, speaker);
     this.#holdings.touch(ip);
     this.flush();
     for (const service of this.#holdings.servicesOf(ip)) this.#ports.said(service);
@@ -326,7 +333,7 @@ export class Layer2Announcer {
     { ip, speaker, verdict }: { ip: string; speaker: string; verdict: "keep" | "yield" },
   ): void {
     const outcome = verdict === "keep" ? "keeps" : "leaves";
-    const message = `${ip} is announced by node "${speaker}" too: node "${this.#options.nodeName}" ${outcome} it by the order of the election`;
+    const message = `${ip} is announced by node "${speaker}" too: node "${this.#options.nodeName}" ${outcome} it`;
     this.#say(key, { type: "Warning", reason: "AddressDuel", message });
   }
 

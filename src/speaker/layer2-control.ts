@@ -27,7 +27,8 @@ export interface Layer2ControlPorts extends Omit<InformerPorts, "client"> {
   readonly service: (key: ServiceKey) => Service | undefined;
   /** The ServiceL2Statuses of all nodes. */
   readonly statuses: Pick<Informer<StatusRecord>, "onChange" | "synced">;
-  readonly duel: Layer2AnnouncerPorts["duel"];
+  /** Whether this node keeps the Service by the order of the election. */
+  readonly duel: (service: ServiceKey, rival: NodeName) => "keep" | "yield";
   /** Everything is to be decided again, and of this one Service. */
   readonly changed: () => void;
   readonly decideAgain: (service: ServiceKey) => void;
@@ -127,7 +128,7 @@ export class Layer2Control {
   facts(nodes: readonly Node[], config: Config): Layer2Facts {
     this.#sticky = config.l2Advertisements.some(({ sticky }) => sticky);
     this.#observeNodes(new Set(nodes.map(({ metadata }) => nodeName(metadata.name))));
-    this.#members = this.#ports.members.current(nodes);
+    this.#observeMembers(this.#ports.members.current(nodes));
     if (this.#members !== undefined && this.#members.size > 0) this.#fencing.setMembers([...this.#members]);
     this.#announcer?.setSpeakers([...new Set([...this.#nodes, ...(this.#members ?? [])])].toSorted());
     this.#decidedFenced = this.#fencing.fenced;
@@ -188,8 +189,7 @@ export class Layer2Control {
 
   #makeAnnouncer(): Layer2Announcer | undefined {
     const { startLayer2: start, clock, log, events, service, decideAgain } = this.#ports;
-    const duel: Layer2AnnouncerPorts["duel"] = (key, rival) =>
-      (this.#members?.has(rival) === false ? this.#fencing.standing : undefined) ?? this.#ports.duel(key, rival);
+    const duel: Layer2AnnouncerPorts["duel"] = (...about) => this.#settleDuel(...about);
     if (start === undefined) return undefined;
     return new Layer2Announcer(
       {
@@ -205,6 +205,12 @@ export class Layer2Control {
     );
   }
 
+  #settleDuel(service: ServiceKey, rival: NodeName, contradictions: number): "keep" | "yield" {
+    const standing = this.#members?.has(rival) === false ? this.#fencing.standing : undefined;
+    if (standing !== undefined) return standing;
+    return this.#fencing.givesWay(rival, contradictions) ? "yield" : this.#ports.duel(service, rival);
+  }
+
   /** Once for all that happens in one turn. */
   #changed(): void {
     this.#due ??= this.#ports.clock.after(micros(0), () => {
@@ -218,6 +224,12 @@ export class Layer2Control {
       this.#incumbentsDue = undefined;
       this.#changed();
     });
+  }
+
+  #observeMembers(members: ReadonlySet<NodeName> | undefined): void {
+    const gone = [...(this.#members ?? [])].filter((name) => members?.has(name) === false);
+    this.#members = members;
+    if (gone.length > 0) this.#announcer?.left(new Set(gone));
   }
 
   #observeNodes(nodes: ReadonlySet<NodeName>): void {

@@ -133,3 +133,47 @@ describe("standing against a speaker that is taken for dead and announces all th
     expect(fencing.standing).toBeUndefined();
   });
 });
+
+describe("giving way to a speaker that goes on announcing, against the order of the election", () => {
+  test.each([
+    ["never with most of the speakers and the API", ["a", "b"], true, 99, false],
+    ["never at once", ["a"], false, 3, false],
+    ["without the API, whoever is taken for alive: the other decides on newer news", ["a", "b", "c"], false, 4, true],
+    ["with few, later than who has no API", ["a"], true, 4, false],
+    ["with few and the API in the end: the others may not hear this one's gossip", ["a"], true, 8, true],
+  ])("%s", async (_name, alive, answers, contradictions, expected) => {
+    const fencing = start("both");
+    fencing.setMembers(alive);
+    apiAnswers = answers;
+    await pass(seconds(6));
+    fencing.givesWay("A", 2);
+    await pass(seconds(1));
+    expect(fencing.givesWay("A", contradictions)).toBe(expected);
+  });
+
+  test("asks an API that had nothing to tell, once at a time, before it is taken for silent", async () => {
+    const fencing = start("both");
+    await pass(seconds(300));
+    expect(asked).toBe(0);
+    for (let i = 0; i < 1000; i++) expect(fencing.givesWay("A", 2)).toBe(false);
+    expect(asked).toBe(1);
+    await pass(seconds(1));
+    expect(fencing.givesWay("A", 4)).toBe(false);
+  });
+
+  test("of two that are alike the one that comes first by name is convinced later: the other has given way by then", async () => {
+    const fencing = start("both");
+    apiAnswers = false;
+    await pass(seconds(6));
+    expect([4, 5, 6].map((times) => fencing.givesWay("b", times))).toEqual([false, false, true]);
+    expect(fencing.givesWay("A", 4)).toBe(true);
+  });
+
+  test("alone from the beginning counts as with few", async () => {
+    const fencing = start("both");
+    fencing.left(["b", "c"]);
+    fencing.setMembers(["a"]);
+    await pass(seconds(1));
+    expect([fencing.givesWay("A", 7), fencing.givesWay("A", 8)]).toEqual([false, true]);
+  });
+});

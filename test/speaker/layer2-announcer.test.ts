@@ -313,9 +313,7 @@ describe("a rival", () => {
     expect([engine.taken(), events]).toEqual([[`reannounce ${IP}`], []]);
     rival();
     clock.advance(millis(300));
-    expect(events).toEqual([
-      `AddressDuel: ${IP} is announced by node "b" too: node "a" keeps it by the order of the election`,
-    ]);
+    expect(events).toEqual([`AddressDuel: ${IP} is announced by node "b" too: node "a" keeps it`]);
   });
 
   test("whom we heard of late has won already: nothing is said", () => {
@@ -332,15 +330,40 @@ describe("a rival", () => {
     expect(engine.taken()).toEqual([`release ${IP} now`]);
     expect([announcer.claimOf(WEB), events.length]).toEqual([undefined, 1]);
     expect(decide(wins(WEB))).toEqual([]);
-    clock.advance(seconds(10));
+    clock.advance(seconds(2));
     expect(engine.taken()).toEqual([`hold ${IP} all 60s`]);
     rival();
     clock.advance(millis(300));
     expect(engine.taken()).toEqual([`release ${IP} now`]);
-    clock.advance(millis(19_999));
+    clock.advance(millis(3999));
     expect(engine.taken()).toEqual([]);
     clock.advance(millis(1));
     expect(engine.taken()).toEqual([`hold ${IP} all 60s`]);
+  });
+
+  test("that wins again long after is asked again as soon as the first one", () => {
+    verdict = "yield";
+    for (let i = 0; i < 3; i++) {
+      rival();
+      clock.advance(millis(300));
+      expect(engine.taken()).toEqual([`release ${IP} now`]);
+      clock.advance(seconds(2));
+      expect(engine.taken()).toEqual([`hold ${IP} all 60s`]);
+      clock.advance(seconds(301));
+    }
+  });
+
+  test("that has won and is gone leaves the address to this node at once; that another one is gone does not", () => {
+    verdict = "yield";
+    rival();
+    clock.advance(millis(300));
+    engine.taken();
+    announcer.left(new Set(["c"]));
+    expect(decide(wins(WEB))).toEqual([]);
+    announcer.left(new Set(["b"]));
+    expect(decide(wins(WEB))).toEqual([`hold ${IP} all 60s`]);
+    clock.advance(seconds(600));
+    expect(engine.taken()).toEqual([]);
   });
 
   test("that is met again leaves the address to who is elected: the node that let it go takes it at once", () => {

@@ -1,0 +1,148 @@
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { Decision } from "../../src/announcement/decision.ts";
+import { nodeName, serviceKey } from "../../src/api/brands.ts";
+import type { Config, NodeName } from "../../src/api/config.ts";
+import type { Service } from "../../src/api/core.ts";
+import { parseIpAddress } from "../../src/net/ip-address.ts";
+import { type Micros, millis, seconds } from "../../src/net/micros.ts";
+import { Layer2Control } from "../../src/speaker/layer2-control.ts";
+import { everyone } from "../../src/speaker/members.ts";
+import { SpeakerEvents } from "../../src/speaker/speaker-events.ts";
+import { FakeLayer2 } from "../support/fake-layer2.ts";
+import { settle } from "../support/settle.ts";
+import { silentLog } from "../support/silent-log.ts";
+import { VirtualClock } from "../support/virtual-clock.ts";
+
+const NODE = nodeName("a");
+const WEB = serviceKey("default", "web");
+const IP = "10.0.0.1";
+const CONFIG: Config = {
+  pools: new Map(),
+  peers: new Map(),
+  bfdProfiles: new Map(),
+  bgpAdvertisements: [],
+  l2Advertisements: [],
+};
+
+let clock: VirtualClock;
+let engine: FakeLayer2;
+let control: Layer2Control;
+let stop: AbortController;
+let alive: readonly string[];
+let verdict: "keep" | "yield";
+let apiHeardAt: Micros;
+let apiAnswers: boolean;
+let service: Service;
+
+beforeEach(async () => {
+  clock = new VirtualClock();
+  engine = new FakeLayer2();
+  stop = new AbortController();
+  [alive, verdict, apiAnswers, apiHeardAt] = [["a", "b", "c"], "keep", true, clock.now()];
+  service = {
+    metadata: { name: "web", namespace: "default" },
+    spec: {},
+    status: { loadBalancer: { ingress: [{ ip: IP }] } },
+  };
+  const base = { clock, log: silentLog, random: () => 0.5, wallClock: () => new Date(0) };
+  const client = { create: <T>() => new Promise<T>(() => {}), patch: <T>() => new Promise<T>(() => {}) };
+  control = new Layer2Control(
+    {
+      ...base,
+      client,
+      api: {
+        get lastHeardAt() {
+          return apiHeardAt;
+        },
+        ask: () => {
+          if (!apiAnswers) return Promise.reject(new Error("no route"));
+          apiHeardAt = clock.now();
+          return Promise.resolve();
+        },
+      },
+      startLayer2: engine.start,
+      members: { ...everyone, current: () => new Set(alive.map(nodeName)) },
+      events: new SpeakerEvents({ ...base, client }, NODE),
+      service: () => service,
+      statuses: {
+        synced: Promise.resolve(),
+        onChange: () => () => {},
+      },
+      duel: () => verdict,
+      changed: () => decide(),
+      decideAgain: () => decide(),
+      say: () => {},
+    },
+    { nodeName: NODE, fencing: { policy: "both", after: seconds(10) }, unavailable: "" },
+  );
+  void control.run(stop.signal);
+  await settle();
+  clock.advance(millis(1));
+  decide();
+  engine.announced(IP);
+  engine.taken();
+});
+afterEach(() => stop.abort());
+
+/** This node wins whatever happens, as it sees it. */
+function decide(): void {
+  control.facts([], CONFIG);
+  const ip = parseIpAddress(IP);
+  const says = { interfaces: [], advertisements: ["ad"], refresh: seconds(60), conflictDetection: true };
+  const layer2: Decision["layer2"] = ip === undefined ? [] : [{ service: WEB, ip, ...says }];
+  control.decided(WEB, { key: WEB, bgp: [], layer2, refusals: [] });
+  control.passed();
+}
+
+function setAlive(...names: readonly string[]): void {
+  alive = names;
+  decide();
+  engine.taken();
+}
+
+/** A rival that answers every announcement of this node with its own, for so long. Says when this node gave way. */
+async function contradicted(speaker: NodeName, length: Micros): Promise<number | undefined> {
+  const begin = clock.now();
+  while (clock.now() - begin < length) {
+    engine.report({ type: "rival", ip: IP, interface: "eth0", mac: "02:00:00:00:00:02", speaker, at: clock.now() });
+    clock.advance(millis(1600));
+    await settle(2);
+    if (engine.taken().includes(`release ${IP} now`)) return (clock.now() - begin) / seconds(1);
+  }
+  return undefined;
+}
+
+describe("two speakers that both keep an address", () => {
+  test("this one does, for good, with most of the speakers", async () => {
+    setAlive("a", "b");
+    expect(await contradicted(nodeName("c"), seconds(60))).toBeUndefined();
+  });
+
+  test("not for long where no gossip of the others arrives, whatever the election says", async () => {
+    setAlive("a");
+    const first = await contradicted(nodeName("c"), seconds(60));
+    expect(first).toBeGreaterThan(10);
+    expect(first).toBeLessThan(20);
+    // It looks again, and needs no second proof.
+    clock.advance(seconds(2));
+    expect(engine.taken()).toEqual([`hold ${IP} all 60s`]);
+    expect(await contradicted(nodeName("c"), seconds(60))).toBeLessThan(2);
+  });
+
+  test("not for long without the API, where the other is taken for alive and the members come from there", async () => {
+    apiAnswers = false;
+    clock.advance(seconds(6));
+    await settle();
+    const left = await contradicted(nodeName("c"), seconds(60));
+    expect(left).toBeGreaterThan(4);
+    expect(left).toBeLessThan(14);
+  });
+});
+
+test("an address that was left to a speaker comes back when that is gone", async () => {
+  verdict = "yield";
+  expect(await contradicted(nodeName("c"), seconds(1))).toBeDefined();
+  alive = ["a", "b"];
+  decide();
+  expect(engine.taken()).toContain(`hold ${IP} all 60s`);
+});
