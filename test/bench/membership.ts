@@ -110,11 +110,24 @@ function quietRow(members: number, minutes: number, note: Note): string[] {
   sim.observations.length = 0;
   for (let minute = 1; minute <= minutes; minute++) {
     sim.run(MINUTE);
-    if (minute % 1440 === 0) note(`${members} members, day ${minute / 1440}`);
+    // A run that is cut short has said something too.
+    if (minute % 240 === 0)
+      note(
+        `${members} members, ${minute / 60} h: ${sim.sent.toLocaleString("en-US")} packets, ${falseAlarms(sim)} false alarms`,
+      );
   }
-  const alarms = sim.observations.filter(({ change }) => change.to === "dead").length;
   const refuted = sim.nodes.reduce((sum, { membership }) => sum + ownIncarnation(membership.report()) - 1, 0);
-  return [`${members}`, time(micros(minutes * MINUTE)), sim.sent.toLocaleString("en-US"), `${refuted}`, `${alarms}`];
+  return [
+    `${members}`,
+    time(micros(minutes * MINUTE)),
+    sim.sent.toLocaleString("en-US"),
+    `${refuted}`,
+    `${falseAlarms(sim)}`,
+  ];
+}
+
+function falseAlarms(sim: Simulation): number {
+  return sim.observations.filter(({ change }) => change.to === "dead").length;
 }
 
 function ownIncarnation(report: ReturnType<Simulation["nodes"][number]["membership"]["report"]>): number {
