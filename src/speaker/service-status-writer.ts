@@ -4,7 +4,7 @@ import { isConflict, isNotFound } from "../kubernetes/errors.ts";
 import type { Change, Informer, InformerPorts } from "../kubernetes/informer.ts";
 import { WorkQueue, type WorkResult } from "../kubernetes/work-queue.ts";
 import { type WritePace, WritePacer } from "../kubernetes/write-pacer.ts";
-import { millis, seconds } from "../net/micros.ts";
+import { type Micros, micros, millis, seconds } from "../net/micros.ts";
 import { errorFields } from "../telemetry/log.ts";
 import {
   hasRightMetadata,
@@ -29,6 +29,14 @@ export interface StatusWriterPorts extends Omit<InformerPorts, "client"> {
 const PACE: WritePace = { burst: 100, interval: millis(20) };
 const CONCURRENCY = 4;
 const RETRY = { baseDelay: millis(500), maxDelay: seconds(60) };
+/** Two nodes that both answer take each other's word away: each says its own again later and later, once at first at once. */
+const CONTRADICTED = { first: seconds(1), longest: seconds(300) };
+
+/** How often in a row somebody deleted what this node says, and how long it keeps quiet. */
+interface Contradiction {
+  readonly times: number;
+  readonly until: Micros;
+}
 
 /** Keeps the objects of one kind saying what this node does for each Service, whatever others do to them. */
 export class ServiceStatusWriter {
@@ -41,6 +49,7 @@ export class ServiceStatusWriter {
   /** What this life of the speaker has claimed: its objects are its own. */
   readonly #claimed = new Set<ServiceKey>();
   readonly #records = new Map<ServiceKey, Map<string, StatusRecord>>();
+  readonly #contradictions = new Map<ServiceKey, Contradiction>();
   /** What is not claimed is not this node's: not known before everything was decided once. */
   #settled = false;
   #left = false;
@@ -65,8 +74,10 @@ export class ServiceStatusWriter {
   say(service: ServiceKey, claim: StatusClaim | undefined): void {
     const before = this.#claims.get(service);
     if (this.#left || sameClaim(before, claim)) return;
-    if (claim === undefined) this.#claims.delete(service);
-    else this.#claims.set(service, claim);
+    if (claim === undefined) {
+      this.#claims.delete(service);
+      this.#contradictions.delete(service);
+    } else this.#claims.set(service, claim);
     this.#claimed.add(service);
     this.#queue.add(service);
   }
@@ -90,11 +101,28 @@ export class ServiceStatusWriter {
     const service = serviceOfStatus(object);
     if (before !== undefined && (type === "deleted" || before !== service)) this.#forget(before, name);
     if (service === undefined) return;
-    if (type !== "deleted") {
+    if (type === "deleted") this.#contradicted(service, name);
+    else {
       const known = this.#records.get(service) ?? new Map<string, StatusRecord>();
       this.#records.set(service, known.set(name, object));
     }
     if (this.#settled || this.#claimed.has(service)) this.#queue.add(service);
+  }
+
+  /** Somebody, mostly another node that says that it answers, took away what this node says. */
+  #contradicted(service: ServiceKey, name: string): void {
+    if (!this.#claims.has(service) || name !== statusName(this.#kind, service, this.#author().node)) return;
+    const now = this.#ports.clock.now();
+    const before = this.#contradictions.get(service);
+    const isLong = before === undefined || now - before.until > CONTRADICTED.longest;
+    const times = isLong ? 0 : before.times + 1;
+    const wait = times === 0 ? 0 : Math.min(CONTRADICTED.first * 2 ** (times - 1), CONTRADICTED.longest);
+    this.#contradictions.set(service, { times, until: micros(now + wait) });
+  }
+
+  /** How long nothing is to be said of the Service yet. */
+  #quietFor(service: ServiceKey): number {
+    return (this.#contradictions.get(service)?.until ?? 0) - this.#ports.clock.now();
   }
 
   #forget(service: ServiceKey, name: string): void {
@@ -113,6 +141,11 @@ export class ServiceStatusWriter {
     const name = statusName(this.#kind, service, author.node);
     if (claim !== undefined) {
       const own = records.find(({ metadata }) => metadata.name === name);
+      const quiet = own === undefined ? this.#quietFor(service) : 0;
+      if (quiet > 0) {
+        this.#queue.addAfter(service, micros(quiet));
+        return "done";
+      }
       await this.#put(service, { own, claim, author, signal });
     }
     for (const record of records) {

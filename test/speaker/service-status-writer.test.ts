@@ -188,6 +188,34 @@ describe("ServiceL2Status", () => {
     expect(await settle()).toEqual([]);
   });
 
+  test("two nodes that both answer take each other's word away less and less often", async () => {
+    const author = { node: nodeName("b"), namespace: "system", pod: undefined };
+    const other = new ServiceStatusWriter(
+      { clock, random: () => 0.5, log: silentLog, client: store, records: store },
+      L2_STATUS,
+      () => author,
+    );
+    void other.run(new AbortController().signal);
+    for (const one of [writer, other]) one.say(WEB, CLAIM);
+    const written: number[] = [];
+    for (let minute = 0; minute < 30; minute++) {
+      let writes = (await settle()).length;
+      for (let i = 0; i < 240; i++) {
+        clock.advance(millis(250));
+        writes += (await settle()).length;
+      }
+      written.push(writes);
+    }
+    expect(written[0]).toBeLessThan(60);
+    expect(Math.max(...written.slice(10))).toBeLessThanOrEqual(9);
+    other.say(WEB, undefined);
+    for (let i = 0; i < 10; i++) {
+      clock.advance(seconds(60));
+      await settle();
+    }
+    expect([...store.objects.keys()]).toEqual([own(L2_STATUS)]);
+  });
+
   test("is tried again, later and later, when the API is not there", async () => {
     store.refuse = new ApiUnreachable("no route");
     writer.say(WEB, CLAIM);
