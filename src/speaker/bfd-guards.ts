@@ -9,6 +9,13 @@ export type GuardedSession = Pick<BgpSession, "view" | "reset"> & {
   readonly config: Pick<BgpSession["config"], "interface" | "localAddress">;
 };
 
+/** A session, and between which ends it came up last: by now another router may have been found behind its interface. */
+interface Came {
+  readonly session: GuardedSession;
+  readonly peerAddress: IpAddress;
+  readonly localAddress: IpAddress | undefined;
+}
+
 interface Guard {
   readonly handle: BfdHandle;
   readonly path: string;
@@ -21,7 +28,7 @@ interface Guard {
 export class BfdGuards {
   readonly #service: Pick<BfdService, "open">;
   readonly #guards = new Map<PeerName, Guard>();
-  readonly #sessions = new Map<PeerName, GuardedSession>();
+  readonly #came = new Map<PeerName, Came>();
   #wanted: ReadonlyMap<PeerName, Wanted> = new Map();
 
   constructor(service: Pick<BfdService, "open">) {
@@ -39,19 +46,21 @@ export class BfdGuards {
       if (wanted === undefined) this.#unguard(peer);
       else handle.update(wanted.profile);
     }
-    for (const [peer, session] of this.#sessions) if (session.view.state === "established") this.#guard(peer, session);
+    for (const [peer, came] of this.#came) if (came.session.view.state === "established") this.#guard(peer, came);
   }
 
   /** A BGP session came up: from now on BFD may end it. */
   established(peer: PeerName, session: GuardedSession): void {
-    this.#sessions.set(peer, session);
-    this.#guard(peer, session);
+    const { peerAddress, localAddress } = session.view;
+    if (peerAddress === undefined) return;
+    const came = { session, peerAddress, localAddress };
+    this.#came.set(peer, came);
+    this.#guard(peer, came);
   }
 
-  #guard(peer: PeerName, session: GuardedSession): void {
+  #guard(peer: PeerName, { session, peerAddress, localAddress }: Came): void {
     const wanted = this.#wanted.get(peer);
-    const { peerAddress, localAddress } = session.view;
-    if (wanted === undefined || peerAddress === undefined) return;
+    if (wanted === undefined) return;
     const request = {
       peer: peerAddress,
       multihop: wanted.multihop,
@@ -74,7 +83,7 @@ export class BfdGuards {
 
   /** The BGP session is over on purpose, and so is BFD. */
   remove(peer: PeerName): void {
-    this.#sessions.delete(peer);
+    this.#came.delete(peer);
     this.#unguard(peer);
   }
 

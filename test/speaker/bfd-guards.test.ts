@@ -142,6 +142,21 @@ describe("BfdGuards", () => {
     expect(said.at(-1)).toBe(`reset ${CEASE.bfdDown} BFD session down`);
   });
 
+  test("a session stays guarded on the path it came up on, whoever else is found behind the interface", () => {
+    const all = guards();
+    let found = "fe80::1";
+    const bgp = session("fe80::1", "fe80::2", "eth0");
+    const moved = Object.defineProperty(bgp, "view", {
+      get: () => ({ state: "established", peerAddress: address(found), localAddress: address("fe80::2") }),
+    });
+    all.configure([asking()], profiles);
+    all.established(R1, moved);
+    found = "fe80::9";
+    said.length = 0;
+    all.configure([asking()], profiles);
+    expect(said).toEqual(["update 300"]);
+  });
+
   test("a profile given to a peer that is away waits for BGP; one that was removed gets none", () => {
     const all = guards();
     const bgp = session("192.0.2.1");
