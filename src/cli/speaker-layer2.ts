@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { parse } from "yaml";
+import { parse, YAMLParseError } from "yaml";
 import { nodeName as brandNodeName } from "../api/brands.ts";
 import { isFields } from "../api/read-object.ts";
 import type { InformerPorts } from "../kubernetes/informer.ts";
@@ -8,6 +8,7 @@ import { parseIpAddress } from "../net/ip-address.ts";
 import { seconds } from "../net/micros.ts";
 import type { GossipStart } from "../speaker/gossip-messages.ts";
 import type { Layer2ControlOptions } from "../speaker/layer2-control.ts";
+import { excludePattern } from "../speaker/layer2-engine-interfaces.ts";
 import { everyone, KubernetesMembers, type Members } from "../speaker/members.ts";
 import { GossipMembers } from "../speaker/members-gossip.ts";
 import { GossipKeys } from "../speaker/members-keys.ts";
@@ -132,11 +133,23 @@ function keysOf(path: string, ports: Pick<InformerPorts, "clock" | "log">): Goss
 function readExcluded(file: string): string | undefined {
   const text = readText(file);
   if (text === undefined) return undefined;
-  const content: unknown = parse(text);
+  const content = parseYaml(text, file);
   const list: unknown = isFields(content) ? content["announcedInterfacesToExclude"] : undefined;
   if (!isTexts(list)) throw new BadExcludeFile(`${file}: announcedInterfacesToExclude is no list of patterns`);
   // No pattern at all leaves no interface alone, and the empty pattern would leave every one alone.
-  return list.length === 0 ? "^$" : list.map((pattern) => `(${pattern})`).join("|");
+  const pattern = list.length === 0 ? "^$" : list.map((one) => `(${one})`).join("|");
+  // Go's patterns are not all JavaScript's: the engine would refuse to start, while the others elect this node.
+  excludePattern(pattern);
+  return pattern;
+}
+
+function parseYaml(text: string, file: string): unknown {
+  try {
+    return parse(text);
+  } catch (cause) {
+    if (!(cause instanceof YAMLParseError)) throw cause;
+    throw new BadExcludeFile(`${file}: ${cause.message}`, { cause });
+  }
 }
 
 function isTexts(list: unknown): list is readonly string[] {

@@ -9,6 +9,7 @@ import { anonymousConfig } from "../../src/kubernetes/kubeconfig.ts";
 import type { GossipOptions } from "../../src/speaker/gossip-messages.ts";
 import { everyone, KubernetesMembers } from "../../src/speaker/members.ts";
 import { GossipMembers } from "../../src/speaker/members-gossip.ts";
+import { ConfigError } from "../../src/wire/errors.ts";
 import { silentLog } from "../support/silent-log.ts";
 import { VirtualClock } from "../support/virtual-clock.ts";
 
@@ -113,4 +114,13 @@ describe("interfaces that are left alone", () => {
     "%j is refused",
     (content) => expect(() => excluded(content)).toThrow("announcedInterfacesToExclude is no list of patterns"),
   );
+
+  test.each([
+    ["a pattern of Go that JavaScript has not", "announcedInterfacesToExclude: ['(?i)^docker']", /excluded interfaces/],
+    ["half a pattern", "announcedInterfacesToExclude: ['eth[']", /excluded interfaces/],
+    ["no YAML", "announcedInterfacesToExclude: ['eth0'", /excludel2\.yaml: /],
+  ])("%s is refused before the node is elected for anything", (_name, content, message) => {
+    expect(() => excluded(content)).toThrow(ConfigError);
+    expect(() => excluded(content)).toThrow(message);
+  });
 });
