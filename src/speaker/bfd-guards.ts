@@ -104,7 +104,8 @@ interface Wanted {
 }
 
 function wantedOf(peers: readonly Peer[], profiles: ReadonlyMap<string, BfdProfile>): ReadonlyMap<PeerName, Wanted> {
-  const asking = peers.filter(({ bfdProfile }) => bfdProfile !== undefined);
+  // Its sockets are in no VRF: the neighbour with this address out there is another one.
+  const asking = peers.filter(({ bfdProfile, vrf }) => bfdProfile !== undefined && vrf === undefined);
   return new Map(
     asking.map(({ name, bfdProfile, ebgpMultiHop }) => [
       name,

@@ -25,7 +25,7 @@ export interface Unsupported {
   readonly field: string;
   /** `no-session`: without it the session would not come up, or reach another network. `ignored`: it runs all the same. */
   readonly effect: "no-session" | "ignored";
-  readonly reason: "needs-native-layer" | "needs-neighbour-discovery";
+  readonly reason: "needs-native-layer" | "needs-neighbour-discovery" | "not-in-a-vrf";
 }
 
 export interface SessionConfigs {
@@ -65,6 +65,7 @@ function unsupportedFields(peer: Peer, { native, neighbours, bfd }: SessionFacts
     [peer.vrf !== undefined && !native, "spec.vrf", "no-session", "needs-native-layer"],
     [peer.ttlSecurityHops !== undefined && !native, "spec.ttlSecurity", "no-session", "needs-native-layer"],
     [peer.bfdProfile !== undefined && !bfd, "spec.bfdProfile", "ignored", "needs-native-layer"],
+    [peer.bfdProfile !== undefined && bfd && peer.vrf !== undefined, "spec.bfdProfile", "ignored", "not-in-a-vrf"],
   ];
   return fields
     .filter(([asked]) => asked)

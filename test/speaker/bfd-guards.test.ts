@@ -101,9 +101,12 @@ describe("BfdGuards", () => {
     expect(said).toEqual([expected]);
   });
 
-  test("a peer without a profile has none", () => {
+  test.each<[string, Partial<Peer>]>([
+    ["without a profile", { bfdProfile: undefined }],
+    ["in a VRF, where BFD's sockets are not,", { vrf: "red" }],
+  ])("a peer %s has none", (_name, more) => {
     const all = guards();
-    all.configure([asking({ bfdProfile: undefined })], profiles);
+    all.configure([asking(more)], profiles);
     all.established(R1, session("192.0.2.1"));
     expect(said).toEqual([]);
   });

@@ -129,4 +129,12 @@ describe("what a node cannot do", () => {
     expect(peersWithoutSession([peer({ bfdProfile: "fast" })], BARE).size).toBe(0);
     expect(unsupported).toMatchObject([{ field: "spec.bfdProfile", effect: "ignored" }]);
   });
+
+  it("BFD in a VRF: the session runs without, and that is said", () => {
+    const { config, unsupported } = only({ bfdProfile: "fast", vrf: "red" });
+    expect(config?.vrf).toBe("red");
+    expect(unsupported).toEqual([
+      { peer: "router", field: "spec.bfdProfile", effect: "ignored", reason: "not-in-a-vrf" },
+    ]);
+  });
 });
