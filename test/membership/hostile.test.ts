@@ -78,6 +78,46 @@ describe("a member that lies", () => {
 });
 
 describe("strangers", () => {
+  /** Says something in a session that nobody has heard of. */
+  const call = (sim: Simulation, to: Node, words: { session: string; name?: string; body: Body }): void => {
+    const { session, name = "somebody-from-far-away", body } = words;
+    const sender: Sender = { name, incarnation: 1, leaving: false, advertised: undefined };
+    const message = { sender, body, updates: [] };
+    sim.inject(to, sim.node(2).place, { session: session as SessionId, sequence: 1, message });
+  };
+
+  test("who send little get no answer that is longer", () => {
+    const [sim, a] = cluster(3);
+    const before = a.sent;
+    call(sim, a, { session: "s", name: "x", body: { type: "gossip" } });
+    expect(a.sent).toBe(before);
+  });
+
+  test("who go on talking without asking are asked for a proof once in a while", () => {
+    const [sim, a] = cluster(3);
+    const before = a.sent;
+    for (let i = 0; i < 50; i++) call(sim, a, { session: "s", body: { type: "gossip" } });
+    expect(a.sent - before).toBe(1);
+    sim.run(millis(100));
+    const later = a.sent;
+    call(sim, a, { session: "s", body: { type: "gossip" } });
+    expect(a.sent - later).toBe(1);
+  });
+
+  test("cannot prove themselves with a number that another was given", () => {
+    const [sim, a] = cluster(3);
+    const given: number[] = [];
+    sim.tap = ({ message: { body } }) => {
+      if (body.type === "ack" && body.ask !== undefined) given.push(body.ask);
+    };
+    call(sim, a, { session: "first", body: { type: "ping", number: 1, target: a.name } });
+    const [number = 0] = given;
+    call(sim, a, { session: "second", name: "second", body: { type: "ack", number } });
+    expect(sim.seenBy(a)).not.toContain("second");
+    call(sim, a, { session: "first", name: "first", body: { type: "ack", number } });
+    expect(sim.seenBy(a)).toContain("first");
+  });
+
   test("whose question was pushed out by others are asked again later, and lock nobody out", () => {
     const [sim, a, b, c] = cluster(3);
     const knock = (session: string): void => {
@@ -85,7 +125,7 @@ describe("strangers", () => {
       const body = { type: "ping", number: 1, target: a.name } as const;
       sim.inject(a, c.place, { ...says, session: session as SessionId, message: { ...says.message, body } });
     };
-    for (let i = 0; i < 1024; i++) knock(`stranger ${i}`);
+    for (let i = 0; i < 1100; i++) knock(`stranger ${i}`);
     for (let number = 1; number <= 4096; number++)
       say(sim, { from: b, to: a }, { body: { type: "ping-request", number, target: c.name, patience: 0 } });
     sim.run(seconds(4));

@@ -26,6 +26,19 @@ describe("Sessions", () => {
     expect(sequences.map((sequence) => sessions.take(life(1), sequence))).toEqual(verdicts);
   });
 
+  test.each([2015, 2016, 2017, 2040, 2048])(
+    "never take a number again after one that is higher by %i: words are cleared as a whole",
+    (step) => {
+      for (let number = 10; number < 42; number++) {
+        const sessions = new Sessions();
+        sessions.prove(life(1), "a", 1);
+        expect(sessions.take(life(1), number)).toBe("new");
+        sessions.take(life(1), number + step);
+        expect(sessions.take(life(1), number)).toBe("replayed");
+      }
+    },
+  );
+
   test("never take a number twice, in any order", () => {
     fc.assert(
       fc.property(fc.array(fc.nat({ max: 9000 }), { maxLength: 300 }), (numbers) => {

@@ -136,6 +136,20 @@ describe("a process stands still", () => {
     expect(deaths(sim)).toEqual([]);
   });
 
+  test("for longer than a timer may be late: it doubts itself before it doubts others", () => {
+    const sim = cluster({ members: 5 });
+    const node = sim.node(2);
+    for (const [stall, health] of [
+      [10, 0],
+      [130, 1],
+    ] as const) {
+      sim.run(millis(500));
+      sim.stall(node, millis(stall));
+      sim.run(millis(stall));
+      expect(node.membership.health).toBe(health);
+    }
+  });
+
   test("for 10 s: the others take it for dead, it takes nobody for dead, and is a member again at once", () => {
     const sim = cluster({ members: 5, loss: 0.01 });
     const node = sim.node(2);
