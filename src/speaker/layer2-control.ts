@@ -1,4 +1,5 @@
 import type { Decision, NodeInput } from "../announcement/decision.ts";
+import { addressConflicts } from "../api/address-conflict.ts";
 import { nodeName } from "../api/brands.ts";
 import type { Config, NodeName, ServiceKey } from "../api/config.ts";
 import type { Node, Service } from "../api/core.ts";
@@ -77,7 +78,7 @@ export class Layer2Control {
     this.#options = options;
     this.#memory = new Layer2Memory((key) => {
       const service = ports.service(key);
-      return service && (service.status?.loadBalancer?.ingress ?? []).flatMap(({ ip }) => ip ?? []);
+      return service && ownAddresses(service);
     });
     this.#announcer = this.#makeAnnouncer();
     this.#conflicts = new AddressConflictWriter(
@@ -248,4 +249,11 @@ export class Layer2Control {
     events.ofNode({ type: on ? "Warning" : "Normal", reason: on ? "Layer2Fenced" : "Layer2Unfenced", message });
     this.#changed();
   }
+}
+
+/** The Service's addresses; not those that a speaker has met a stranger on since: what was answered for before proves nothing. */
+function ownAddresses(service: Service): readonly string[] {
+  const strange = new Set(addressConflicts(service).map(({ address }) => address));
+  const addresses = (service.status?.loadBalancer?.ingress ?? []).flatMap(({ ip }) => ip ?? []);
+  return addresses.filter((address) => !strange.has(address));
 }

@@ -7,6 +7,7 @@ import { parseIpAddress } from "../../src/net/ip-address.ts";
 import { type Micros, millis, seconds } from "../../src/net/micros.ts";
 import { Layer2Control } from "../../src/speaker/layer2-control.ts";
 import { everyone } from "../../src/speaker/members.ts";
+import type { StatusRecord } from "../../src/speaker/service-status.ts";
 import { SpeakerEvents } from "../../src/speaker/speaker-events.ts";
 import { FakeLayer2 } from "../support/fake-layer2.ts";
 import { settle } from "../support/settle.ts";
@@ -33,6 +34,7 @@ let verdict: "keep" | "yield";
 let apiHeardAt: Micros;
 let apiAnswers: boolean;
 let service: Service;
+let statusChanged: (type: "added" | "deleted", record: StatusRecord) => void;
 
 beforeEach(async () => {
   clock = new VirtualClock();
@@ -66,7 +68,10 @@ beforeEach(async () => {
       service: () => service,
       statuses: {
         synced: Promise.resolve(),
-        onChange: () => () => {},
+        onChange: (listener) => {
+          statusChanged = (type, object) => listener({ type, key: object.metadata.name, object, previous: undefined });
+          return () => {};
+        },
       },
       duel: () => verdict,
       changed: () => decide(),
@@ -85,9 +90,9 @@ beforeEach(async () => {
 afterEach(() => stop.abort());
 
 /** This node wins whatever happens, as it sees it. */
-function decide(): void {
+function decide(text = IP): void {
   control.facts([], CONFIG);
-  const ip = parseIpAddress(IP);
+  const ip = parseIpAddress(text);
   const says = { interfaces: [], advertisements: ["ad"], refresh: seconds(60), conflictDetection: true };
   const layer2: Decision["layer2"] = ip === undefined ? [] : [{ service: WEB, ip, ...says }];
   control.decided(WEB, { key: WEB, bgp: [], layer2, refusals: [] });
@@ -145,4 +150,34 @@ test("an address that was left to a speaker comes back when that is gone", async
   alive = ["a", "b"];
   decide();
   expect(engine.taken()).toContain(`hold ${IP} all 60s`);
+});
+
+describe("an address that another speaker answered for, until it stopped", () => {
+  const OTHER = "10.0.0.2";
+  const record: StatusRecord = {
+    metadata: { name: "l2-x" },
+    words: { service: WEB, node: nodeName("b"), names: [] },
+    addresses: [OTHER],
+    owners: [],
+  };
+
+  beforeEach(() => {
+    service = { ...service, status: { loadBalancer: { ingress: [{ ip: OTHER }] } } };
+    statusChanged("added", record);
+    statusChanged("deleted", record);
+  });
+
+  test("is taken over without a search for strangers", () => {
+    decide(OTHER);
+    expect(engine.taken()).toContain(`hold ${OTHER} all 60s`);
+  });
+
+  test("is searched for strangers when a speaker has met one there since, as the Service's condition says", () => {
+    const message = `${OTHER} is in use by 02:00:00:00:00:99 on interface eth0 of Node b`;
+    const conflict = { type: "herald.io/AddressConflict", status: "True", reason: "AddressInUse", message };
+    service = { ...service, status: { ...service.status, conditions: [conflict] } };
+    decide();
+    decide(OTHER);
+    expect(engine.taken()).toContain(`hold ${OTHER} all 60s probe`);
+  });
 });
