@@ -171,6 +171,16 @@ describe("the network is torn", () => {
     expect(until(sim, () => sim.agreed, 20)).toBeLessThan(seconds(5));
   });
 
+  test("halves that have no seeds find each other too, because the dead are asked whether they are there again", () => {
+    const sim = cluster({ members: 6, seed: 12 });
+    for (const node of sim.nodes) sim.feed(node, { type: "seeds-changed", seeds: [] });
+    sim.partition((node) => sim.nodes.indexOf(node) % 2);
+    until(sim, () => sim.nodes.every((node) => sim.seenBy(node).length === 3), 20);
+    sim.run(seconds(600));
+    sim.heal();
+    expect(until(sim, () => sim.agreed, 20)).toBeLessThan(seconds(6));
+  });
+
   test("a member that is cut off finds itself alone in bounded time, and comes back", () => {
     const sim = cluster({ members: 10, seed: 5 });
     sim.partition((node) => (node === sim.node(3) ? 1 : 0));
@@ -239,6 +249,19 @@ describe("members come and go", () => {
       .filter(({ name }) => name === node.name);
     expect(seen?.place).toEqual(node.place);
   });
+
+  test.each([4, 30])(
+    "a process of %i whose address changes while it runs is reached at the new one, and taken for dead by nobody",
+    (members) => {
+      const sim = cluster({ members, seed: 6 });
+      const node = sim.node(1);
+      sim.move(node, sim.freePlace());
+      const placeSeenBy = (other: Node) => other.membership.report().find(({ name }) => name === node.name)?.place;
+      until(sim, () => sim.nodes.every((other) => other === node || placeSeenBy(other) === node.place), 3);
+      sim.run(seconds(2));
+      expect(deaths(sim)).toEqual([]);
+    },
+  );
 
   test("a second process with a name that is in use stays out, and that is said", () => {
     const sim = cluster({ members: 4 });

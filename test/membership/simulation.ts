@@ -140,6 +140,14 @@ export class Simulation {
     return node;
   }
 
+  /** The same process has another address from now on. */
+  move(node: Node, place: Place): void {
+    this.#byPlace.delete(formatPlace(node.place));
+    this.#known = new WeakMap();
+    node.place = place;
+    this.#byPlace.set(formatPlace(place), node);
+  }
+
   feed(node: Node, event: MembershipEvent): void {
     this.#perform(node, node.membership.step(event, micros(this.#now)));
     this.#schedule(node);
@@ -167,10 +175,7 @@ export class Simulation {
     node.alive = true;
     node.life += 1;
     node.left = false;
-    this.#byPlace.delete(formatPlace(node.place));
-    this.#known = new WeakMap();
-    node.place = place;
-    this.#byPlace.set(formatPlace(place), node);
+    this.move(node, place);
     node.session = this.#newSession();
     node.sequence = 0;
     node.stalledUntil = 0;
