@@ -39,11 +39,18 @@ export interface Opened {
 export class GossipCipher {
   readonly #randomBytes: (count: number) => Uint8Array;
   readonly #label: Uint8Array;
+  readonly #lastSequence: number;
   #keys: readonly Key[] = [];
   #session: Uint8Array;
   #sequence = 0;
 
-  constructor(keys: readonly Uint8Array[], cluster: string, randomBytes: (count: number) => Uint8Array) {
+  constructor(
+    keys: readonly Uint8Array[],
+    cluster: string,
+    randomBytes: (count: number) => Uint8Array,
+    lastSequence = 0xffffffff,
+  ) {
+    this.#lastSequence = lastSequence;
     this.#randomBytes = randomBytes;
     this.#label = new TextEncoder().encode(cluster);
     this.#session = randomBytes(SESSION_OCTETS);
@@ -109,7 +116,7 @@ export class GossipCipher {
 
   /** After 2^32 packets, which is years, a new session begins. */
   #nextNonce(): Uint8Array {
-    if (this.#sequence === 0xffffffff) {
+    if (this.#sequence === this.#lastSequence) {
       this.#session = this.#randomBytes(SESSION_OCTETS);
       this.#sequence = 0;
     }

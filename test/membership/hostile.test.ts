@@ -104,6 +104,28 @@ describe("strangers", () => {
     expect(a.sent - later).toBe(1);
   });
 
+  test("who claim a hundred names that others have are looked into 64 at a time, and none gets one", () => {
+    const [sim, a] = cluster(3);
+    sim.populate(a, 100);
+    const given: number[] = [];
+    sim.tap = ({ message: { body } }) => {
+      if (body.type === "ack" && body.ask !== undefined) given.push(body.ask);
+    };
+    const before = a.sent;
+    const claims = sim.seenBy(a).filter((name) => name.startsWith("worker"));
+    for (const [i, name] of claims.entries()) {
+      call(sim, a, { session: `s${i}`, name, body: { type: "ping", number: 1, target: a.name } });
+      const body: Body = { type: "ack", number: given.at(-1) ?? 0 };
+      sim.inject(a, sim.freePlace(), {
+        session: `s${i}` as SessionId,
+        sequence: 2,
+        message: { sender: { name, incarnation: 9, leaving: false, advertised: undefined }, body, updates: [] },
+      });
+    }
+    expect([claims.length, a.sent - before]).toEqual([100, 100 + 64]);
+    expect(a.membership.report().filter(({ incarnation }) => incarnation === 9)).toEqual([]);
+  });
+
   test("cannot prove themselves with a number that another was given", () => {
     const [sim, a] = cluster(3);
     const given: number[] = [];

@@ -78,6 +78,13 @@ test("two lives never use one nonce, nor does one use it twice", () => {
   expect(new Set(nonces).size).toBe(100);
 });
 
+test("where the numbers of a life are used up, another life begins: no nonce comes twice", () => {
+  const each = new GossipCipher([text("s")], "lab", randomBytes, 10);
+  const packets = Array.from({ length: 100 }, () => each.seal(message));
+  expect(new Set(packets.map((packet) => packet.subarray(6, 18).join())).size).toBe(100);
+  expect(packets.map((packet) => read(cipher(["s"]), packet))).toEqual(packets.map(() => "hello"));
+});
+
 test("what was sealed does not show what it says", () => {
   expect(Buffer.from(cipher(["secret"]).seal(message)).includes("hello")).toBe(false);
 });
