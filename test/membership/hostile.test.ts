@@ -60,6 +60,17 @@ describe("a member that lies", () => {
     expect(nacks).toHaveLength(256);
   });
 
+  test("and answers in the place of one that is dead does not keep it alive", () => {
+    const [sim, a, b, c] = cluster(3);
+    sim.kill(c);
+    sim.tap = ({ from, to, message: { body } }) => {
+      if (from !== a || to !== c || body.type !== "ping") return;
+      say(sim, { from: b, to: a }, { body: { type: "ack", number: body.number } });
+    };
+    sim.run(seconds(3));
+    expect(sim.seenBy(a)).not.toContain(c.name);
+  });
+
   test("and answers with a table that does not get on is not asked for ever", () => {
     const [sim, a, b] = cluster(3);
     const late = sim.add("late");

@@ -92,6 +92,23 @@ describe("a member dies", () => {
     expect(until(sim, () => sim.agreed, 2)).toBeLessThan(seconds(1));
   });
 
+  test("until then it is asked again and again, and each question says what is thought of it, also when it is dead", () => {
+    const sim = cluster({ members: 3, seed: 3 });
+    const [asker, victim] = [sim.node(0), sim.node(2)];
+    const stateOf = () => asker.membership.report().find(({ name }) => name === victim.name)?.state;
+    const asked = { alive: 0, suspect: 0, dead: 0, left: 0 };
+    sim.tap = ({ from, message: { body, updates } }) => {
+      const state = stateOf();
+      if (from !== asker || body.type !== "ping" || body.target !== victim.name || state === undefined) return;
+      asked[state] += 1;
+      if (state !== "alive") expect(updates[0]).toMatchObject({ name: victim.name, state });
+    };
+    sim.kill(victim);
+    sim.run(seconds(30));
+    expect(asked.suspect).toBeGreaterThanOrEqual(4);
+    expect(asked.dead).toBeGreaterThan(15);
+  });
+
   test("when only two are left, the other says so too", () => {
     const sim = cluster({ members: 3, seed: 8 });
     sim.kill(sim.node(0));
