@@ -54,7 +54,7 @@ export interface Fsm {
 export type FsmEvent =
   | { readonly type: "started" }
   | { readonly type: "stopped"; readonly goodbye: Goodbye; readonly communication?: string }
-  | { readonly type: "connected"; readonly identifier: RouterId; readonly restarted?: boolean }
+  | ({ readonly type: "connected"; readonly identifier: RouterId } & Pick<Offer, "restarted" | "resumed">)
   | { readonly type: "dial-failed"; readonly reason: string }
   | { readonly type: "closed"; readonly reason: string }
   | { readonly type: "timer-expired"; readonly timer: TimerName; readonly epoch: number }
@@ -306,15 +306,16 @@ function onStopped(draft: Draft, { goodbye, communication }: Extract<FsmEvent, {
   draft.move("idle", `stopped: ${notification === undefined ? goodbye : formatNotification(notification)}`);
 }
 
-function onConnected(draft: Draft, { identifier, restarted = false }: Extract<FsmEvent, { type: "connected" }>): void {
+function onConnected(draft: Draft, event: Extract<FsmEvent, { type: "connected" }>): void {
   if (draft.fsm.state !== "connect" && draft.fsm.state !== "active") {
     draft.emit({ type: "close" });
     return;
   }
   draft.disarmAll();
+  const { identifier, restarted = false, resumed = false } = event;
   draft.set({ identifier, failures: 0 });
   const { config, courtesy } = draft.fsm;
-  draft.send({ type: "open", open: ourOpen({ ...config, courtesy, restarted }, identifier) });
+  draft.send({ type: "open", open: ourOpen({ ...config, courtesy, restarted, resumed }, identifier) });
   draft.arm("hold", config.openTimeout ?? OPEN_WAIT);
   draft.move("open-sent", "connected");
 }

@@ -38,6 +38,8 @@ export interface Offer {
   readonly gracefulRestart?: RestartOffer;
   /** We were away and have lost what the peer told us: the R bit. */
   readonly restarted?: boolean;
+  /** The session was up before in this very process: what the node forwards with has outlived its loss, and the F bits say so. */
+  readonly resumed?: boolean;
   readonly role?: RoleOffer;
   /** Takes and sends IPv4 routes with an IPv6 next hop: for sessions over IPv6. */
   readonly extendedNextHop?: boolean;
@@ -81,11 +83,16 @@ export function ourCapabilities(offer: Offer): Capabilities {
     ...(offer.addPaths === undefined ? {} : { addPath: addPathFamilies(offer.addPaths, offer.families) }),
     ...(offer.gracefulRestart === undefined
       ? {}
-      : restartCapabilities(offer.gracefulRestart, offer.families, offer.restarted === true)),
+      : restartCapabilities(restartOffer(offer, offer.gracefulRestart), offer.families, offer.restarted === true)),
   };
   const says = (name: string): boolean =>
     !denied.some((one) => one === name) && (courtesy === "full" || BASIC.some((one) => one === name));
   return Object.fromEntries(Object.entries(all).filter(([name]) => says(name)));
+}
+
+/** RFC 4724 section 3: a speaker that has stood since the last session knows better than one that has just been started. */
+function restartOffer({ resumed, families }: Offer, offer: RestartOffer): RestartOffer {
+  return resumed === true ? { ...offer, preserved: families } : offer;
 }
 
 /** RFC 7911 section 4: all families in one capability. */

@@ -30,7 +30,11 @@ export interface LinkOwner {
   /** Adds to the reason of a failed attempt what else it may be. */
   explain(reason: string): string;
   /** What our OPEN on this connection says of us. */
-  introduction(connection: BgpConnection): { readonly identifier: RouterId; readonly restarted: boolean };
+  introduction(connection: BgpConnection): {
+    readonly identifier: RouterId;
+    readonly restarted: boolean;
+    readonly resumed: boolean;
+  };
   /** True when another connection to this peer stays instead (RFC 4271 section 6.8). */
   losesCollision(link: BgpLink, open: Open): boolean;
   changed(link: BgpLink, change: StateChange): void;

@@ -225,6 +225,7 @@ export class BgpSession {
       introduction: (connection) => ({
         identifier: this.#identifierFor(connection),
         restarted: this.#counters.established === 0 && this.#ports.restarts?.wasUp(this.config.name) === true,
+        resumed: this.#counters.established > 0,
       }),
       losesCollision: (link, open) => this.#losesCollision(link, open),
       changed: (link, change) => this.#onChanged(link, change),

@@ -9,6 +9,17 @@ import { ALIVE, OPEN, OURS, open, PEER, Scene } from "./bgp-scene.ts";
 import { Wire } from "./bgp-wire.ts";
 
 const RESTARTING = { restartTime: 120, preserved: [4, 6] } as const;
+/** What each OPEN of ours said of restarts. */
+const restartsSaid = (scene: Scene) =>
+  scene.session.journal.flatMap((line) =>
+    line.type === "step"
+      ? line.effects.flatMap((effect) =>
+          effect.type === "send" && effect.message.type === "open"
+            ? [effect.message.open.capabilities.gracefulRestart]
+            : [],
+        )
+      : [],
+  );
 const HELPER: Open = {
   ...open,
   capabilities: {
@@ -183,6 +194,18 @@ describe("graceful restart, as the one that restarts", () => {
     }
   });
 
+  it("says after the first session that forwarding was preserved, also when the node was new before it", () => {
+    const scene = new Scene({ gracefulRestart: { ...RESTARTING, preserved: [] } }).establish(HELPER);
+    scene.peer.end.end();
+    scene.wire.settle();
+    scene.advance(seconds(1));
+    const bits = restartsSaid(scene).map((said) => said?.families.map(({ preserved }) => preserved));
+    expect(bits).toEqual([
+      [false, false],
+      [true, true],
+    ]);
+  });
+
   it("sets the R bit until the first session is up, and only when the process before had one", () => {
     const notes: string[] = [];
     const restarts: RestartMemory = {
@@ -190,16 +213,7 @@ describe("graceful restart, as the one that restarts", () => {
       remember: (name) => void notes.push(`up ${name}`),
       forget: (name) => void notes.push(`gone ${name}`),
     };
-    const restarted = (scene: Scene): readonly unknown[] =>
-      scene.session.journal.flatMap((line) =>
-        line.type === "step"
-          ? line.effects.flatMap((effect) =>
-              effect.type === "send" && effect.message.type === "open"
-                ? [effect.message.open.capabilities.gracefulRestart?.restarted]
-                : [],
-            )
-          : [],
-      );
+    const restarted = (scene: Scene): readonly unknown[] => restartsSaid(scene).map((said) => said?.restarted);
     const scene = new Scene({ gracefulRestart: RESTARTING }, undefined, { restarts }).establish(HELPER);
     scene.peer.end.end();
     scene.wire.settle();
