@@ -1,6 +1,6 @@
 import { Allocator } from "../allocation/allocator.ts";
-import type { PoolCounters } from "../allocation/counters.ts";
 import type { ServiceEvent } from "../allocation/convergence.ts";
+import type { PoolCounters } from "../allocation/counters.ts";
 import type { PoolName, ServiceKey } from "../api/config.ts";
 import type { Service } from "../api/core.ts";
 import { objectKey } from "../api/object.ts";

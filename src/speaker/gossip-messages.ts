@@ -30,7 +30,7 @@ export interface GossipOptions {
 }
 
 /** Times of the protocol. The defaults find a dead member in under a second. */
-export interface GossipSettings {
+interface GossipSettings {
   readonly probeInterval: Micros;
   readonly probeTimeout: Micros;
 }
@@ -44,7 +44,7 @@ export type GossipReport =
   | { readonly type: "socket-failed"; readonly message: string }
   | { readonly type: "inspected"; readonly request: number; readonly inspection: GossipInspection };
 
-export interface GossipChange {
+interface GossipChange {
   readonly member: string;
   readonly to: "alive" | "dead" | "left";
   readonly reason: string;

@@ -1,4 +1,4 @@
-import { createServer, type Server } from "node:http";
+import { createServer, type Server, type ServerResponse } from "node:http";
 import { listenAt } from "../system/listen.ts";
 import { errorFields, type Log } from "./log.ts";
 
@@ -13,19 +13,10 @@ export class MetricsServer {
   readonly #server: Server;
 
   constructor(metrics: MetricsText, log: Log) {
-    this.#server = createServer(async (request, response) => {
-      if (request.url?.split("?", 1)[0] !== "/metrics") {
-        response.writeHead(404, { "content-type": "text/plain" }).end("not found\n");
-        return;
-      }
-      try {
-        const text = await metrics.text();
-        response.writeHead(200, { "content-type": metrics.contentType }).end(text);
-      } catch (error) {
-        // A scrape that fails must not look like a process without metrics, nor end the process.
-        log.error("metrics cannot be read", errorFields(error));
-        response.writeHead(500, { "content-type": "text/plain" }).end("metrics cannot be read\n");
-      }
+    this.#server = createServer((request, response) => {
+      const known = request.url?.split("?", 1)[0] === "/metrics";
+      if (known) void answer(metrics, response, log);
+      else response.writeHead(404, { "content-type": "text/plain" }).end("not found\n");
     });
   }
 
@@ -44,5 +35,16 @@ export class MetricsServer {
   close(): void {
     this.#server.close();
     this.#server.closeAllConnections();
+  }
+}
+
+/** A scrape that fails must not look like a process without metrics, nor end the process. */
+async function answer(metrics: MetricsText, response: ServerResponse, log: Log): Promise<void> {
+  try {
+    const text = await metrics.text();
+    response.writeHead(200, { "content-type": metrics.contentType }).end(text);
+  } catch (error) {
+    log.error("metrics cannot be read", errorFields(error));
+    response.writeHead(500, { "content-type": "text/plain" }).end("metrics cannot be read\n");
   }
 }
