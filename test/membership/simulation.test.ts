@@ -167,6 +167,17 @@ describe("a process stands still", () => {
     }
   });
 
+  test("at any moment: what it waited for itself is not taken for the others' slowness", () => {
+    const sim = cluster({ members: 3 });
+    const node = sim.node(0);
+    for (let i = 0; i < 60; i++) {
+      sim.stall(node, millis(200));
+      sim.run(millis(300 + (i % 7) * 11));
+      for (const { name, roundTrip } of node.membership.report())
+        if (name !== node.name) expect(roundTrip).toBeLessThan(2000);
+    }
+  });
+
   test("for 10 s: the others take it for dead, it takes nobody for dead, and is a member again at once", () => {
     const sim = cluster({ members: 5, loss: 0.01 });
     const node = sim.node(2);

@@ -176,6 +176,22 @@ test("a port that is taken is said once, and tried again until it is free", () =
   expect(membersOf(b)).toEqual(["a", "b"]);
 });
 
+test("a timer that comes late waits until what has arrived was read", () => {
+  const network = new GossipNetwork();
+  const [a] = network.cluster(2);
+  if (a === undefined) throw new Error("two were started");
+  network.unread = [];
+  network.lateness = millis(5);
+  const before = network.sent.length;
+  network.clock.advance(millis(150));
+  const waiting = network.unread.splice(0);
+  expect(waiting.length).toBeGreaterThan(0);
+  expect(network.sent.slice(before)).toEqual([]);
+  for (const then of waiting) then();
+  network.clock.advance(millis(150));
+  expect(network.sent.length).toBeGreaterThan(before);
+});
+
 test("a closed engine says nothing more and has no timers", () => {
   const network = new GossipNetwork();
   const [a] = network.cluster(1);

@@ -28,6 +28,10 @@ export class GossipNetwork {
   readonly #sockets = new Map<string, GossipSocketHandlers>();
   /** The next sockets that are asked for cannot be had, and why. */
   refuseSockets: string | undefined;
+  /** What waits for the reads to end; undefined where they end at once. */
+  unread: (() => void)[] | undefined;
+  /** How much later than asked for the timers come. */
+  lateness = micros(0);
   #processes = 0;
 
   start(node: string, options: Partial<GossipOptions> = {}): Speaker {
@@ -58,12 +62,18 @@ export class GossipNetwork {
     const seed = `process ${this.#processes}`;
     let drawn = 0;
     return {
-      clock: this.clock,
+      clock: {
+        now: () => micros(this.clock.now() + this.lateness),
+        after: (delay, fire) => this.clock.after(delay, fire),
+      },
       randomBytes: (count) => {
         drawn += 1;
         return new Uint8Array(createHash("sha256").update(`${seed} ${drawn}`).digest().subarray(0, count));
       },
-      afterReads: (then) => then(),
+      afterReads: (then) => {
+        if (this.unread === undefined) then();
+        else this.unread.push(then);
+      },
       openSocket: (at, handlers) => this.#openSocket(at, handlers),
     };
   }
