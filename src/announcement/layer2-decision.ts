@@ -78,11 +78,13 @@ export function layer2Refusal(group: Layer2Group, survey: Surveyed, place: Layer
 }
 
 /** MetalLB says notOwner to all of these; what keeps this very node out says more than who won. */
-function notElectedCause(survey: Surveyed, { cluster, node }: Layer2Place): RefusalCause {
+function notElectedCause(survey: Surveyed, { cluster, node, unavailable }: Layer2Place): RefusalCause {
   const facts = cluster.nodes.get(node);
   const keptOut = facts?.ineligible ?? facts?.drained;
   if (keptOut !== undefined) return keptOut;
   if (survey.local && !survey.endpoints.nodes.has(node)) return { reason: "no-local-endpoint", node };
+  if (survey.winner === undefined && unavailable !== undefined)
+    return { reason: "layer2-unavailable", node, why: unavailable };
   if (survey.winner === undefined) return { reason: "no-candidate-node", node };
   const { scores } = survey.advertisements;
   const score = (name: NodeName): number => scores.get(name) ?? 0;

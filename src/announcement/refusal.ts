@@ -120,8 +120,7 @@ const MESSAGES: { readonly [Reason in RefusalReason]: (cause: CauseOf<Reason>, a
   "no-candidate-node": ({ node }, { service }) =>
     `no node can answer for Service ${service}: Node ${node} is not among the speakers, and no other node qualifies`,
   "lost-election": (cause, { service }) => `Node ${cause.winner} answers for Service ${service}${whyLost(cause)}`,
-  "layer2-unavailable": ({ node, why }) =>
-    `Node ${node} is to answer by the election, but its speaker cannot do layer 2: ${why}`,
+  "layer2-unavailable": ({ node, why }) => `Node ${node} cannot answer, its speaker cannot do layer 2: ${why}`,
   fenced: ({ node, why }) => `Node ${node} is fenced and answers for nothing: ${why}`,
   "address-conflict": ({ node, address, mac, interface: name }) =>
     `${address} is in use by ${mac} on interface ${name} of Node ${node}, which is none of the speakers: it is quarantined there until that is gone`,

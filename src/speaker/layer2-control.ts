@@ -68,6 +68,8 @@ export class Layer2Control {
   /** Somebody was met who may have answered for what this node answers for. */
   #met = false;
   #usable = false;
+  /** Begins to look for the other speakers, and to be seen by them. */
+  #standUp: (() => void) | undefined;
   #sticky = false;
   #statusesKnown = false;
   #due: Timer | undefined;
@@ -105,14 +107,18 @@ export class Layer2Control {
     const { members, clock, statuses } = this.#ports;
     if (this.#announcer === undefined)
       this.#ports.log.warn("layer 2 is not available", { reason: this.#options.unavailable });
+    this.#standUp = () => {
+      this.#standUp = undefined;
+      members.start(signal, {
+        changed: () => this.#changed(),
+        left: (names) => this.#fencing.left(names),
+        met: () => {
+          this.#met = true;
+        },
+      });
+    };
+    if (this.#announcer === undefined) this.#standUp();
     this.#announcer?.start();
-    members.start(signal, {
-      changed: () => this.#changed(),
-      left: (names) => this.#fencing.left(names),
-      met: () => {
-        this.#met = true;
-      },
-    });
     this.#fencing.start(signal);
     const known = (): void => {
       late.cancel();
@@ -183,9 +189,14 @@ export class Layer2Control {
   /** Of a node that never had an interface for it, such as without the capability NET_RAW, nobody must expect an answer. */
   #unavailable(): string | undefined {
     if (this.#announcer === undefined) return this.#options.unavailable;
-    const { interfaces } = this.#announcer;
-    this.#usable ||= (interfaces?.size ?? 0) > 0;
-    return this.#usable || interfaces === undefined ? undefined : "none of its interfaces can be used";
+    return this.#usable || this.#announcer.interfaces === undefined ? undefined : "none of its interfaces can be used";
+  }
+
+  /** The others would elect a speaker that they hear: this one is not heard before it can answer. */
+  #interfacesChanged(): void {
+    this.#usable ||= (this.#announcer?.interfaces?.size ?? 0) > 0;
+    if (this.#usable) this.#standUp?.();
+    this.#changed();
   }
 
   #makeAnnouncer(): Layer2Announcer | undefined {
@@ -196,7 +207,7 @@ export class Layer2Control {
       {
         ...{ clock, log, events, service, duel, decideAgain, start },
         memory: this.#memory,
-        changed: () => this.#changed(),
+        changed: () => this.#interfacesChanged(),
         said: (key) => {
           this.#ports.say(key, this.claimOf(key));
           this.#conflicts.changed(key);

@@ -464,6 +464,13 @@ describe("6.3 what the node itself knows", () => {
     expect(layer2Words(decision)).toEqual(Array(2).fill("Node a is fenced and answers for nothing: the API is silent"));
   });
 
+  test("a node that cannot do layer 2 says so also where nobody else is known who could", () => {
+    const alone = { ...cluster, members: new Set<never>(), unavailable: "none of its interfaces can be used" };
+    expect(layer2Words(decide(alone, service("web")))).toEqual([
+      "Node a cannot answer, its speaker cannot do layer 2: none of its interfaces can be used",
+    ]);
+  });
+
   test("of two addresses only the one that a stranger uses is quarantined", () => {
     const quarantined = new Map([["2001:db8::1", { mac: "02:00:5e:10:00:99", interface: "eth0" }]]);
     const decision = decide({ ...cluster, quarantined }, dual);

@@ -27,6 +27,7 @@ const CONFIG: Config = {
 
 let clock: VirtualClock;
 let engine: FakeLayer2;
+let started: number;
 let control: Layer2Control;
 let stop: AbortController;
 let alive: readonly string[];
@@ -40,6 +41,7 @@ beforeEach(async () => {
   clock = new VirtualClock();
   engine = new FakeLayer2();
   stop = new AbortController();
+  started = 0;
   [alive, verdict, apiAnswers, apiHeardAt] = [["a", "b", "c"], "keep", true, clock.now()];
   service = {
     metadata: { name: "web", namespace: "default" },
@@ -63,7 +65,13 @@ beforeEach(async () => {
         },
       },
       startLayer2: engine.start,
-      members: { ...everyone, current: () => new Set(alive.map(nodeName)) },
+      members: {
+        ...everyone,
+        current: () => new Set(alive.map(nodeName)),
+        start: () => {
+          started += 1;
+        },
+      },
       events: new SpeakerEvents({ ...base, client }, NODE),
       service: () => service,
       statuses: {
@@ -150,6 +158,14 @@ test("an address that was left to a speaker comes back when that is gone", async
   alive = ["a", "b"];
   decide();
   expect(engine.taken()).toContain(`hold ${IP} all 60s`);
+});
+
+test("the others hear nothing of a speaker before it has an interface to answer on, and then all the time", () => {
+  expect(started).toBe(0);
+  engine.report({ type: "interfaces", names: [] });
+  expect([started, control.facts([], CONFIG).unavailable]).toEqual([0, "none of its interfaces can be used"]);
+  for (const names of [["eth0"], [], ["eth0", "eth1"]]) engine.report({ type: "interfaces", names });
+  expect([started, control.facts([], CONFIG).unavailable]).toEqual([1, undefined]);
 });
 
 describe("an address that another speaker answered for, until it stopped", () => {
