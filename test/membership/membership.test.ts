@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { Update } from "../../src/membership/update.ts";
-import { millis, seconds } from "../../src/net/micros.ts";
+import { micros, millis, seconds } from "../../src/net/micros.ts";
 import { type Node, Simulation } from "./simulation.ts";
 
 function cluster(members: number): readonly [Simulation, Node, Node, Node] {
@@ -63,6 +63,14 @@ describe("what is said of a member", () => {
     const [sim, a, b, c] = cluster(3);
     say(sim, { from: b, to: a, type: "gossip" }, [news(c, state, incarnation)]);
     expect(seen(a, c.name)).toMatchObject({ state: expected, incarnation: then });
+  });
+
+  test("who hears that it is suspect contradicts, and doubts itself; news of an earlier life are no reason to", () => {
+    const [sim, a, b] = cluster(3);
+    say(sim, { from: b, to: a, type: "gossip" }, [news(a, "suspect", 0)]);
+    expect([seen(a, a.name)?.incarnation, a.membership.health]).toEqual([1, 0]);
+    say(sim, { from: b, to: a, type: "gossip" }, [news(a, "suspect", 1)]);
+    expect([seen(a, a.name)?.incarnation, a.membership.health]).toEqual([2, 1]);
   });
 
   test("a suspicion brings one back that was dead in an earlier life, until it is proved", () => {
@@ -146,6 +154,18 @@ test("after each step the next one is due later: time gets on", () => {
     sim.run(millis(7));
     expect(a.membership.deadline()).toBeGreaterThan(sim.now);
   }
+});
+
+test.each([
+  ["an hour back", -3600],
+  ["an hour ahead", 3600],
+])("a clock that jumps %s is no reason to wait, nor to judge", (_, jump) => {
+  const [sim, a] = cluster(3);
+  const now = micros(sim.now + seconds(jump));
+  expect(a.membership.step({ type: "time-passed" }, now).filter(({ type }) => type !== "send")).toEqual([]);
+  expect(a.membership.deadline()).toBeGreaterThanOrEqual(now);
+  expect(a.membership.deadline()).toBeLessThan(now + millis(200));
+  expect(sim.seenBy(a)).toHaveLength(3);
 });
 
 test("who leaves twice says goodbye once", () => {
