@@ -69,14 +69,14 @@ export class BgpListener {
 
   remove(session: BgpSession): void {
     if (!this.#sessions.delete(session) || session.password === undefined) return;
-    const { peerAddress } = session.view;
+    const { peerAddress } = session;
     const other = peerAddress === undefined ? undefined : this.#candidates(peerAddress, undefined)[0];
     this.#setPassword(peerAddress, other?.password);
   }
 
   /** Asks the session's peer for the password that the session has now. */
   rekey(session: BgpSession): void {
-    this.#setPassword(session.view.peerAddress, session.password);
+    this.#setPassword(session.peerAddress, session.password);
   }
 
   /** The sessions made for dynamic peers, in the order they first came. */
@@ -125,15 +125,13 @@ export class BgpListener {
       ({ config }) => config.localAddress === undefined || config.localAddress.equals(localAddress),
     );
     // Several with one address: nobody can tell whom the peer means, so the first that is free has it.
-    return (
-      wanted.find(({ view }) => view.state !== "established") ?? wanted[0] ?? this.#dynamicSessionFor(remoteAddress)
-    );
+    return wanted.find(({ state }) => state !== "established") ?? wanted[0] ?? this.#dynamicSessionFor(remoteAddress);
   }
 
   #candidates(peer: IpAddress, zone: string | undefined): readonly BgpSession[] {
-    return [...this.#sessions].filter(({ config, view }) => {
+    return [...this.#sessions].filter(({ config, peerAddress }) => {
       const sameZone = zone === undefined || config.interface === undefined || config.interface === zone;
-      return sameZone && view.peerAddress?.equals(peer) === true;
+      return sameZone && peerAddress?.equals(peer) === true;
     });
   }
 

@@ -153,6 +153,15 @@ export class BgpSession {
     return this.#password;
   }
 
+  get state(): BgpState {
+    return this.#primary.state;
+  }
+
+  /** As in the view, which is dear where many routes cannot be sent. */
+  get peerAddress(): IpAddress | undefined {
+    return this.#peerAddress;
+  }
+
   /** All the routes this peer should have, whatever was said before; a list must not change after this. Only what differs is sent. */
   setRoutes(routes: Iterable<Route>): void {
     this.#outbox.setRoutes(routes);

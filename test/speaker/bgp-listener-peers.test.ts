@@ -65,6 +65,17 @@ describe("several sessions with one peer address", () => {
     expect(sessions.map(({ view }) => view.state)).toEqual(["established", "established"]);
   });
 
+  it("are looked for without their views: a stranger that calls does not make us list what cannot be sent", async () => {
+    const scene = new Scene();
+    await scene.listener.start(undefined, 179);
+    Object.defineProperty(scene.session("a"), "view", {
+      get: () => {
+        throw new Error("the view was asked for");
+      },
+    });
+    expect(scene.call(ip("10.0.0.8"), OURS).take()).toEqual(["closed"]);
+  });
+
   it("are told apart by the address of ours that was called", async () => {
     const scene = new Scene();
     await scene.listener.start(undefined, 179);
