@@ -73,6 +73,18 @@ describe("what is said of a member", () => {
     expect([seen(a, a.name)?.incarnation, a.membership.health]).toEqual([2, 1]);
   });
 
+  test("who starts again at its place goes on from its earlier life, so that its goodbye counts", () => {
+    const [sim, a, b, c] = cluster(3);
+    say(sim, { from: b, to: c, type: "gossip" }, [news(c, "suspect", 4)]);
+    sim.run(millis(300));
+    expect(seen(a, c.name)?.incarnation).toBe(5);
+    sim.restart(c, [a.place]);
+    sim.run(seconds(1));
+    sim.feed(c, { type: "leave" });
+    sim.run(millis(100));
+    expect([seen(a, c.name)?.state, seen(b, c.name)?.state]).toEqual(["left", "left"]);
+  });
+
   test("a suspicion brings one back that was dead in an earlier life, until it is proved", () => {
     const [sim, a, b, c] = cluster(3);
     sim.kill(c);
