@@ -5,7 +5,7 @@ import type { BfdHandle, BfdService, BfdView } from "./bfd-service.ts";
 import type { BgpSession } from "./bgp-session.ts";
 
 /** What of a BGP session matters here. */
-export type GuardedSession = Pick<BgpSession, "view" | "reset"> & {
+export type GuardedSession = Pick<BgpSession, "view" | "state" | "reset"> & {
   readonly config: Pick<BgpSession["config"], "interface" | "localAddress">;
 };
 
@@ -46,7 +46,7 @@ export class BfdGuards {
       if (wanted === undefined) this.#unguard(peer);
       else handle.update(wanted.profile);
     }
-    for (const [peer, came] of this.#came) if (came.session.view.state === "established") this.#guard(peer, came);
+    for (const [peer, came] of this.#came) if (came.session.state === "established") this.#guard(peer, came);
   }
 
   /** A BGP session came up: from now on BFD may end it. */
@@ -74,7 +74,7 @@ export class BfdGuards {
     const handle = this.#service.open(request);
     guardBgp(handle, {
       get state() {
-        return session.view.state;
+        return session.state;
       },
       drop: (subcode, communication) => session.reset(subcode, communication),
     });
