@@ -94,6 +94,12 @@ describe("both: neither the API nor most members", () => {
     expect(fenced().left("b").at(60).said).toEqual(["10 fence", "20 unfence"]);
   });
 
+  test("the dead are not forgotten by who is left alone: it stays fenced for as long as that lasts", () => {
+    const alone = three().at(1).members("a").at(60);
+    for (const second of [400, 800, 3600]) alone.at(second).members("a");
+    expect(alone.said).toEqual(["11 fence"]);
+  });
+
   test("the dead are forgotten after five minutes while most are alive: nodes may go one by one without a goodbye", () => {
     const five = new Speaker().members("a", "b", "c", "d", "e");
     five.at(1).members("a", "b", "c", "d").at(400).heard().members("a", "b", "c").at(800).heard().members("a", "b");
