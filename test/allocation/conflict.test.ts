@@ -6,7 +6,7 @@ import { conditionsWithConflicts } from "../../src/api/address-conflict.ts";
 import type { Pool } from "../../src/api/config.ts";
 import type { Service } from "../../src/api/core.ts";
 import { type Micros, micros, seconds } from "../../src/net/micros.ts";
-import { IPS, key, PREFER, pool, poolMap, said, service, texts } from "./fixtures.ts";
+import { IPS, key, PREFER, pool, poolMap, SHARE, said, service, texts } from "./fixtures.ts";
 
 const MAC = "02:00:5e:10:00:99";
 const T0 = seconds(1000);
@@ -65,6 +65,17 @@ describe("a stranger on a Service's address", () => {
     );
     allocator.remove(key("e"));
     expect(newcomer("d", later(31))).toBe("10.0.0.0");
+  });
+
+  test("nobody joins those who share the address and asked for it: of two that share, the other one leaves alone", () => {
+    const allocator = allocatorOf(SMALL);
+    const shares = { [SHARE]: "k" };
+    const on = (port: number): Service["spec"] => ({ ports: [{ protocol: "TCP", port }] });
+    const asked = service("asked", { has: ["10.0.0.0"], annotations: { ...shares, [IPS]: "10.0.0.0" } });
+    allocator.converge(met(asked, undefined, "10.0.0.0"), T0);
+    const other = service("other", { has: ["10.0.0.0"], annotations: shares, spec: on(443) });
+    expect(texts(allocator.converge(met(other, undefined, "10.0.0.0"), T0).ips)).toBe("10.0.0.1");
+    expect(texts(allocator.converge(service("third", { annotations: shares, spec: on(22) }), T0).ips)).toBe("10.0.0.2");
   });
 
   test("without another address it keeps the one it has, says so once, and is looked at again when there is one", () => {

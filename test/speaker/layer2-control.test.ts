@@ -28,6 +28,7 @@ const CONFIG: Config = {
 let clock: VirtualClock;
 let engine: FakeLayer2;
 let started: number;
+let decisions = 0;
 let control: Layer2Control;
 let stop: AbortController;
 let alive: readonly string[];
@@ -48,6 +49,16 @@ beforeEach(async () => {
     spec: {},
     status: { loadBalancer: { ingress: [{ ip: IP }] } },
   };
+  make(Promise.resolve());
+  await settle();
+  clock.advance(millis(1));
+  decide();
+  engine.announced(IP);
+  engine.taken();
+});
+afterEach(() => stop.abort());
+
+function make(synced: Promise<void>): void {
   const base = { clock, log: silentLog, random: () => 0.5, wallClock: () => new Date(0) };
   const client = { create: <T>() => new Promise<T>(() => {}), patch: <T>() => new Promise<T>(() => {}) };
   control = new Layer2Control(
@@ -75,7 +86,7 @@ beforeEach(async () => {
       events: new SpeakerEvents({ ...base, client }, NODE),
       service: () => service,
       statuses: {
-        synced: Promise.resolve(),
+        synced,
         onChange: (listener) => {
           statusChanged = (type, object) => listener({ type, key: object.metadata.name, object, previous: undefined });
           return () => {};
@@ -89,16 +100,11 @@ beforeEach(async () => {
     { nodeName: NODE, fencing: { policy: "both", after: seconds(10) }, unavailable: "" },
   );
   void control.run(stop.signal);
-  await settle();
-  clock.advance(millis(1));
-  decide();
-  engine.announced(IP);
-  engine.taken();
-});
-afterEach(() => stop.abort());
+}
 
 /** This node wins whatever happens, as it sees it. */
 function decide(text = IP): void {
+  decisions += 1;
   control.facts([], CONFIG);
   const ip = parseIpAddress(text);
   const says = { interfaces: [], advertisements: ["ad"], refresh: seconds(60), conflictDetection: true };
@@ -166,6 +172,39 @@ test("the others hear nothing of a speaker before it has an interface to answer 
   expect([started, control.facts([], CONFIG).unavailable]).toEqual([0, "none of its interfaces can be used"]);
   for (const names of [["eth0"], [], ["eth0", "eth1"]]) engine.report({ type: "interfaces", names });
   expect([started, control.facts([], CONFIG).unavailable]).toEqual([1, undefined]);
+});
+
+test("a node that comes out of its fence answers when all is decided anew: not for what it may have lost meanwhile", async () => {
+  let decidedAtFence = 0;
+  const pass = async (steps: number): Promise<void> => {
+    for (let i = 0; i < steps && !engine.commands.some(({ type }) => type === "fence"); i++) {
+      clock.advance(seconds(0.5));
+      await settle(2);
+      control.passed();
+      const lifts = engine.commands.some((command) => command.type === "fence" && !command.on);
+      expect(lifts && decisions === decidedAtFence).toBe(false);
+    }
+  };
+  apiAnswers = false;
+  setAlive("a");
+  await pass(30);
+  // It is told that it is fenced at once, and that it may speak again by the next look at everything.
+  clock.advance(millis(1));
+  expect(engine.taken()).toContain("fence on");
+  decidedAtFence = decisions;
+  apiAnswers = true;
+  await pass(30);
+  expect(engine.taken()).toContain("fence off");
+});
+
+test("nobody stands before it is known what others answer for; who may not read it goes on after 5 s", async () => {
+  stop.abort();
+  stop = new AbortController();
+  make(new Promise(() => {}));
+  await settle();
+  expect(control.facts([], CONFIG).members).toEqual(new Set());
+  clock.advance(seconds(5));
+  expect(control.facts([], CONFIG).members).toEqual(new Set(alive));
 });
 
 describe("an address that another speaker answered for, until it stopped", () => {
