@@ -90,7 +90,8 @@ export class Elections {
       for (const holder of this.#holders.get(text) ?? []) for (const one of this.#partners(holder)) touched.add(one);
     }
     const before = [...touched].map((one) => [one, this.#outcome(this.#parties.get(one)).winner] as const);
-    const moved = new Set([...this.#dissolve(touched), ...this.#reform(touched)]);
+    const left = this.#dissolve(touched);
+    const moved = new Set([...this.#reform(touched), ...this.#giveUp(left)]);
     this.#readSpread(moved);
     const changed = before.filter(([one, winner]) => this.#outcome(this.#parties.get(one)).winner !== winner);
     const others = [...moved].flatMap((address) => this.#even.get(address)?.members ?? []);
@@ -126,18 +127,21 @@ export class Elections {
     return this.#parties.get(key)?.members ?? [];
   }
 
-  /** Takes what the parties of these Services had out of the spread where nobody has it now, and returns who moved for it. */
+  /** Ends the parties of these Services, and returns what they had in the spread: it keeps its place until the new ones have voted. */
   #dissolve(keys: ReadonlySet<ServiceKey>): readonly string[] {
     const parties = new Set([...keys].flatMap((key) => this.#parties.get(key) ?? []));
-    const moved: string[] = [];
     for (const party of parties) {
       for (const member of party.members) this.#parties.delete(member);
       this.#elected.delete(party);
-      // An address that stays keeps its place until its new party votes.
-      if (!this.#even.delete(party.address) || this.#holders.has(party.address)) continue;
-      moved.push(...this.#spread.remove(party.address));
     }
-    return moved;
+    return [...parties].map(({ address }) => address).filter((address) => this.#even.delete(address));
+  }
+
+  /** Takes out of the spread what no party votes by any more, also while Services have the address; returns who moved for it. */
+  #giveUp(addresses: readonly string[]): readonly string[] {
+    return addresses
+      .filter((address) => !this.#even.has(address))
+      .flatMap((address) => [...this.#spread.remove(address)]);
   }
 
   /** Forms the parties of these Services, and returns the addresses that the spread moved or has to be asked about. */
