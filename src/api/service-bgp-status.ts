@@ -1,8 +1,8 @@
-import { nodeName, peerName, serviceKey } from "./brands.ts";
+import { peerName } from "./brands.ts";
 import type { NodeName, PeerName, ServiceKey } from "./config.ts";
 import type { ObjectMeta, RawObject } from "./object.ts";
 import { FieldReader, Problems } from "./read-object.ts";
-import { type OwnStatus, type StatusOwner, serviceStatusMeta } from "./service-status-meta.ts";
+import { type OwnStatus, readServiceAndNode, type StatusOwner, serviceStatusMeta } from "./service-status-meta.ts";
 
 /** To which peers one node means to announce a Service, as its ServiceBGPStatus says (reference 4.7). */
 export interface ServiceBgpStatus {
@@ -37,13 +37,11 @@ export function serviceBgpFields({ service, node }: OwnStatus, peers: readonly P
 /** Undefined while nothing is said in the status, whoever made the object. */
 export function parseServiceBgpStatus({ metadata, status }: RawObject): ServiceBgpStatus | undefined {
   const reader = FieldReader.of(status, "status", new Problems());
-  const node = reader.string("node");
-  const name = reader.string("serviceName");
-  if (node === undefined || name === undefined) return undefined;
+  const about = readServiceAndNode(reader);
+  if (about === undefined) return undefined;
   return {
     name: metadata.name,
-    service: serviceKey(reader.string("serviceNamespace"), name),
-    node: nodeName(node),
+    ...about,
     peers: reader
       .strings("peers")
       .map(({ value }) => peerName(value))

@@ -1,8 +1,7 @@
-import { nodeName, serviceKey } from "./brands.ts";
 import type { NodeName, ServiceKey } from "./config.ts";
 import type { ObjectMeta, RawObject } from "./object.ts";
 import { FieldReader, Problems } from "./read-object.ts";
-import { type OwnStatus, type StatusOwner, serviceStatusMeta } from "./service-status-meta.ts";
+import { type OwnStatus, readServiceAndNode, type StatusOwner, serviceStatusMeta } from "./service-status-meta.ts";
 
 /** Which node answers for a Service by layer 2, as its ServiceL2Status says (reference 6.7). */
 export interface ServiceL2Status {
@@ -42,13 +41,11 @@ export function serviceL2Fields({ service, node }: OwnStatus, interfaces: readon
 /** Undefined while nothing is said in the status, whoever made the object. */
 export function parseServiceL2Status({ metadata, status }: RawObject): ServiceL2Status | undefined {
   const reader = FieldReader.of(status, "status", new Problems());
-  const node = reader.string("node");
-  const name = reader.string("serviceName");
-  if (node === undefined || name === undefined) return undefined;
+  const about = readServiceAndNode(reader);
+  if (about === undefined) return undefined;
   return {
     name: metadata.name,
-    service: serviceKey(reader.string("serviceNamespace"), name),
-    node: nodeName(node),
+    ...about,
     interfaces: reader
       .objects("interfaces")
       .flatMap((item) => item.string("name") ?? [])

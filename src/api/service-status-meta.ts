@@ -1,5 +1,7 @@
-import type { NodeName } from "./config.ts";
+import { nodeName, serviceKey } from "./brands.ts";
+import type { NodeName, ServiceKey } from "./config.ts";
 import type { ObjectMeta } from "./object.ts";
+import type { FieldReader } from "./read-object.ts";
 
 /** Of which Service a node speaks, and in which namespace the objects about it are. */
 export interface OwnStatus {
@@ -34,4 +36,14 @@ export function serviceStatusMeta(
     },
     ...(owner === undefined ? {} : { ownerReferences: [{ apiVersion: "v1", kind: "Pod", ...owner }] }),
   };
+}
+
+/** Of which Service and node a status speaks; undefined while it says nothing. */
+export function readServiceAndNode(
+  reader: FieldReader,
+): { readonly service: ServiceKey; readonly node: NodeName } | undefined {
+  const node = reader.string("node");
+  const name = reader.string("serviceName");
+  if (node === undefined || name === undefined) return undefined;
+  return { service: serviceKey(reader.string("serviceNamespace"), name), node: nodeName(node) };
 }

@@ -32,8 +32,21 @@ export function registerSpeakerMetrics(metrics: Metrics, speaker: SpeakerReading
   registerWatchMetrics(metrics, speaker);
   registerAnnouncements(metrics, speaker);
   registerSessions(metrics, speaker);
-  registerLayer2(metrics, speaker);
-  registerGossip(metrics, speaker);
+  // Several metrics are read from one answer of the thread.
+  const asked = { layer2: askedOnce(() => speaker.layer2()), gossip: askedOnce(() => speaker.gossip()) };
+  registerLayer2(metrics, asked);
+  registerGossip(metrics, asked);
+}
+
+/** Whoever asks while an answer is awaited gets that answer. */
+function askedOnce<T>(ask: () => Promise<T>): () => Promise<T> {
+  let pending: Promise<T> | undefined;
+  return () => {
+    pending ??= ask().finally(() => {
+      pending = undefined;
+    });
+    return pending;
+  };
 }
 
 function registerAnnouncements(metrics: Metrics, speaker: SpeakerReadings): void {
@@ -127,7 +140,7 @@ function peerLabel({ view, port, interface: name }: SessionReading): string {
   return peerAddress.family === 6 ? `[${peerAddress}]:${port}` : `${peerAddress}:${port}`;
 }
 
-function registerLayer2(metrics: Metrics, speaker: SpeakerReadings): void {
+function registerLayer2(metrics: Metrics, speaker: Pick<SpeakerReadings, "layer2">): void {
   const perAddress = (name: string, help: string, field: "requests" | "answers" | "gratuitous" | "conflicts"): void =>
     metrics.counter({ name, help, labels: ["ip"] }, async () =>
       ((await speaker.layer2())?.addresses ?? []).map((held) => ({ labels: { ip: held.ip }, value: held[field] })),
@@ -154,7 +167,7 @@ function registerLayer2(metrics: Metrics, speaker: SpeakerReadings): void {
   );
 }
 
-function registerGossip(metrics: Metrics, speaker: SpeakerReadings): void {
+function registerGossip(metrics: Metrics, speaker: Pick<SpeakerReadings, "gossip">): void {
   metrics.gauge(
     { name: "herald_members", help: "Speakers this one knows, by what it thinks of them.", labels: ["state"] },
     async () => {

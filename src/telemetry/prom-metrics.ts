@@ -13,10 +13,7 @@ export class PromMetrics implements Metrics {
 
   gauge<Label extends string>(definition: MetricDefinition<Label>, read: ReadSamples<Label>): void {
     new Gauge({
-      name: definition.name,
-      help: definition.help,
-      labelNames: definition.labels,
-      registers: [this.#registry],
+      ...this.#named(definition),
       async collect() {
         const samples = await read();
         this.reset();
@@ -27,10 +24,7 @@ export class PromMetrics implements Metrics {
 
   counter<Label extends string>(definition: MetricDefinition<Label>, read: ReadSamples<Label>): void {
     new Counter({
-      name: definition.name,
-      help: definition.help,
-      labelNames: definition.labels,
-      registers: [this.#registry],
+      ...this.#named(definition),
       async collect() {
         const samples = await read();
         this.reset();
@@ -50,6 +44,10 @@ export class PromMetrics implements Metrics {
       registers: [this.#registry],
     });
     return (labels, value) => histogram.observe({ ...labels }, value);
+  }
+
+  #named<Label extends string>({ name, help, labels }: MetricDefinition<Label>) {
+    return { name, help, labelNames: labels, registers: [this.#registry] };
   }
 
   /** Everything as text, read now. */

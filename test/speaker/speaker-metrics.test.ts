@@ -135,3 +135,17 @@ test("the peer's name is the interface while an unnumbered router was not found"
   const view = { ...unseen.view, name: peerName("tor"), peerAddress: undefined, state: "idle" as const };
   expect(await scrape({ sessions: () => [{ ...unseen, view }] })).toContain('metallb_bgp_session_up{peer="eth1"} 0');
 });
+
+test("one scrape asks the thread once, however many metrics it is for; the next one asks again", async () => {
+  const metrics = new PromMetrics();
+  let asked = 0;
+  const layer2 = (): Promise<undefined> => {
+    asked += 1;
+    return Promise.resolve(undefined);
+  };
+  registerSpeakerMetrics(metrics, readings({ layer2 }));
+  await metrics.text();
+  expect(asked).toBe(1);
+  await metrics.text();
+  expect(asked).toBe(2);
+});
