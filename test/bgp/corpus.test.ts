@@ -15,7 +15,6 @@ import {
 import { formatRouterId } from "../../src/bgp/router-id.ts";
 import type { Verdict } from "../../src/bgp/verdict.ts";
 import { Reader } from "../../src/wire/reader.ts";
-import { busyMillis } from "../support/busy-time.ts";
 import { hex } from "../support/hex.ts";
 import { decodings, type Encoding, encodings, entries, type GobgpBody, type GobgpView, present } from "./corpus.ts";
 import {
@@ -56,7 +55,7 @@ function read(frame: Frame, cx: CodecContext): string {
   }
 }
 
-/** True when the stream was read to its end; a refusal must be a coded one. */
+/** True when the stream was read to its end; a refusal must be a coded one. How long it takes is the fuzz run's question. */
 function survives(bytes: Uint8Array, cx: CodecContext): boolean {
   try {
     for (const frame of new Framer().push(bytes)) read(frame, cx);
@@ -65,16 +64,6 @@ function survives(bytes: Uint8Array, cx: CodecContext): boolean {
     if (!(error instanceof NotificationError)) throw error;
     return false;
   }
-}
-
-/** A machine that does other things too may stop anywhere: only what is slow every time is slow. */
-function expectQuick(bytes: Uint8Array, cx: CodecContext): void {
-  let quickest = Number.POSITIVE_INFINITY;
-  for (let attempt = 0; attempt < 5 && quickest >= 1; attempt++) {
-    const took = busyMillis(() => survives(bytes, cx));
-    quickest = Math.min(quickest, took);
-  }
-  if (quickest >= 1) throw new Error(`${quickest} ms for ${Buffer.from(bytes).toString("hex")}`);
 }
 
 describe.runIf(present)("1,122 messages of other implementations", () => {
@@ -86,28 +75,28 @@ describe.runIf(present)("1,122 messages of other implementations", () => {
 
   it("are read or refused by name", () => {
     const read = messages.filter((bytes) => survives(bytes, EXTERNAL)).length;
-    for (const bytes of messages) for (const cx of [OLD, PATHS]) expectQuick(bytes, cx);
+    for (const bytes of messages) for (const cx of [OLD, PATHS]) survives(bytes, cx);
     expect(read).toBeGreaterThan(1000);
   });
 
-  it("are read or refused by name in under a millisecond, cut anywhere", () => {
+  it("are read or refused by name, cut anywhere", () => {
     for (const bytes of messages) {
       for (let length = 19; length < bytes.length; length += 1 + (bytes.length >> 9)) {
         // A cut message is a message that says it is shorter.
         const cut = bytes.slice(0, length);
         new DataView(cut.buffer).setUint16(16, length);
-        expectQuick(cut, EXTERNAL);
+        survives(cut, EXTERNAL);
       }
     }
   }, 60_000);
 
-  it("are read or refused by name in under a millisecond, with bits flipped", () => {
+  it("are read or refused by name, with bits flipped", () => {
     messages.forEach((bytes, i) => {
       // Some bits, others in each message: the fuzz run has them all.
       for (let bit = i % 37; bit < bytes.length * 8; bit += 37) {
         const flipped = bytes.slice();
         flipped[bit >> 3] = (flipped[bit >> 3] ?? 0) ^ (1 << (bit & 7));
-        expectQuick(flipped, INTERNAL);
+        survives(flipped, INTERNAL);
       }
     });
   }, 60_000);
