@@ -9,10 +9,12 @@ const may = {
   api: ["net", "wire"],
   allocation: ["net", "wire", "api"],
   announcement: ["net", "wire", "api", "allocation", "layer2"],
+  admission: ["net", "wire", "api"],
   system: ["net", "wire"],
   telemetry: ["net", "wire", "system"],
   kubernetes: ["net", "wire", "api", "system", "telemetry"],
   apiserver: ["net", "wire", "api", "system", "telemetry"],
+  webhook: ["net", "wire", "api", "admission", "system", "telemetry", "kubernetes"],
   inspection: [
     "net",
     "wire",
@@ -50,10 +52,12 @@ const may = {
     "api",
     "allocation",
     "announcement",
+    "admission",
     "system",
     "telemetry",
     "kubernetes",
     "apiserver",
+    "webhook",
     "inspection",
     "controller",
     "speaker",
@@ -61,7 +65,7 @@ const may = {
     "demo",
   ],
 };
-const pure = ["net", "wire", "bgp", "bfd", "layer2", "membership", "api", "allocation", "announcement"];
+const pure = ["net", "wire", "bgp", "bfd", "layer2", "membership", "api", "allocation", "announcement", "admission"];
 /** The few packages a pure folder may use, and nothing else. */
 const allowedPackages = {
   net: "node_modules/(netmask|ipaddr\\.js)/",
