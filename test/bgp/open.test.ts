@@ -220,6 +220,12 @@ describe("capabilities", () => {
     expect(refusal("04 fc00 005a 0a000001 08 02 06 090103 090104")).toEqual({ code: 2, subcode: 11, data: [] });
   });
 
+  it("a role of four octets beside a role is no second one, whichever comes first", () => {
+    const want = { role: 1, unknown: [{ code: 9, value: [0, 0, 0, 1] }] };
+    for (const text of ["09 01 01 09 04 00 00 00 01", "09 04 00 00 00 01 09 01 01"])
+      expect(decodeCapabilities(new Reader(hex(text)))).toEqual(want);
+  });
+
   it("splits a list that one capability cannot hold", () => {
     const addPath = Array.from({ length: 70 }, (_, i) => ({ afi: i, safi: 1, receive: true, send: false }));
     const octets = capabilityBytes({ addPath });

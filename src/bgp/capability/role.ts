@@ -1,4 +1,4 @@
-import { RoleMismatchError } from "../error.ts";
+import { MalformedCapabilityError, RoleMismatchError } from "../error.ts";
 import { CAPABILITY, ROLE } from "../iana.ts";
 import type { CapabilitySpec } from "./spec.ts";
 
@@ -8,6 +8,8 @@ export const role: CapabilitySpec<number> = {
   onMalformed: "keep",
   decode(r, before) {
     const value = r.u8();
+    // What is not one octet is no role, and says nothing that could differ.
+    if (r.remaining > 0) throw new MalformedCapabilityError(`role: ${r.remaining} octet(s) left over`);
     // RFC 9234 section 4.2: several that differ are a mismatch, whatever our own role is.
     if (before !== undefined && before !== value) {
       throw new RoleMismatchError(`the peer says role ${before} and role ${value}`);
