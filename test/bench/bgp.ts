@@ -51,7 +51,7 @@ async function withDaemon<T>(running: Running, measure: (probe: Probe) => Promis
 function announce(daemon: Daemon, port: number, perSet: number | undefined): Promise<Figures> {
   return withDaemon(daemon.start(port, { routes: ROUTES, perSet }), async (probe) => {
     const feeder = daemon.fed ? await CountingRouter.dial(port, FEEDER) : undefined;
-    await feeder?.write(dump(ROUTES, perSet));
+    await feeder?.write(dump(FEEDER.asn, { routes: ROUTES, perSet }));
     await pause(daemon.name === exabgp.name ? 10_000 : 1_000);
     await probe.settled(QUIET);
     const before = probe.cpu();
@@ -80,7 +80,7 @@ function takeIn(
   port: number,
   table: { readonly routes: number; readonly perSet?: number },
 ): Promise<Figures> {
-  const bytes = dump(table.routes, table.perSet);
+  const bytes = dump(ROUTER.asn, table);
   return withDaemon(daemon.start(port, { routes: 0, perSet: undefined }), async (probe) => {
     await pause(500);
     const router = await CountingRouter.dial(port, ROUTER);
