@@ -68,7 +68,7 @@ export class LabProcess {
       const ended = (how: string, well: boolean): void => {
         this.#child = undefined;
         const expected = this.#expected || (well && this.spec.task === true);
-        if (!expected) this.#onDeath(`${this.title} ended by itself (${how}), see ${this.logFile}`);
+        if (!expected) this.#onDeath(this.#lastWords(how));
         resolve();
       };
       child.once("exit", (code, signal) => ended(signal ?? `exit ${code}`, code === 0));
@@ -106,6 +106,12 @@ export class LabProcess {
     await this.#exited;
     clearTimeout(timer);
     return !late;
+  }
+
+  /** Where only the record of a run is left, the log that it names is not. */
+  #lastWords(how: string): string {
+    const said = this.tail(3).map((line) => `\n      ${line}`);
+    return `${this.title} ended by itself (${how}), see ${this.logFile}${said.join("")}`;
   }
 
   /** The last lines of its log. */
