@@ -17,6 +17,16 @@ const code = await runCli(process.argv.slice(2), {
   signal: stop.signal,
   stdout: (text) => void process.stdout.write(text),
   stderr: (text) => void process.stderr.write(text),
+  terminal: process.stdout.isTTY === true,
+  octets: (octets) =>
+    new Promise((resolve, reject) => {
+      process.stdout.write(octets, (error) => (error ? reject(error) : resolve()));
+    }),
+  fed: () =>
+    new Promise((resolve) => {
+      for (const event of ["end", "close", "error"]) process.stdin.once(event, () => resolve());
+      process.stdin.resume();
+    }),
 });
 // An exit before a pipe has taken everything would cut the output off.
 process.stdout.write("", () => process.exit(code));

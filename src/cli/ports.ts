@@ -7,6 +7,12 @@ export interface CliPorts {
   readonly stdout: (text: string) => void;
   /** Notes, progress and errors. */
   readonly stderr: (text: string) => void;
+  /** Data goes to a terminal: there may be colours. */
+  readonly terminal?: boolean;
+  /** Octets for other programs; resolves when there is room for more. */
+  readonly octets?: (octets: Uint8Array) => Promise<void>;
+  /** Resolves when whoever feeds the process has closed its end. */
+  readonly fed?: () => Promise<void>;
 }
 
 /** 0 fine, 1 failed, 2 bad input: the same for every command. */

@@ -37,6 +37,11 @@ export class ApiGarbled extends TransientError {
   readonly code = "ERR_API_GARBLED";
 }
 
+/** Whoever sends had lost the right to when the request was about to leave: not a byte of it did. */
+export class ApiFenced extends TransientError {
+  readonly code = "ERR_API_FENCED";
+}
+
 /** There is no API server to talk to: neither a kubeconfig nor a service account. */
 export class NoKubeconfig extends ConfigError {
   readonly code = "ERR_API_NO_KUBECONFIG";
@@ -110,4 +115,9 @@ export function parseStatus(body: unknown, fallback: { status: number; retryAfte
     retryAfter: parseRetryAfter(fallback.retryAfter) ?? parseRetryAfter(shapeOf(shape.details).retryAfterSeconds),
     details: shape.details,
   });
+}
+
+/** A command in a pod ended with an error, or was not let in. */
+export class CommandFailed extends SystemError {
+  readonly code = "ERR_API_COMMAND_FAILED";
 }

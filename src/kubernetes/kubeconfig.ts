@@ -65,7 +65,8 @@ export function clientConfigFromKubeconfig(path: string | undefined, clock: Cloc
   return { server: cluster.server, namespace, credentials: cachedCredentials(first, load, clock) };
 }
 
-function loadKubeconfig(path: string | undefined): KubeConfig {
+/** The configuration as the library has it. @throws {NoKubeconfig} */
+export function loadKubeconfig(path: string | undefined): KubeConfig {
   const config = new KubeConfig();
   if (path !== undefined && path !== "") loadFiles(config, path);
   else if (existsSync(SERVICE_ACCOUNT_TOKEN)) config.loadFromCluster();

@@ -1,0 +1,104 @@
+import { escapeControls } from "../api/raw-object.ts";
+
+/** How a cell is to be taken: colours on a terminal, nothing elsewhere. */
+export type Tone = "good" | "bad" | "doubtful" | "quiet";
+
+/** One column of a table. */
+export interface Column<Row> {
+  readonly title: string;
+  /** Undefined and empty are shown as `<none>`. */
+  readonly read: (row: Row) => string | number | undefined;
+  /** Only with `-o wide`. */
+  readonly wide?: true;
+  readonly tone?: (row: Row) => Tone | undefined;
+}
+
+/** How a table is printed. */
+export interface TableStyle {
+  readonly wide?: boolean;
+  /** False leaves out the line of titles. */
+  readonly headers?: boolean;
+  readonly colours?: boolean;
+  /** What comes to stand beneath what was printed before is as wide: from {@link tableWidths}. */
+  readonly widths?: readonly number[];
+}
+
+const SGR: Record<Tone, string> = { good: "32", bad: "31", doubtful: "33", quiet: "2" };
+const GAP = "   ";
+
+/** Columns as kubectl prints them: upper-case titles, three blanks between, nothing drawn. */
+export function renderTable<Row>(
+  columns: readonly Column<Row>[],
+  rows: readonly Row[],
+  style: TableStyle = {},
+): string {
+  const shown = columns.filter(({ wide }) => wide !== true || style.wide === true);
+  const cells = rows.map((row) => shown.map((column) => cellOf(column, row)));
+  const titles = shown.map(({ title }) => title);
+  const lines = style.headers === false ? cells : [titles, ...cells];
+  const widths = titles.map((_, i) => Math.max(style.widths?.[i] ?? 0, ...lengthsOf(lines, i)));
+  const body = cells.map((line, at) =>
+    lineOf(line, widths, (text, i) => painted(text, style.colours === true ? toneOf(shown[i], rows[at]) : undefined)),
+  );
+  const head = style.headers === false ? [] : [lineOf(titles, widths, (text) => text)];
+  return [...head, ...body].map((line) => `${line}\n`).join("");
+}
+
+/** How wide each column of the table is. */
+export function tableWidths<Row>(
+  columns: readonly Column<Row>[],
+  rows: readonly Row[],
+  style: TableStyle = {},
+): readonly number[] {
+  const shown = columns.filter(({ wide }) => wide !== true || style.wide === true);
+  return shown.map((column) =>
+    rows.reduce((width, row) => Math.max(width, cellOf(column, row).length), column.title.length),
+  );
+}
+
+/** The text in the colour of its tone. */
+export function painted(text: string, tone: Tone | undefined): string {
+  return tone === undefined ? text : `\u001b[${SGR[tone]}m${text}\u001b[0m`;
+}
+
+/** How long ago, as kubectl says it: `45s`, `12m`, `3h7m`, `2d4h`. */
+export function formatAge(since: string, now: string): string {
+  const seconds = Math.max(0, Math.trunc((Date.parse(now) - Date.parse(since)) / 1000));
+  if (Number.isNaN(seconds)) return "<unknown>";
+  const [minutes, hours, days] = [60, 3600, 86_400].map((unit) => Math.trunc(seconds / unit));
+  if (seconds < 120 || minutes === undefined || hours === undefined || days === undefined) return `${seconds}s`;
+  if (hours < 1) return `${minutes}m`;
+  if (hours < 8) return minutes % 60 === 0 ? `${hours}h` : `${hours}h${minutes % 60}m`;
+  if (hours < 48) return `${hours}h`;
+  if (days < 8) return hours % 24 === 0 ? `${days}d` : `${days}d${hours % 24}h`;
+  return `${days}d`;
+}
+
+function cellOf<Row>({ read }: Column<Row>, row: Row): string {
+  const value = read(row);
+  return value === undefined || value === "" ? "<none>" : escapeControls(String(value));
+}
+
+function toneOf<Row>(column: Column<Row> | undefined, row: Row | undefined): Tone | undefined {
+  return row === undefined ? undefined : column?.tone?.(row);
+}
+
+function lengthsOf(lines: readonly (readonly string[])[], at: number): readonly number[] {
+  let longest = 0;
+  for (const line of lines) longest = Math.max(longest, line[at]?.length ?? 0);
+  return [longest];
+}
+
+/** The last cell is as long as it is. */
+function lineOf(
+  cells: readonly string[],
+  widths: readonly number[],
+  paint: (text: string, at: number) => string,
+): string {
+  return cells
+    .map((cell, i) => {
+      const fill = i === cells.length - 1 ? "" : " ".repeat(Math.max(0, (widths[i] ?? 0) - cell.length));
+      return paint(cell, i) + fill;
+    })
+    .join(GAP);
+}

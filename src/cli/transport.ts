@@ -1,0 +1,138 @@
+import { isViewHead, type ViewHead } from "../inspection/view.ts";
+import { LineFramer } from "../kubernetes/line-framer.ts";
+import type { Micros } from "../net/micros.ts";
+import type { Clock } from "../system/clock.ts";
+import { CodedError, PeerError, TransientError } from "../wire/errors.ts";
+
+/** A speaker that can be asked, wherever it runs. */
+export interface SpeakerLine {
+  /** Its node; where that is not known before it has answered, its socket. */
+  readonly name: string;
+  /** The body of `GET path`. @throws CodedError */
+  get(path: string, signal: AbortSignal): AsyncIterable<Uint8Array>;
+}
+
+/** One that did not answer, and why: it hides nothing of the others. */
+export interface Silent {
+  readonly node: string;
+  readonly reason: string;
+}
+
+/** What several speakers said. */
+export interface Answers<View> {
+  /** In the order of the nodes' names. */
+  readonly views: readonly View[];
+  readonly silent: readonly Silent[];
+}
+
+export interface AskOptions {
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  /** How long no octet may come. */
+  readonly timeout: Micros;
+}
+
+/** A speaker took longer than it may. */
+class SpeakerSilent extends TransientError {
+  readonly code = "ERR_CLI_SPEAKER_SILENT";
+}
+
+/** What answers is no speaker, or one of another version. */
+class NotASpeaker extends PeerError {
+  readonly code = "ERR_CLI_NOT_A_SPEAKER";
+}
+
+/** Speakers asked at the same time: all of them at once would be a crowd for one API server. */
+const AT_ONCE = 16;
+
+/**
+ * Asks every speaker for one document, in parallel. Who answers wrongly, too late or not at all is named beside those who did.
+ * The type parameter says what the path gives: the head alone is looked at.
+ */
+export async function askAll<View extends ViewHead>(
+  lines: readonly SpeakerLine[],
+  path: string,
+  options: AskOptions,
+): Promise<Answers<View>> {
+  const views: View[] = [];
+  const silent: Silent[] = [];
+  const waiting = [...lines];
+  const work = async (): Promise<void> => {
+    for (let line = waiting.shift(); line !== undefined; line = waiting.shift()) {
+      try {
+        views.push(await ask<View>(line, path, options));
+      } catch (error) {
+        options.signal.throwIfAborted();
+        silent.push({ node: line.name, reason: reasonOf(error) });
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(AT_ONCE, lines.length) }, work));
+  return { views: views.toSorted(byNode), silent: silent.toSorted(byNode) };
+}
+
+/** Asks one speaker for one document. @throws CodedError */
+export async function ask<View extends ViewHead>(line: SpeakerLine, path: string, options: AskOptions): Promise<View> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of patiently(line, path, options)) chunks.push(chunk);
+  return parseView<View>(Buffer.concat(chunks).toString("utf8"), line);
+}
+
+/** What one speaker sends, as long as it goes on; only its beginning has to come in time. @throws CodedError */
+export async function* follow(line: SpeakerLine, path: string, options: AskOptions): AsyncGenerator<Uint8Array, void> {
+  yield* patiently(line, path, options, "beginning");
+}
+
+/** The same as values, a line of JSON each; empty lines only say that it is alive. @throws CodedError */
+export async function* followLines<T>(line: SpeakerLine, path: string, options: AskOptions): AsyncGenerator<T, void> {
+  const framer = new LineFramer();
+  for await (const chunk of follow(line, path, options)) {
+    for (const text of framer.push(chunk)) if (text.trim() !== "") yield parseLine<T>(text, line);
+  }
+}
+
+async function* patiently(
+  line: SpeakerLine,
+  path: string,
+  { clock, signal, timeout }: AskOptions,
+  until: "end" | "beginning" = "end",
+): AsyncGenerator<Uint8Array, void> {
+  const late = new AbortController();
+  const expire = (): void => late.abort(new SpeakerSilent(`no answer within ${timeout / 1_000_000} s`));
+  let timer = clock.after(timeout, expire);
+  try {
+    for await (const chunk of line.get(path, AbortSignal.any([signal, late.signal]))) {
+      timer.cancel();
+      yield chunk;
+      if (until === "end") timer = clock.after(timeout, expire);
+    }
+    late.signal.throwIfAborted();
+  } finally {
+    timer.cancel();
+  }
+}
+
+function parseView<View extends ViewHead>(text: string, { name }: SpeakerLine): View {
+  const value = parseLine<unknown>(text, { name });
+  if (!isViewHead(value)) throw new NotASpeaker(`${name}: what answers is no speaker of this version`);
+  // The head says which document it is, and the path which one was asked for.
+  return value as View;
+}
+
+function parseLine<T>(text: string, { name }: Pick<SpeakerLine, "name">): T {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new NotASpeaker(`${name}: the answer is not JSON`, { cause });
+  }
+}
+
+/** What is said of one that did not answer. */
+export function reasonOf(error: unknown): string {
+  if (error instanceof CodedError) return error.message;
+  throw error;
+}
+
+function byNode(a: { readonly node: string }, b: { readonly node: string }): number {
+  return a.node < b.node ? -1 : a.node > b.node ? 1 : 0;
+}
