@@ -108,6 +108,8 @@ export function customType(definition: KubeObject, convert: CustomConvert | unde
     custom: true,
     counted: true,
     unconditionalUpdate: false,
+    pathNames: false,
+    answer: undefined,
     selectable: selectableOf(rows),
     strategy: {},
     convert: conversion(convert),

@@ -4,6 +4,9 @@ import type { ResourceType, ResourceVersion } from "./resource.ts";
 
 const VERBS = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
 const STATUS_VERBS = ["get", "patch", "update"];
+const ASK_VERBS = ["create"];
+/** How a ServiceAccount's token is asked for: the kind belongs to another group. */
+const TOKEN = { kind: "TokenRequest", group: "authentication.k8s.io", version: "v1" };
 
 interface Served {
   readonly type: ResourceType;
@@ -24,12 +27,18 @@ function apiResources({ type }: Served): readonly object[] {
   const main = {
     name: type.plural,
     ...common,
-    verbs: VERBS,
+    verbs: type.answer === undefined ? VERBS : ASK_VERBS,
     ...(type.shortNames.length === 0 ? {} : { shortNames: type.shortNames }),
     ...(type.categories.length === 0 ? {} : { categories: type.categories }),
   };
   const status = { name: `${type.plural}/status`, ...common, singularName: "", verbs: STATUS_VERBS };
-  return type.statusSubresource ? [main, status] : [main];
+  const token = { ...common, name: `${type.plural}/token`, singularName: "", ...TOKEN, verbs: ASK_VERBS };
+  return [main, ...(type.statusSubresource ? [status] : []), ...(hasTokens(type) ? [token] : [])];
+}
+
+/** Whether objects of this kind have a `token` subresource. */
+export function hasTokens(type: ResourceType): boolean {
+  return type.kind === "ServiceAccount" && type.group === "";
 }
 
 /** `GET /api/v1` and `GET /apis/<group>/<version>`; undefined when nothing is served there. */
@@ -71,15 +80,17 @@ export function coreVersions(address: string): object {
 function aggregatedResource({ type, version }: Served): object {
   const responseKind = { group: version.group, version: version.name, kind: type.kind };
   const status = { subresource: "status", responseKind, verbs: STATUS_VERBS };
+  const token = { subresource: "token", responseKind: TOKEN, verbs: ASK_VERBS };
+  const subresources = [...(type.statusSubresource ? [status] : []), ...(hasTokens(type) ? [token] : [])];
   return {
     resource: type.plural,
     responseKind,
     scope: type.namespaced ? "Namespaced" : "Cluster",
     singularResource: type.singular,
-    verbs: VERBS,
+    verbs: type.answer === undefined ? VERBS : ASK_VERBS,
     ...(type.shortNames.length === 0 ? {} : { shortNames: type.shortNames }),
     ...(type.categories.length === 0 ? {} : { categories: type.categories }),
-    ...(type.statusSubresource ? { subresources: [status] } : {}),
+    ...(subresources.length === 0 ? {} : { subresources }),
   };
 }
 

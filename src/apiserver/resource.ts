@@ -1,3 +1,4 @@
+import type { User } from "./auth/user.ts";
 import type { KubeObject } from "./object.ts";
 import type { RuleBook } from "./schema/cel.ts";
 import type { Schema } from "./schema/schema.ts";
@@ -39,7 +40,10 @@ export interface Strategy {
 /** Translates an object between two versions of its kind. */
 export type Convert = (object: KubeObject, toApiVersion: string) => KubeObject;
 
-/** A kind of object this server keeps. */
+/** Answers a question that is put as an object. @throws ApiError for one that makes no sense */
+export type Answer = (asked: KubeObject, by: User) => KubeObject;
+
+/** A kind of object this server keeps, or answers. */
 export interface ResourceType extends Subject {
   readonly singular: string;
   readonly listKind: string;
@@ -56,6 +60,10 @@ export interface ResourceType extends Subject {
   readonly counted: boolean;
   /** Whether an update may come without a resourceVersion. */
   readonly unconditionalUpdate: boolean;
+  /** Whether a name may be anything that fits into a path, instead of a DNS subdomain. */
+  readonly pathNames: boolean;
+  /** Set for a kind that is a question: it is answered when it is created, and not kept. */
+  readonly answer: Answer | undefined;
   /** Paths a field selector may name besides metadata.name and metadata.namespace. */
   readonly selectable: readonly string[];
   readonly strategy: Strategy;

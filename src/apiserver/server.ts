@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { createServer, type Server, type ServerResponse } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import type { Micros } from "../net/micros.ts";
@@ -6,6 +7,8 @@ import { type Random, systemRandom } from "../system/random.ts";
 import type { Log } from "../telemetry/log.ts";
 import { SystemError } from "../wire/errors.ts";
 import { Api } from "./api.ts";
+import { BOOTSTRAP_POLICY } from "./auth/bootstrap.ts";
+import { type AuditRecord, Guard } from "./auth/guard.ts";
 import { builtinTypes, definitionType } from "./builtin/kinds.ts";
 import { ServiceStrategy } from "./builtin/service.ts";
 import type { Change } from "./collection.ts";
@@ -41,8 +44,16 @@ export interface ApiServerOptions {
   /** How many changes per kind a watch may resume over. */
   readonly historyLimit?: number;
   readonly tls?: { readonly key: string; readonly cert: string };
-  /** When given, requests must carry it as a bearer token. */
+  /** When given, requests must carry it, or a ServiceAccount's, as a bearer token. Whoever carries it may do anything. */
   readonly token?: string;
+  /** When given, Roles and ClusterRoles are enforced, on all but who carries `token`, which is made up where none is given. */
+  readonly rbac?: RbacOptions;
+}
+
+/** How roles are enforced. */
+interface RbacOptions {
+  /** Told of every request: which rule allowed it, or that none did. */
+  readonly audit?: (record: AuditRecord) => void;
 }
 
 /** An object by its coordinates, for direct access. */
@@ -122,6 +133,8 @@ class EmbeddedApiServer implements ApiServer {
   readonly #options: ApiServerOptions;
   readonly #registry = new Registry();
   readonly #api: Api;
+  readonly #guard: Guard;
+  readonly #token: string | undefined;
   readonly #plan = new FaultPlan();
   readonly #watches = new Set<OpenWatch>();
   #goneAs: "event" | "status" = "event";
@@ -139,10 +152,17 @@ class EmbeddedApiServer implements ApiServer {
       historyLimit: options.historyLimit ?? 10_000,
       firstRevision,
     });
+    this.#token = options.token ?? (options.rbac === undefined ? undefined : randomBytes(16).toString("hex"));
+    this.#guard = new Guard(
+      { api: this.#api, wallClock: ports.wallClock, key: randomBytes(32) },
+      { adminToken: this.#token, enforced: options.rbac !== undefined, audit: options.rbac?.audit },
+    );
     this.store = storeAccess(this.#api);
     this.faults = this.#hooks();
     this.#installKinds();
     for (const name of NAMESPACES) this.store.apply({ apiVersion: "v1", kind: "Namespace", metadata: { name } });
+    this.#guard.follow();
+    for (const object of options.rbac === undefined ? [] : BOOTSTRAP_POLICY) this.store.apply(object);
     for (const crd of options.crds) this.store.apply(crd);
     this.store.apply(KUBERNETES_SERVICE);
   }
@@ -170,7 +190,8 @@ class EmbeddedApiServer implements ApiServer {
       wallClock: this.#ports.wallClock,
       log: this.#ports.log,
       faults: this.#plan,
-      token: this.#options.token,
+      guard: this.#guard,
+      authenticator: this.#guard.authenticator,
       address: () => this.url,
       goneAs: () => this.#goneAs,
       onWatch: (stream: WatchStream, path: ResourcePath, response: ServerResponse) =>
@@ -187,7 +208,7 @@ class EmbeddedApiServer implements ApiServer {
   }
 
   kubeconfig(): string {
-    return formatKubeconfig({ url: this.url, caCertificate: this.#options.tls?.cert, token: this.#options.token });
+    return formatKubeconfig({ url: this.url, caCertificate: this.#options.tls?.cert, token: this.#token });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -203,7 +224,7 @@ class EmbeddedApiServer implements ApiServer {
 
   #installKinds(): void {
     const services = new ServiceStrategy();
-    for (const type of builtinTypes(services)) {
+    for (const type of builtinTypes(services, this.#guard)) {
       this.#registry.set(type);
       if (type.strategy === services) this.#api.collection(type).subscribe(services.track);
     }

@@ -67,6 +67,8 @@ function place(object: KubeObject, target: Target): KubeObject {
 }
 
 const SUBDOMAIN = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
+const NO_PATH_NAME = /^\.{1,2}$|[/%]/;
+const PATH_NAME_RULE = "may not be '.' or '..', and may not contain '/' or '%'";
 const LABEL_VALUE = /^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$/;
 const NAME_RULE =
   "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an " +
@@ -77,11 +79,15 @@ const LABEL_RULE =
   "alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is " +
   "'(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')";
 
-function checkMeta(object: KubeObject): readonly Cause[] {
+function checkName(name: string, pathNames: boolean): readonly Cause[] {
+  if (name === "") return [requiredField("metadata.name", "name or generateName is required")];
+  if (pathNames) return NO_PATH_NAME.test(name) ? [invalidField("metadata.name", name, PATH_NAME_RULE)] : [];
+  return name.length > 253 || !SUBDOMAIN.test(name) ? [invalidField("metadata.name", name, NAME_RULE)] : [];
+}
+
+function checkMeta(object: KubeObject, pathNames: boolean): readonly Cause[] {
   const { name, labels } = object.metadata;
-  const causes: Cause[] = [];
-  if (name === "") causes.push(requiredField("metadata.name", "name or generateName is required"));
-  else if (name.length > 253 || !SUBDOMAIN.test(name)) causes.push(invalidField("metadata.name", name, NAME_RULE));
+  const causes = [...checkName(name, pathNames)];
   for (const value of Object.values(labels ?? {})) {
     if (value.length > 63 || !LABEL_VALUE.test(value)) causes.push(invalidField("metadata.labels", value, LABEL_RULE));
   }
@@ -91,7 +97,7 @@ function checkMeta(object: KubeObject): readonly Cause[] {
 /** @throws ApiError 422 listing every field that is wrong. */
 export function validate(next: KubeObject, before: KubeObject | undefined, { type, version }: Spoken): void {
   const shape = version.validate(next);
-  const causes = [...checkMeta(next), ...shape, ...(type.strategy.check?.(next, before) ?? [])];
+  const causes = [...checkMeta(next, type.pathNames), ...shape, ...(type.strategy.check?.(next, before) ?? [])];
   // Rules assume the shape that the schema promises.
   if (shape.length === 0) causes.push(...(version.rules?.check(next, before) ?? []));
   if (causes.length > 0) throw invalid(type, next.metadata.name, causes);

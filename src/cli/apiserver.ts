@@ -14,6 +14,7 @@ interface ApiserverFlags {
   readonly port: number;
   readonly crds?: string;
   readonly kubeconfigOut?: string;
+  readonly rbac: boolean;
   readonly logLevel: LogLevel;
 }
 
@@ -22,8 +23,9 @@ Examples:
   herald apiserver --kubeconfig-out /tmp/kubeconfig
   KUBECONFIG=/tmp/kubeconfig kubectl get services -A
 
-Everything is kept in memory and gone when it stops. Anyone who reaches the address may do anything: keep it on loopback
-or in a network of its own.
+Everything is kept in memory and gone when it stops. Without --rbac anyone who reaches the address may do anything: keep it
+on loopback or in a network of its own. With it the kubeconfig carries a token that may do anything; others need a ServiceAccount's
+(kubectl create token NAME) and a role. It speaks plain HTTP either way.
 `;
 
 /** Adds `herald apiserver`. */
@@ -38,6 +40,7 @@ export function registerApiserver(program: Command, ports: CliPorts, done: (code
     .option("--port <port>", "port to listen on, 0 for any free one", parsePort, 0)
     .option("--crds <dir>", "folder of CustomResourceDefinitions (default: those shipped)")
     .option("--kubeconfig-out <file>", "write a kubeconfig for kubectl there")
+    .option("--rbac", "ask for a token, and enforce Roles and ClusterRoles", false)
     .addOption(new Option("--log-level <level>", "how much to log").choices(LOG_LEVELS).default("info"))
     .addHelpText("after", EXAMPLES)
     .action(async (flags: ApiserverFlags) => {
@@ -51,7 +54,7 @@ async function runApiserver(flags: ApiserverFlags, ports: CliPorts): Promise<voi
   const crds = readManifestFiles([flags.crds ?? shippedCrdFolder()]);
   await using server = createApiServer(
     { wallClock: systemWallClock, log },
-    { host: flags.host, port: flags.port, crds },
+    { host: flags.host, port: flags.port, crds, ...(flags.rbac ? { rbac: {} } : {}) },
   );
   await server.start();
   if (flags.kubeconfigOut !== undefined) writeFileSync(flags.kubeconfigOut, server.kubeconfig(), { mode: 0o600 });

@@ -5,7 +5,8 @@ import type { Column } from "../resource.ts";
 
 type Cell = (object: KubeObject, now: Date) => unknown;
 
-function column(name: string, cell: Cell, also: Partial<Column> = {}): Column {
+/** A column of text, unless told otherwise. */
+export function column(name: string, cell: Cell, also: Partial<Column> = {}): Column {
   return { name, cell, type: "string", format: "", description: "", priority: 0, ...also };
 }
 
@@ -29,7 +30,8 @@ function textAt(object: unknown, ...path: readonly string[]): string {
   return typeof value === "string" && value !== "" ? value : "<none>";
 }
 
-function labelText(labels: unknown): string {
+/** Labels as kubectl shows them. */
+export function labelText(labels: unknown): string {
   const pairs = Object.entries(asObject(labels)).map(([key, value]) => `${key}=${String(value)}`);
   return pairs.length === 0 ? "<none>" : pairs.sort().join(",");
 }

@@ -1,30 +1,14 @@
+import type { ReviewPorts } from "../auth/reviews.ts";
 import { withMember } from "../json.ts";
 import { type KubeObject, parseObject } from "../object.ts";
-import type { Column, ResourceType, ResourceVersion, Strategy } from "../resource.ts";
-import type { Schema } from "../schema/schema.ts";
-import { compileValidator } from "../schema/validation.ts";
+import type { Column, ResourceType, Strategy } from "../resource.ts";
 import * as columns from "./columns.ts";
+import { POLICY_ROWS } from "./policy-kinds.ts";
 import { activateNamespace, convertEvent, defaultSlicePorts, foldStringData, resetPod } from "./preparation.ts";
+import { reviewRows } from "./review-kinds.ts";
+import { type Row, typeOf, versionOf } from "./row.ts";
 import * as schemas from "./schemas.ts";
 import type { ServiceStrategy } from "./service.ts";
-
-/** What differs between built-in kinds; everything left out has the common value. */
-interface Row {
-  readonly group?: string;
-  readonly version?: string;
-  readonly kind: string;
-  readonly plural: string;
-  readonly short?: readonly string[];
-  readonly categories?: readonly string[];
-  readonly cluster?: true;
-  readonly status?: true;
-  readonly counted?: true;
-  readonly conditional?: true;
-  readonly selectable?: readonly string[];
-  readonly schema: Schema;
-  readonly columns: readonly Column[];
-  readonly strategy?: Strategy;
-}
 
 const INVOLVED = ["kind", "namespace", "name", "uid", "apiVersion", "resourceVersion", "fieldPath"];
 const EVENT_FIELDS = [
@@ -163,49 +147,6 @@ function serviceRow(strategy: ServiceStrategy): Row {
   };
 }
 
-function versionOf(row: {
-  group?: string;
-  version?: string;
-  schema: Schema;
-  columns: readonly Column[];
-}): ResourceVersion {
-  const group = row.group ?? "";
-  const name = row.version ?? "v1";
-  return {
-    group,
-    name,
-    apiVersion: group === "" ? name : `${group}/${name}`,
-    schema: row.schema,
-    validate: compileValidator(row.schema),
-    rules: undefined,
-    columns: row.columns,
-    deprecation: undefined,
-  };
-}
-
-function typeOf(row: Row): ResourceType {
-  const storage = versionOf(row);
-  return {
-    group: row.group ?? "",
-    plural: row.plural,
-    singular: row.kind.toLowerCase(),
-    kind: row.kind,
-    listKind: `${row.kind}List`,
-    shortNames: row.short ?? [],
-    categories: row.categories ?? [],
-    namespaced: row.cluster !== true,
-    versions: [storage],
-    storage,
-    statusSubresource: row.status === true,
-    custom: false,
-    counted: row.counted === true,
-    unconditionalUpdate: row.conditional !== true,
-    selectable: row.selectable ?? [],
-    strategy: row.strategy ?? {},
-    convert: (object) => object,
-  };
-}
-
 function eventType(): ResourceType {
   const core = typeOf({
     kind: "Event",
@@ -241,6 +182,7 @@ export function definitionType(strategy: Strategy): ResourceType {
 }
 
 /** Every kind that is there without a CRD, besides the CRD itself. */
-export function builtinTypes(service: ServiceStrategy): readonly ResourceType[] {
-  return [...CORE.map(typeOf), typeOf(serviceRow(service)), ...GROUPED.map(typeOf), eventType()];
+export function builtinTypes(service: ServiceStrategy, reviews: ReviewPorts): readonly ResourceType[] {
+  const rows = [...CORE, serviceRow(service), ...GROUPED, ...POLICY_ROWS, ...reviewRows(reviews)];
+  return [...rows.map(typeOf), eventType()];
 }

@@ -2,6 +2,8 @@ import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from "node:
 import { gzipSync } from "node:zlib";
 import type { Log } from "../../telemetry/log.ts";
 import { errorFields } from "../../telemetry/log.ts";
+import type { Guard } from "../auth/guard.ts";
+import type { User } from "../auth/user.ts";
 import { aggregatedDiscovery, coreVersions, groupList, groupOf, resourceList, VERSION } from "../discovery.ts";
 import { type FaultPlan, failureError, type Struck } from "../faults.ts";
 import { openApiV2, openApiV3, openApiV3Index } from "../openapi.ts";
@@ -16,7 +18,7 @@ import { errorEvent } from "./watch-stream.ts";
 export interface FrontPorts extends ResourcePorts {
   readonly log: Log;
   readonly faults: FaultPlan;
-  readonly token: string | undefined;
+  readonly guard: Guard;
   readonly address: () => string;
   /** How a watch hears that its revision is gone: real servers answer either way. */
   readonly goneAs: () => "event" | "status";
@@ -32,12 +34,13 @@ export async function serve(ports: FrontPorts, request: IncomingMessage, respons
   const url = parseUrl(request.url ?? "/");
   try {
     const route = parseRoute(url.pathname);
-    authorize(ports, route, request);
+    const head = { method: request.method ?? "", pathname: url.pathname, query: url.searchParams };
+    const user = ports.guard.admit(request.headers.authorization, route, head);
     const watch = ["true", "1"].includes(url.searchParams.get("watch") ?? "");
     const struck = { method: request.method ?? "", path: route.type === "resource" ? route.path : undefined, watch };
     const fate = await suffer(ports, struck);
     if (fate === "cut-before") response.destroy();
-    else await answerRoute(ports, route, { request, response, url, cut: fate === "cut-after" });
+    else await answerRoute(ports, route, { request, response, url, user, cut: fate === "cut-after" });
   } catch (error) {
     refuse(ports, { request, response, url }, error);
   }
@@ -47,12 +50,6 @@ export async function serve(ports: FrontPorts, request: IncomingMessage, respons
 function parseUrl(text: string): RequestUrl {
   const [pathname = "/", ...query] = text.split("?");
   return { pathname, searchParams: new URLSearchParams(query.join("?")) };
-}
-
-function authorize(ports: FrontPorts, route: Route, request: IncomingMessage): void {
-  if (ports.token === undefined || route.type === "health") return;
-  if (request.headers.authorization !== `Bearer ${ports.token}`)
-    throw new ApiError(401, "Unauthorized", "Unauthorized");
 }
 
 /** Whether the connection breaks before the request is looked at, or after it was carried out. */
@@ -74,12 +71,17 @@ interface Exchange {
   readonly url: RequestUrl;
 }
 
-async function answerRoute(ports: FrontPorts, route: Route, exchange: Exchange & { cut: boolean }): Promise<void> {
-  const { request, response, url } = exchange;
+interface Admitted extends Exchange {
+  readonly user: User;
+  readonly cut: boolean;
+}
+
+async function answerRoute(ports: FrontPorts, route: Route, exchange: Admitted): Promise<void> {
+  const { request, response, url, user } = exchange;
   if (route.type === "health") return void response.writeHead(200, { "content-type": "text/plain" }).end("ok");
   if (route.type === "openapi-v2") return sendOpenApiV2(ports, request, response);
   if (route.type !== "resource") return send(exchange, plain(200, document(ports, route, request)));
-  const answer = await handleResource(ports, { request, response, path: route.path, query: url.searchParams });
+  const answer = await handleResource(ports, { request, response, path: route.path, query: url.searchParams, user });
   if (exchange.cut) response.destroy();
   else if (answer !== undefined) send(exchange, answer);
 }

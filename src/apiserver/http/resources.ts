@@ -2,13 +2,18 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { type Micros, micros, seconds } from "../../net/micros.ts";
 import type { Clock, WallClock } from "../../system/clock.ts";
 import type { Api, DeleteOptions } from "../api.ts";
+import type { AuthenticatorPorts } from "../auth/authenticator.ts";
+import { issueToken } from "../auth/issue-token.ts";
+import type { User } from "../auth/user.ts";
 import { type Entry, listItem } from "../collection.ts";
+import { hasTokens } from "../discovery.ts";
 import { asObject, asString } from "../json.ts";
+import { parseObject } from "../object.ts";
 import type { Spoken } from "../registry.ts";
 import { type Predicate, parseFieldSelector, parseLabelSelector } from "../selectors.ts";
-import { badRequest, expired, methodNotAllowed, noSuchPath } from "../status.ts";
+import { badRequest, expired, invalid, methodNotAllowed, noSuchPath } from "../status.ts";
 import { type IncludeObject, toTable } from "../table.ts";
-import type { Target, WriteOptions } from "../write.ts";
+import { decode, type Target, type WriteOptions } from "../write.ts";
 import { negotiate, parseBody, parsePatch, readBody, type Wanted } from "./negotiation.ts";
 import type { ResourcePath } from "./route.ts";
 import { WatchStream } from "./watch-stream.ts";
@@ -18,6 +23,8 @@ export interface ResourcePorts {
   readonly api: Api;
   readonly clock: Clock;
   readonly wallClock: WallClock;
+  /** Signs and checks ServiceAccounts' tokens. */
+  readonly authenticator: AuthenticatorPorts;
   /** Told of every watch that begins. */
   readonly onWatch: (watch: WatchStream, path: ResourcePath, response: ServerResponse) => void;
 }
@@ -28,6 +35,7 @@ export interface ResourceRequest {
   readonly response: ServerResponse;
   readonly path: ResourcePath;
   readonly query: URLSearchParams;
+  readonly user: User;
 }
 
 /** A finished answer: JSON text and its status. */
@@ -53,8 +61,7 @@ export async function handleResource(ports: ResourcePorts, request: ResourceRequ
   const spoken = ports.api.registry.find(path.apiVersion, path.plural);
   if (spoken === undefined || !servesSubresource(spoken, path.subresource)) throw noSuchPath();
   const { type, version } = spoken;
-  const named = path.name !== "";
-  const handler = HANDLERS[`${request.request.method ?? ""} ${named ? "one" : "many"}`];
+  const handler = handlerOf(spoken, request);
   if (handler === undefined) throw methodNotAllowed();
   const warnings = version.deprecation === undefined ? [] : [version.deprecation];
   const namespace = type.namespaced ? path.namespace : "";
@@ -62,8 +69,16 @@ export async function handleResource(ports: ResourcePorts, request: ResourceRequ
   return await handler(ports, { ...request, target, wanted: negotiate(request.request), warnings });
 }
 
+function handlerOf({ type }: Spoken, { request, path }: ResourceRequest): Handler | undefined {
+  const shape = `${request.method ?? ""} ${path.name === "" ? "many" : "one"}`;
+  if (type.answer !== undefined) return shape === "POST many" ? answerQuestion : undefined;
+  if (path.subresource === "token") return shape === "POST one" ? createToken : undefined;
+  return HANDLERS[shape];
+}
+
 function servesSubresource({ type }: Spoken, subresource: string): boolean {
   if (subresource === "" || (subresource === "status" && type.statusSubresource)) return true;
+  if (subresource === "token") return hasTokens(type);
   return subresource === "finalize" && type.kind === "Namespace";
 }
 
@@ -221,6 +236,20 @@ const create: Handler = async (ports, exchange) => {
   const { target } = exchange;
   const entry = ports.api.create(withBodyNamespace(target, body), body, writeOptions(exchange));
   return answer(exchange, 201, renderOne(ports, exchange, entry));
+};
+
+const answerQuestion: Handler = async (_ports, exchange) => {
+  const { target, user } = exchange;
+  const { type, version } = target;
+  const asked = decode(parseBody(exchange.request, await readBody(exchange.request)), target, writeOptions(exchange));
+  const causes = version.validate(asked);
+  if (causes.length > 0) throw invalid(type, asked.metadata.name, causes);
+  return answer(exchange, 201, JSON.stringify(type.answer?.(asked, user)));
+};
+
+const createToken: Handler = async (ports, exchange) => {
+  const body = parseObject(parseBody(exchange.request, await readBody(exchange.request)));
+  return answer(exchange, 201, JSON.stringify(issueToken(ports.authenticator, exchange.target, body)));
 };
 
 function withBodyNamespace(target: Target, body: unknown): Target {
