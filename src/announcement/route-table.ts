@@ -127,6 +127,14 @@ export class RouteTable {
     return carried.sort(compareRoutes);
   }
 
+  /** Every route, in no order, one at a time: for those who look while others go on changing it. */
+  *each(): Generator<AnnouncedRoute, void> {
+    for (const entry of this.#entries.values()) {
+      const route = routeOf(entry);
+      if (route !== undefined) yield route;
+    }
+  }
+
   /** The routes one peer is to have: what a session sends when it comes up. */
   routesOf(peer: PeerName): readonly AnnouncedRoute[] {
     return this.routes().filter((route) => route.peer === peer);

@@ -1,5 +1,8 @@
+import type { IpAddress } from "../net/ip-address.ts";
 import type { Micros } from "../net/micros.ts";
 import { type BgpState, type Effect, type Fsm, type FsmEvent, step } from "./fsm.ts";
+import { MESSAGE_TYPE } from "./iana.ts";
+import { HEADER_LENGTH } from "./message/header.ts";
 
 /**
  * One step of a state machine with all that went into it: it can be taken again from this line alone. `connection` tells the
@@ -29,6 +32,22 @@ interface JournalMessage {
 
 export type JournalLine = JournalStep | JournalMessage;
 
+/** One end of a connection. */
+export interface JournalEnd {
+  readonly address: IpAddress;
+  readonly port: number;
+}
+
+/** Between which ends the messages of a connection went. */
+export interface JournalConnection {
+  readonly connection: number;
+  readonly at: Micros;
+  /** Who opened it. */
+  readonly direction: "incoming" | "outgoing";
+  readonly local: JournalEnd;
+  readonly remote: JournalEnd;
+}
+
 /** How much a session remembers. */
 interface JournalLimits {
   /** Steps that changed the state or ended in a NOTIFICATION. */
@@ -38,11 +57,24 @@ interface JournalLimits {
   readonly messages: number;
   /** Octets of messages, whatever their number. */
   readonly octets: number;
+  /** OPENs and NOTIFICATIONs older than those: nothing else can be read without the one, or explained without the other. */
+  readonly landmarks: number;
+  readonly connections: number;
 }
 
-const LIMITS: JournalLimits = { changes: 128, routine: 64, messages: 64, octets: 64 * 1024 };
+const LIMITS: JournalLimits = {
+  changes: 128,
+  routine: 64,
+  messages: 64,
+  octets: 64 * 1024,
+  landmarks: 16,
+  connections: 16,
+};
 
-type KeptMessage = Omit<JournalMessage, "bytes"> & { readonly bytes: Uint8Array };
+/** A message as it is kept. */
+export type KeptMessage = Omit<JournalMessage, "bytes"> & { readonly bytes: Uint8Array };
+
+const LANDMARKS: readonly (number | undefined)[] = [MESSAGE_TYPE.open, MESSAGE_TYPE.notification];
 
 /** What happened on a session lately: bounded, and what changed something outlives what did not. */
 export class Journal {
@@ -50,6 +82,8 @@ export class Journal {
   readonly #changes: JournalStep[] = [];
   readonly #routine: JournalStep[] = [];
   readonly #messages: KeptMessage[] = [];
+  readonly #landmarks: KeptMessage[] = [];
+  readonly #connections: JournalConnection[] = [];
   #octets = 0;
   #seq = 0;
 
@@ -70,14 +104,44 @@ export class Journal {
     this.#messages.push({ type: "message", seq: this.#seq++, ...seen, bytes: seen.bytes.slice() });
     this.#octets += seen.bytes.length;
     while (this.#messages.length > this.#limits.messages || this.#octets > this.#limits.octets) {
-      this.#octets -= this.#messages.shift()?.bytes.length ?? 0;
+      this.#forgetOldest();
     }
+  }
+
+  /** Remembers between which ends a connection is. */
+  recordConnection(connection: JournalConnection): void {
+    this.#connections.push(connection);
+    if (this.#connections.length > this.#limits.connections) this.#connections.shift();
+  }
+
+  /** The latest connections, oldest first. */
+  connections(): readonly JournalConnection[] {
+    return [...this.#connections];
+  }
+
+  /** The messages that are remembered, from this number on, oldest first. */
+  messagesFrom(seq: number): readonly KeptMessage[] {
+    return [...this.#landmarks, ...this.#messages].filter((one) => one.seq >= seq);
   }
 
   /** Everything remembered, oldest first, as values that survive JSON. */
   lines(): readonly JournalLine[] {
-    const messages = this.#messages.map((one): JournalMessage => ({ ...one, bytes: [...one.bytes] }));
-    return [...this.#changes, ...this.#routine, ...messages].sort((a, b) => a.seq - b.seq);
+    const messages = this.messagesFrom(0).map((one): JournalMessage => ({ ...one, bytes: [...one.bytes] }));
+    return [...this.steps(), ...messages].sort((a, b) => a.seq - b.seq);
+  }
+
+  /** The steps that are remembered, oldest first. */
+  steps(): readonly JournalStep[] {
+    return [...this.#changes, ...this.#routine].sort((a, b) => a.seq - b.seq);
+  }
+
+  #forgetOldest(): void {
+    const oldest = this.#messages.shift();
+    if (oldest === undefined) return;
+    this.#octets -= oldest.bytes.length;
+    if (!LANDMARKS.includes(oldest.bytes[HEADER_LENGTH - 1])) return;
+    this.#landmarks.push(oldest);
+    if (this.#landmarks.length > this.#limits.landmarks) this.#landmarks.shift();
   }
 }
 

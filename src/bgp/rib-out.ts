@@ -16,6 +16,9 @@ const EFFORT = { load: 40, drop: 40, sweep: 2, resolve: 1000 } as const;
 /** Rows looked at in one go. */
 const STRIDE = 1024;
 
+/** Whether a peer has a route that it should have, or why it has not. */
+export type RouteOutState = "sent" | "pending" | "no-session" | "family-not-carried" | NotSent;
+
 /** Rows that are still to be queued: all that a new session gets, or again those of one family. */
 interface Sweep {
   at: number;
@@ -72,6 +75,17 @@ export class AdjRibOut {
       const reason = this.#group?.refusal(set, prefixes.familyAt(row));
       if (reason !== undefined) yield { prefix: prefixes.prefixAt(row), reason };
     }
+  }
+
+  /** How far this prefix has come on its way to the peer. */
+  stateOf(prefix: IpPrefix): RouteOutState {
+    const row = this.#store.prefixes.rowOf(prefix);
+    if (this.#group === undefined) return "no-session";
+    if (row < 0) return "pending";
+    if (!this.#families.includes(prefix.family)) return "family-not-carried";
+    const [set, wire] = [this.#setAt(row), this.#wireOf(row)];
+    if (set !== 0 && wire === WITHDRAWN) return this.#group.refusal(set, prefix.family) ?? "pending";
+    return this.#needs(row, wire) || wire === WITHDRAWN ? "pending" : "sent";
   }
 
   /**

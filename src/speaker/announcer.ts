@@ -64,6 +64,11 @@ export class Announcer {
     return this.#table.routesOf(peer);
   }
 
+  /** Every route, in no order, one at a time. */
+  routes(): Iterable<AnnouncedRoute> {
+    return this.#table.each();
+  }
+
   /** The decisions as they stand, for status objects and inspection. */
   decisions(): Iterable<Decision> {
     return this.#decisions.values();

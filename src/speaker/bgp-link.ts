@@ -1,9 +1,9 @@
-import { NotificationError } from "../bgp/error.ts";
+import { type Notification, NotificationError } from "../bgp/error.ts";
 import { familyOf } from "../bgp/family.ts";
 import { type Frame, Framer } from "../bgp/framer.ts";
 import { type BgpState, type Effect, type Fsm, type FsmEvent, step, type TimerName } from "../bgp/fsm.ts";
 import { CEASE } from "../bgp/iana.ts";
-import type { Journal } from "../bgp/journal.ts";
+import type { Journal, JournalEnd } from "../bgp/journal.ts";
 import { type ControlMessage, encodeControl, formatControl } from "../bgp/message/message.ts";
 import { cease, decodeNotification } from "../bgp/message/notification.ts";
 import { decodeOpen, type Open } from "../bgp/message/open.ts";
@@ -37,11 +37,21 @@ export interface LinkOwner {
   };
   /** True when another connection to this peer stays instead (RFC 4271 section 6.8). */
   losesCollision(link: BgpLink, open: Open): boolean;
-  changed(link: BgpLink, change: StateChange): void;
+  /** The state changed, because of this event. */
+  changed(link: BgpLink, change: StateChange, event: FsmEvent): void;
   learned(change: RouteChange): void;
   refreshed(family: Family): void;
   drained(): void;
   sent(message: ControlMessage): void;
+  received(kind: Frame["kind"]): void;
+  /** A NOTIFICATION went out on this link, or came in. */
+  notified(link: BgpLink, direction: "in" | "out", notification: Notification): void;
+}
+
+/** The OPENs of a connection. */
+export interface Opens {
+  readonly sent: Open | undefined;
+  readonly received: Open | undefined;
 }
 
 const CLOSE_LIMIT = seconds(1);
@@ -66,6 +76,7 @@ export class BgpLink {
   #malformed = 0;
   #malformedSaid: Micros | undefined;
   #open = 0;
+  #opens: Opens = { sent: undefined, received: undefined };
   /** The number of the connection in the journal, 0 before the first. */
   #id = 0;
 
@@ -96,6 +107,11 @@ export class BgpLink {
     return this.#connection;
   }
 
+  /** What both ends said first, on the connection that is or was the last. */
+  get opens(): Opens {
+    return this.#opens;
+  }
+
   /** Takes an event now, or after the one in hand. */
   dispatch(event: FsmEvent): void {
     this.#queue.push(event);
@@ -117,14 +133,17 @@ export class BgpLink {
     this.#fsm = fsm;
     const at = this.#ports.clock.now();
     this.#owner.journal.recordStep({ at, connection: this.#id, before, event, chance, after: fsm.state, effects });
-    for (const effect of effects) this.#perform(effect);
+    for (const effect of effects) this.#perform(effect, event);
   }
 
   /** Makes a connection this link's own. */
   adopt(plain: BgpConnection, direction: "outgoing" | "incoming"): void {
     this.#id = this.#owner.nextConnection();
     const { clock } = this.#ports;
-    const connection = new TappedConnection({ clock, journal: this.#owner.journal }, plain, this.#id);
+    const { journal } = this.#owner;
+    const connection = new TappedConnection({ clock, journal }, plain, this.#id);
+    journal.recordConnection({ connection: this.#id, at: clock.now(), direction, ...endsOf(plain) });
+    this.#opens = { sent: undefined, received: undefined };
     this.#connection = connection;
     this.#direction = direction;
     this.#dialling = undefined;
@@ -183,6 +202,7 @@ export class BgpLink {
 
   /** True for an UPDATE whose life sign is still to be told. */
   #onFrame(frame: Frame): boolean {
+    this.#owner.received(frame.kind);
     switch (frame.kind) {
       case "open":
         this.#onOpen(decodeOpen(frame.body));
@@ -191,7 +211,7 @@ export class BgpLink {
         this.dispatch({ type: "keepalive-received" });
         return false;
       case "notification":
-        this.dispatch({ type: "notification-received", notification: decodeNotification(frame.body) });
+        this.#onNotification(decodeNotification(frame.body));
         return false;
       case "routeRefresh":
         this.#onRouteRefresh(frame.body);
@@ -201,7 +221,13 @@ export class BgpLink {
     }
   }
 
+  #onNotification(notification: Notification): void {
+    this.#owner.notified(this, "in", notification);
+    this.dispatch({ type: "notification-received", notification });
+  }
+
   #onOpen(open: Open): void {
+    this.#opens = { ...this.#opens, received: open };
     if (this.#owner.losesCollision(this, open)) this.dispatch({ type: "collision-lost" });
     else this.dispatch({ type: "open-received", open });
   }
@@ -241,7 +267,7 @@ export class BgpLink {
     this.#malformed = 0;
   }
 
-  #perform(effect: Effect): void {
+  #perform(effect: Effect, event: FsmEvent): void {
     switch (effect.type) {
       case "dial":
         this.#dial();
@@ -265,7 +291,7 @@ export class BgpLink {
         return;
       case "change":
         this.#lastReason = effect.reason;
-        this.#owner.changed(this, effect);
+        this.#owner.changed(this, effect, event);
         return;
     }
   }
@@ -289,6 +315,8 @@ export class BgpLink {
     this.#connection?.write(encodeControl(message));
     this.#ports.log.trace("bgp message sent", { message: formatControl(message) });
     this.#owner.sent(message);
+    if (message.type === "open") this.#opens = { ...this.#opens, sent: message.open };
+    if (message.type === "notification") this.#owner.notified(this, "out", message.notification);
   }
 
   /** Lets what was sent get out: the socket is only cut when the peer does not close its side in time. */
@@ -317,6 +345,16 @@ export class BgpLink {
       this.dispatch({ type: "send-progressed" });
     else expire();
   }
+}
+
+function endsOf({ localAddress, localPort, remoteAddress, remotePort }: BgpConnection): {
+  readonly local: JournalEnd;
+  readonly remote: JournalEnd;
+} {
+  return {
+    local: { address: localAddress, port: localPort },
+    remote: { address: remoteAddress, port: remotePort },
+  };
 }
 
 function offersExtendedMessages({ config, courtesy }: Fsm): boolean {

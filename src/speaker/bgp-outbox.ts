@@ -1,8 +1,10 @@
+import type { MpNextHop } from "../bgp/attribute/mp-reach.ts";
+import type { Attributes } from "../bgp/attribute/registry.ts";
 import { unicast } from "../bgp/family.ts";
 import { REFRESH_SUBTYPE } from "../bgp/iana.ts";
 import { encodeRouteRefresh } from "../bgp/message/route-refresh.ts";
-import { endOfRib, type NotSent, type Origination } from "../bgp/packing.ts";
-import { AdjRibOut } from "../bgp/rib-out.ts";
+import { endOfRib, type NotSent, type Origination, originate } from "../bgp/packing.ts";
+import { AdjRibOut, type RouteOutState } from "../bgp/rib-out.ts";
 import type { Route } from "../bgp/route.ts";
 import type { Family } from "../net/ip-address.ts";
 import type { IpPrefix } from "../net/ip-prefix.ts";
@@ -16,6 +18,14 @@ export interface Channel {
   readonly families: readonly Family[];
   /** Both ends know the marks around the answer to a route refresh (RFC 7313). */
   readonly marksRefresh?: boolean;
+}
+
+/** A route as a peer has it, or should have it. */
+export interface RouteOut {
+  readonly state: RouteOutState;
+  /** What the session says beside the prefix; undefined while there is none. */
+  readonly attributes: Attributes | undefined;
+  readonly nextHop: MpNextHop | undefined;
 }
 
 /** Above this much unsent, changes wait in the table, where they replace each other, and not in the socket. */
@@ -32,6 +42,7 @@ export class BgpOutbox implements PacedWriter {
   #refreshing: readonly Family[] = [];
   #channel: Channel | undefined;
   #updates = 0;
+  #refreshes = 0;
 
   constructor(hub: OutboxHub) {
     this.#hub = hub;
@@ -48,9 +59,24 @@ export class BgpOutbox implements PacedWriter {
     return this.#updates;
   }
 
+  /** Marks around the answers to route refreshes (RFC 7313). */
+  get refreshes(): number {
+    return this.#refreshes;
+  }
+
   /** Whether there are routes that have not been looked at yet. */
   get pending(): boolean {
     return this.#rib.pending;
+  }
+
+  /** How far a route has come that the peer should have, and what it is to the peer. */
+  routeOut(route: Route): RouteOut {
+    const origination = this.#channel?.origination;
+    return {
+      state: this.#rib.stateOf(route.prefix),
+      attributes: origination && originate(route, origination),
+      nextHop: origination?.nextHops[route.prefix.family],
+    };
   }
 
   get notSent(): Iterable<{ readonly prefix: IpPrefix; readonly reason: NotSent }> {
@@ -135,6 +161,7 @@ export class BgpOutbox implements PacedWriter {
 
   #mark({ connection }: Channel, family: Family, subtype: number): void {
     connection.write(encodeRouteRefresh({ ...unicast(family), subtype }));
+    this.#refreshes++;
   }
 
   #write(channel: Channel, bytes: Uint8Array): void {

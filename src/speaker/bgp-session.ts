@@ -1,6 +1,7 @@
 import { resolveCollision } from "../bgp/collision.ts";
 import { NotificationError } from "../bgp/error.ts";
-import { acceptingFsm, type BgpState, type FsmConfig, initialFsm, isDamped } from "../bgp/fsm.ts";
+import { flapReason } from "../bgp/flap-reason.ts";
+import { acceptingFsm, type BgpState, type FsmConfig, type FsmEvent, initialFsm, isDamped } from "../bgp/fsm.ts";
 import type { Goodbye } from "../bgp/graceful-restart.ts";
 import { CEASE } from "../bgp/iana.ts";
 import { Journal, type JournalLine } from "../bgp/journal.ts";
@@ -17,11 +18,12 @@ import type { Family, IpAddress } from "../net/ip-address.ts";
 import type { IpPrefix } from "../net/ip-prefix.ts";
 import { type Micros, micros, seconds } from "../net/micros.ts";
 import { errorFields } from "../telemetry/log.ts";
-import { BgpLink, type LinkOwner, type StateChange } from "./bgp-link.ts";
+import { BgpLink, type LinkOwner, type Opens, type StateChange } from "./bgp-link.ts";
 import { origination } from "./bgp-origination.ts";
-import { BgpOutbox } from "./bgp-outbox.ts";
+import { BgpOutbox, type RouteOut } from "./bgp-outbox.ts";
 import { OutboxHub } from "./bgp-outbox-hub.ts";
 import type { BgpConnection, BgpDialTarget, BgpPorts } from "./bgp-ports.ts";
+import { SessionRecord } from "./bgp-record.ts";
 import { type BgpSessionConfig, dialTarget, fsmConfig, SESSION_DEFAULTS } from "./bgp-session-config.ts";
 import { UnsentReport } from "./unsent-report.ts";
 
@@ -50,8 +52,15 @@ interface BgpCounters {
   readonly updatesSent: number;
   readonly updatesReceived: number;
   readonly opensSent: number;
+  readonly opensReceived: number;
   readonly keepalivesSent: number;
+  readonly keepalivesReceived: number;
   readonly notificationsSent: number;
+  readonly notificationsReceived: number;
+  readonly refreshesSent: number;
+  readonly refreshesReceived: number;
+  /** Times the session was up and ended, by reason. */
+  readonly flaps: Readonly<Record<string, number>>;
 }
 
 /** An established session this young is no dead one: a second connection then is a collision that came late. */
@@ -66,15 +75,17 @@ export class BgpSession {
   readonly #unsent: UnsentReport;
   readonly #learned: AdjRibIn;
   readonly #journal = new Journal();
+  readonly #record = new SessionRecord();
   readonly #listeners = new Set<(view: BgpSessionView) => void>();
   readonly #owner: LinkOwner;
   readonly #counters = {
     established: 0,
-    updatesReceived: 0,
     opensSent: 0,
     keepalivesSent: 0,
     notificationsSent: 0,
   };
+  readonly #received = { open: 0, update: 0, notification: 0, keepalive: 0, routeRefresh: 0 };
+  readonly #flaps: Record<string, number> = {};
   #primary: BgpLink;
   /** A second connection to the same peer, until one of the two gives way. */
   #rival: BgpLink | undefined;
@@ -206,6 +217,26 @@ export class BgpSession {
     return this.#journal.lines();
   }
 
+  /** The same, for those who want a part of it. */
+  get recorded(): Pick<Journal, "steps" | "messagesFrom" | "connections"> {
+    return this.#journal;
+  }
+
+  /** What went wrong last, and the latest states. */
+  get record(): Omit<SessionRecord, "changed" | "notified"> {
+    return this.#record;
+  }
+
+  /** The OPENs of the connection that is or was the last. */
+  get opens(): Opens {
+    return this.#primary.opens;
+  }
+
+  /** How far a route has come that this peer should have, and what it is to the peer. */
+  routeOut(route: Route): RouteOut {
+    return this.#outbox.routeOut(route);
+  }
+
   get view(): BgpSessionView {
     const { fsm, connection } = this.#primary;
     return {
@@ -220,7 +251,7 @@ export class BgpSession {
       routesNotSent: [...this.#outbox.notSent],
       routesLearned: this.#learned.size,
       lastError: this.#lastError,
-      counters: { ...this.#counters, updatesSent: this.#outbox.updates },
+      counters: this.#countersNow(),
     };
   }
 
@@ -237,11 +268,18 @@ export class BgpSession {
         resumed: this.#counters.established > 0,
       }),
       losesCollision: (link, open) => this.#losesCollision(link, open),
-      changed: (link, change) => this.#onChanged(link, change),
+      changed: (link, change, event) => this.#onChanged(link, change, event),
       learned: (change) => this.#onLearned(change),
       refreshed: (family) => this.#outbox.refresh(family),
       drained: () => this.#outbox.flush(),
       sent: (message) => this.#count(message),
+      notified: (link, direction, notification) => {
+        // What a connection is refused with that was one too many says nothing of the session.
+        if (link === this.#primary) this.#record.notified({ at: this.#ports.clock.now(), direction, notification });
+      },
+      received: (kind) => {
+        this.#received[kind] += 1;
+      },
     };
   }
 
@@ -279,7 +317,6 @@ export class BgpSession {
   }
 
   #onLearned(change: RouteChange): void {
-    this.#counters.updatesReceived++;
     if (this.#learned.apply(change) || this.#tooMany) return;
     this.#tooMany = true;
     const { maxPrefixes } = this.config;
@@ -287,6 +324,21 @@ export class BgpSession {
     if (maxPrefixes?.action === "reset") {
       this.reset(CEASE.maximumPrefixes, `the peer announced more than ${maxPrefixes.limit} routes`);
     }
+  }
+
+  #countersNow(): BgpCounters {
+    const { open, update, notification, keepalive, routeRefresh } = this.#received;
+    return {
+      ...this.#counters,
+      updatesSent: this.#outbox.updates,
+      updatesReceived: update,
+      opensReceived: open,
+      keepalivesReceived: keepalive,
+      notificationsReceived: notification,
+      refreshesSent: this.#outbox.refreshes,
+      refreshesReceived: routeRefresh,
+      flaps: { ...this.#flaps },
+    };
   }
 
   #count(message: ControlMessage): void {
@@ -325,7 +377,7 @@ export class BgpSession {
   #replaces(link: BgpLink, dead: BgpLink, outcome: Negotiated | NotificationError): boolean {
     const young = this.#ports.clock.now() - this.#since < TOO_YOUNG_TO_BE_DEAD;
     if (young || outcome instanceof NotificationError || dead.fsm.negotiated?.gracefulRestart !== true) return false;
-    this.#onLost();
+    this.#onLost({ type: "superseded" });
     this.#keep(link, "superseded");
     const reason = dead.lastReason ?? "";
     this.#lastError = reason;
@@ -342,17 +394,18 @@ export class BgpSession {
     other?.dispatch({ type });
   }
 
-  #onChanged(link: BgpLink, change: StateChange): void {
+  #onChanged(link: BgpLink, change: StateChange, event: FsmEvent): void {
     if (link === this.#rival) this.#onRivalChanged(link, change);
     if (link !== this.#primary) return;
     this.#since = this.#ports.clock.now();
     if (change.to === "established") this.#onEstablished(link);
-    if (change.from === "established") this.#onLost();
+    if (change.from === "established") this.#onLost(event);
     if (change.to === "idle" || change.to === "active") this.#lastError = change.reason;
     this.#tell(change);
   }
 
   #tell({ from, to, reason }: Omit<StateChange, "type">): void {
+    this.#record.changed({ at: this.#ports.clock.now(), from, to, reason });
     this.#ports.log.info("bgp session changed", { from, to, reason });
     const view = this.view;
     for (const listener of this.#listeners) listener(view);
@@ -391,7 +444,9 @@ export class BgpSession {
     }
   }
 
-  #onLost(): void {
+  #onLost(event: FsmEvent): void {
+    const reason = flapReason(event);
+    this.#flaps[reason] = (this.#flaps[reason] ?? 0) + 1;
     this.#outbox.close();
     this.#unsent.stop();
     this.#learned.clear();

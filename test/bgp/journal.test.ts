@@ -19,7 +19,7 @@ const UP: readonly FsmEvent[] = [
   { type: "open-received", open: { myAs: 65000, holdTime: 9, identifier: 7, capabilities: {} } },
   { type: "keepalive-received" },
 ];
-const LIMITS = { changes: 4, routine: 2, messages: 3, octets: 100 };
+const LIMITS = { changes: 4, routine: 2, messages: 3, octets: 100, landmarks: 2, connections: 2 };
 
 function record(journal: Journal, events: readonly FsmEvent[]): void {
   let fsm = initialFsm(config);
