@@ -100,12 +100,13 @@ export class AddressBook {
 
   /** Of every pool, in the order of `setPools`. */
   counters(): ReadonlyMap<PoolName, PoolCounters> {
-    const count = ({ space: { capacity }, used: { count: assigned } }: Shelf): FamilyCounters => {
-      return { capacity, assigned, available: capacity - assigned };
-    };
-    return new Map(
-      [...this.#libraries].map(([name, { shelves }]) => [name, { 4: count(shelves[4]), 6: count(shelves[6]) }]),
-    );
+    return new Map([...this.#libraries].map(([name, library]) => [name, countersOf(library)]));
+  }
+
+  /** Of one pool, which is cheap however many there are. */
+  countersOf(pool: PoolName): PoolCounters | undefined {
+    const library = this.#libraries.get(pool);
+    return library && countersOf(library);
   }
 
   /** How many addresses of a family a pool has, in use or not. */
@@ -220,4 +221,11 @@ function libraryOf(pool: Pool): Library {
 
 function shelfOf(pool: Pool, family: Family): Shelf {
   return { space: new PoolSpace(pool, family), used: new IntervalSet(), shared: new SharedPlaces() };
+}
+
+function countersOf({ shelves }: Library): PoolCounters {
+  const count = ({ space: { capacity }, used: { count: assigned } }: Shelf): FamilyCounters => {
+    return { capacity, assigned, available: capacity - assigned };
+  };
+  return { 4: count(shelves[4]), 6: count(shelves[6]) };
 }

@@ -146,6 +146,11 @@ export class Allocator {
     return this.#book.counters();
   }
 
+  /** Of one pool; undefined when there is none of that name. */
+  countersOf(pool: PoolName): PoolCounters | undefined {
+    return this.#book.countersOf(pool);
+  }
+
   /** Reference 3.3, in its order. */
   #look(subject: Subject): Finding {
     const { service, clusterIps, policy } = subject;

@@ -4,6 +4,8 @@ import type { Service } from "./core.ts";
 
 /** Which pool the addresses of a Service came from: written by the controller. */
 export const ALLOCATED_FROM_POOL = "metallb.io/ip-allocated-from-pool";
+/** On a Service that waits for its address while a leader takes over from one that died: its value is of no meaning. */
+export const RAISED_FOR_TERM = "herald.io/raised-for-term";
 /** Asks for a pool. */
 export const ADDRESS_POOL = "metallb.io/address-pool";
 /** Asks for exact addresses, separated by commas. */

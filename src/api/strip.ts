@@ -1,4 +1,4 @@
-import { DEPRECATED_PREFIX, PREFERRED_PREFIX } from "./annotations.ts";
+import { DEPRECATED_PREFIX, PREFERRED_PREFIX, RAISED_FOR_TERM } from "./annotations.ts";
 import type {
   Endpoint,
   EndpointSlice,
@@ -126,7 +126,7 @@ function annotationsWhere(
 }
 
 function isForServices(key: string): boolean {
-  return key.startsWith(PREFERRED_PREFIX) || key.startsWith(DEPRECATED_PREFIX);
+  return key.startsWith(PREFERRED_PREFIX) || key.startsWith(DEPRECATED_PREFIX) || key === RAISED_FOR_TERM;
 }
 
 function readServiceSpec(spec: FieldReader): ServiceSpec {

@@ -87,7 +87,9 @@ async function runController(flags: ControllerFlags, ports: CliPorts, unused: re
   const secret =
     name === "" ? undefined : ensureGossipSecret({ ...base, client }, { namespace, name, deployment }, ports.signal);
   try {
-    await leadByLease(lease, ports.signal, (term) => controller.lead(term, () => lease.isLeader()));
+    await leadByLease(lease, ports.signal, (term, wasReleased) =>
+      controller.lead(term, { mayWrite: () => lease.isLeader(), lateWrites: !wasReleased }),
+    );
     await secret;
   } finally {
     metrics.close();

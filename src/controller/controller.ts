@@ -7,6 +7,12 @@ import type { ControllerReadings } from "./controller-metrics.ts";
 import type { ControllerCaches, ControllerOptions, ControllerPorts } from "./ports.ts";
 import { Term, type TermPorts } from "./term.ts";
 
+/** What a term rests on. */
+type Claim = Pick<TermPorts, "mayWrite" | "lateWrites">;
+
+/** Where there is no second controller. */
+const ALONE: Claim = { mayWrite: () => true, lateWrites: false };
+
 /** Gives addresses to Services. It writes only while `lead` runs; who may lead is decided elsewhere. */
 export class Controller {
   readonly #ports: ControllerPorts;
@@ -59,13 +65,13 @@ export class Controller {
   }
 
   /** Hands out addresses until the signal is aborted, and resolves when the last write is answered. */
-  async lead(signal: AbortSignal, mayWrite: TermPorts["mayWrite"]): Promise<void> {
+  async lead(signal: AbortSignal, claim: Claim = ALONE): Promise<void> {
     const { services, namespaces, config } = this.#caches;
     // The last leader's writes may not have reached this cache yet: what it gave away must not be given away again.
     const fresh = Promise.all([services.refresh(), namespaces.synced, config.synced()]);
     await Promise.race([fresh, aborted(signal)]);
     if (signal.aborted) return;
-    const term = new Term({ ...this.#ports, mayWrite }, this.#options, this.#caches);
+    const term = new Term({ ...this.#ports, ...claim }, this.#options, this.#caches);
     this.#term = term;
     try {
       await term.run(signal);

@@ -3,20 +3,22 @@ import { aborted } from "../system/aborted.ts";
 
 /**
  * Competes for the Lease until the signal is aborted and runs `lead` while it is held, one term at a time. On a stop the
- * Lease is let go only when the last write of the term is answered: the next leader may begin within milliseconds.
+ * Lease is let go only when the last write of the term is answered: the next leader may begin within milliseconds, and is told that
+ * nothing can come late.
  * Rejects with what a term threw.
  */
 export async function leadByLease(
   lease: LeaderElection,
   signal: AbortSignal,
-  lead: (term: AbortSignal) => Promise<void>,
+  lead: (term: AbortSignal, wasReleased: boolean) => Promise<void>,
 ): Promise<void> {
   let work: Promise<void> = Promise.resolve();
   const failed = new Promise<never>((_resolve, reject) => {
     lease.onChange((leading) => {
       if (!leading || signal.aborted) return;
       const term = AbortSignal.any([lease.term, signal]);
-      work = work.then(() => lead(term));
+      const { wasReleased } = lease;
+      work = work.then(() => lead(term, wasReleased));
       work.catch(reject);
     });
   });

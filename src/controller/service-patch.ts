@@ -1,6 +1,6 @@
 import type { DesiredState } from "../allocation/convergence.ts";
 import { type AddressConflict, addressConflicts, conditionsWithConflicts } from "../api/address-conflict.ts";
-import { ALLOCATED_FROM_POOL } from "../api/annotations.ts";
+import { ALLOCATED_FROM_POOL, RAISED_FOR_TERM } from "../api/annotations.ts";
 import type { Service } from "../api/core.ts";
 
 interface Decided {
@@ -20,7 +20,10 @@ export function servicePatch(service: Service, { desired, conflicts }: Decided):
   return {
     metadata: {
       resourceVersion: service.metadata.resourceVersion,
-      annotations: { [ALLOCATED_FROM_POOL]: desired.poolAnnotation ?? null },
+      annotations: {
+        [ALLOCATED_FROM_POOL]: desired.poolAnnotation ?? null,
+        ...(service.metadata.annotations?.[RAISED_FOR_TERM] === undefined ? {} : { [RAISED_FOR_TERM]: null }),
+      },
     },
     // A merge patch removes with null: an empty list would stay behind as `ingress: []`.
     status: {

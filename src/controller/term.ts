@@ -17,6 +17,7 @@ import { micros, millis, seconds } from "../net/micros.ts";
 import type { Timer } from "../system/clock.ts";
 import { errorFields } from "../telemetry/log.ts";
 import { LateEvents } from "./late-events.ts";
+import { fenceOffLateWrites } from "./late-writes.ts";
 import { poolStatus, samePoolStatus } from "./pool-status.ts";
 import type { ControllerCaches, ControllerOptions, ControllerPorts } from "./ports.ts";
 import { ServiceCache } from "./service-cache.ts";
@@ -28,7 +29,10 @@ const WRITES_IN_FLIGHT = 32;
 /** A pool's counters change with every Service: its status follows at this pace. */
 const POOL_STATUS_DELAY = millis(200);
 
-export interface TermPorts extends ControllerPorts, WriteGatePorts {}
+export interface TermPorts extends ControllerPorts, WriteGatePorts {
+  /** Whether an earlier leader, who did not say goodbye, may have sent writes that still arrive. */
+  readonly lateWrites: boolean;
+}
 
 /**
  * One term as the leader. It begins with nothing but what the cluster says, so that it cannot hold on to what an earlier
@@ -38,6 +42,7 @@ export class Term {
   readonly #ports: TermPorts;
   readonly #caches: ControllerCaches;
   readonly #namespace: string;
+  readonly #loadBalancerClass: string;
   readonly #allocator: Allocator;
   readonly #reconciler: ServiceReconciler;
   readonly #services: WorkQueue<ServiceKey>;
@@ -55,9 +60,9 @@ export class Term {
     this.#ports = ports;
     this.#caches = caches;
     this.#namespace = options.namespace;
+    this.#loadBalancerClass = options.loadBalancerClass;
     this.#allocator = new Allocator(options.loadBalancerClass);
     this.#cache = new ServiceCache(caches.services);
-    this.#events = new EventRecorder(ports, { component: "metallb-controller" });
     const labels = { "metallb.io/component-type": "controller" };
     const state = {
       namespace: options.namespace,
@@ -65,8 +70,10 @@ export class Term {
       labels,
       condition: "poolReconcilerValid",
     } as const;
-    this.#state = new ConfigurationStateWriter(ports, state);
     this.#gate = new WriteGate(ports);
+    const guarded = { ...ports, client: this.#gate.client(ports.client) };
+    this.#events = new EventRecorder(guarded, { component: "metallb-controller" });
+    this.#state = new ConfigurationStateWriter(guarded, state);
     this.#lateEvents = new LateEvents({
       clock: ports.clock,
       busy: () => this.#services.depth > 0,
@@ -83,6 +90,7 @@ export class Term {
   async run(signal: AbortSignal): Promise<void> {
     this.#gate.open(signal);
     this.#use(this.#reading);
+    await this.#fenceOffLateWrites(signal);
     const services = inReloadOrder(this.#caches.services.values());
     this.#reconciler.reclaim(services);
     this.#enqueue(services.map(keyOfService));
@@ -93,8 +101,46 @@ export class Term {
     ]);
     this.#poolsDue?.cancel();
     this.#conflictsDue?.cancel();
+    await this.#sayTheRest();
+  }
+
+  /** Without the Lease there is nobody left who may: the next term must not wait for it. */
+  async #sayTheRest(): Promise<void> {
+    if (!this.#ports.mayWrite()) return this.#events.stop();
     this.#lateEvents.flush();
     await this.#events[Symbol.asyncDispose]();
+  }
+
+  async #fenceOffLateWrites(signal: AbortSignal): Promise<void> {
+    const { clock, random, log, lateWrites } = this.#ports;
+    if (!lateWrites) return;
+    const ports = {
+      ...{ clock, random, log },
+      exposed: () => this.#exposed(),
+      patchStatus: (service: Service, patch: object) => this.#patchService(service, patch),
+      refresh: () => this.#caches.services.refresh(),
+    };
+    await fenceOffLateWrites(ports, signal);
+  }
+
+  /** Found out by a rehearsal: whoever led before knew the same Services and pools. */
+  #exposed(): readonly Service[] {
+    const rehearsal = new Allocator(this.#loadBalancerClass);
+    rehearsal.setConfig(this.#reading.config.pools, this.#namespaceLabels());
+    const services = inReloadOrder(this.#caches.services.values());
+    for (const service of services) rehearsal.reclaim(service);
+    const now = this.#ports.clock.now();
+    return services.filter((service) => {
+      const { changed } = rehearsal.converge(service, now);
+      const { type, loadBalancerClass = "" } = service.spec;
+      const isOurs = type === "LoadBalancer" && loadBalancerClass === this.#loadBalancerClass;
+      return changed || (isOurs && (service.status?.loadBalancer?.ingress ?? []).length === 0);
+    });
+  }
+
+  #namespaceLabels(): ReadonlyMap<string, Readonly<Record<string, string>>> {
+    const namespaces = [...this.#caches.namespaces.values()];
+    return new Map(namespaces.map(({ metadata }) => [metadata.name, metadata.labels ?? {}]));
   }
 
   serviceChanged({ type, object }: Change<Service>): void {
@@ -155,10 +201,7 @@ export class Term {
       this.#events.record(about, { type: "Warning", reason: "ConfigurationError", message });
     }
     this.#state.report(reading.invalid);
-    const namespaces = new Map(
-      [...this.#caches.namespaces.values()].map((n) => [n.metadata.name, n.metadata.labels ?? {}]),
-    );
-    const affected = this.#allocator.setConfig(reading.config.pools, namespaces);
+    const affected = this.#allocator.setConfig(reading.config.pools, this.#namespaceLabels());
     this.#enqueue([...this.#reconciler.poolsChanged(), ...affected]);
     this.poolTouched();
   }
@@ -201,23 +244,31 @@ export class Term {
     const { namespace, name } = service.metadata;
     const options = { namespace, type: "merge", subresource: "status" } as const;
     const written = stripService(
-      await this.#gate.write((signal) =>
-        this.#ports.client.patch<unknown>(SERVICES, name, patch, { ...options, signal }),
+      await this.#gate.write((guard) =>
+        this.#ports.client.patch<unknown>(SERVICES, name, patch, { ...options, ...guard }),
       ),
     );
     if (written !== undefined) this.#cache.wrote(written);
   }
 
   async #writePoolStatus(name: PoolName): Promise<WorkResult> {
-    const counters = this.#allocator.counters().get(name);
+    const counters = this.#allocator.countersOf(name);
     const object = this.#caches.config.pools.find((pool) => pool.metadata.name === name);
     if (counters === undefined || object === undefined) return "done";
     const status = poolStatus(counters);
     if (samePoolStatus(object.status, status)) return "done";
     const options = { namespace: this.#namespace, type: "merge", subresource: "status" } as const;
-    await this.#gate.write((signal) =>
-      this.#ports.client.patch<unknown>(IP_ADDRESS_POOLS, name, { status }, { ...options, signal }),
-    );
+    // A write that comes late, from a leader that was suspended, must not undo what the next one says.
+    const patch = { metadata: { resourceVersion: object.metadata.resourceVersion }, status };
+    try {
+      await this.#gate.write((guard) =>
+        this.#ports.client.patch<unknown>(IP_ADDRESS_POOLS, name, patch, { ...options, ...guard }),
+      );
+    } catch (error) {
+      if (isNotFound(error)) return "done";
+      if (isConflict(error)) return "retry";
+      throw error;
+    }
     return "done";
   }
 

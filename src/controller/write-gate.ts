@@ -1,5 +1,6 @@
 import { setMaxListeners } from "node:events";
 import { pause } from "../kubernetes/backoff.ts";
+import type { KubernetesClient } from "../kubernetes/client.ts";
 import { ApiError } from "../kubernetes/errors.ts";
 import { type Micros, micros, millis } from "../net/micros.ts";
 import type { Clock, Timer } from "../system/clock.ts";
@@ -14,14 +15,22 @@ export interface WriteGatePorts {
 /** How often the Lease is looked at while writes outlive their term: it may run out before they are answered. */
 const LEASE_POLL = millis(100);
 
+type Writer = Pick<KubernetesClient, "create" | "patch">;
+
 /** The Lease ran out between the decision and the write. */
 class NoLongerLeader extends TransientError {
   readonly code = "ERR_CONTROLLER_NOT_LEADER";
 }
 
+/** What a write hands to the client: it is cut when the Lease is lost, and looked at again when its first byte is to leave. */
+interface Guard {
+  readonly signal: AbortSignal;
+  readonly maySend: () => boolean;
+}
+
 /**
- * What every write of a term goes through: none begins without the Lease, one under way when the Lease is lost is cut, and
- * when the API asks for a pause (429 with Retry-After) all pause.
+ * What every write of a term goes through: none begins without the Lease, also not one that waited for its connection while the
+ * process slept; one under way when the Lease is lost is cut; and when the API asks for a pause (429 with Retry-After) all pause.
  */
 export class WriteGate {
   readonly #ports: WriteGatePorts;
@@ -48,14 +57,29 @@ export class WriteGate {
   }
 
   /** @throws {NoLongerLeader} and what the write throws */
-  async write<T>(act: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  async write<T>(act: (guard: Guard) => Promise<T>): Promise<T> {
     await this.#pause();
-    if (this.#term?.aborted !== false || !this.#ports.mayWrite()) {
-      throw new NoLongerLeader("the lease ended before the write");
-    }
+    if (this.#term?.aborted !== false) throw new NoLongerLeader("the term ended before the write");
+    return await this.#guarded(act);
+  }
+
+  /** A client for what is said beside the addresses: it goes on after the term, for as long as the Lease is ours. */
+  client(client: Writer): Writer {
+    return {
+      create: (resource, body, options) =>
+        this.#guarded((guard) => client.create(resource, body, { ...options, ...guard })),
+      patch: (resource, name, body, options) =>
+        this.#guarded((guard) => client.patch(resource, name, body, { ...options, ...guard })),
+    };
+  }
+
+  async #guarded<T>(act: (guard: Guard) => Promise<T>): Promise<T> {
+    const { mayWrite } = this.#ports;
+    if (!mayWrite()) throw new NoLongerLeader("the lease ended before the write");
     this.#underWay++;
+    if (this.#term?.aborted === true) this.#watchLease();
     try {
-      return await act(this.#lost.signal);
+      return await act({ signal: this.#lost.signal, maySend: mayWrite });
     } catch (error) {
       if (error instanceof ApiError && error.retryAfter !== undefined) this.#close(error.retryAfter);
       throw error;

@@ -149,7 +149,7 @@ class Demo {
     const controller = new Controller({ ...base, client: client() }, options);
     controller.start(until);
     // There is one controller and it is in this process: nobody to compete with for a Lease.
-    this.#running.push(controller.lead(until, () => !until.aborted));
+    this.#running.push(controller.lead(until));
     for (const { name } of DEMO_NODES) {
       const ports = { ...base, client: client(), dial: dialTcp, nextHopFor: () => undefined };
       this.#running.push(new Speaker(ports, { ...options, nodeName: name, ignoreExcludeLb: false }).run(until));

@@ -1,9 +1,10 @@
-import { type Micros, seconds } from "../net/micros.ts";
+import { type Micros, micros, seconds } from "../net/micros.ts";
 import { type Clock, systemClock } from "../system/clock.ts";
 import { type Random, systemRandom } from "../system/random.ts";
+import type { ApiCall } from "../telemetry/api-metrics.ts";
 import type { Log } from "../telemetry/log.ts";
 import { type Answer, type Call, Connection } from "./connection.ts";
-import { ApiGarbled, ApiUnreachable, isExpired, parseStatus } from "./errors.ts";
+import { ApiError, ApiGarbled, ApiUnreachable, isExpired, parseStatus } from "./errors.ts";
 import type { ClientConfig } from "./kubeconfig.ts";
 import { LineFramer } from "./line-framer.ts";
 import { apiVersionOf, pathOf, type Resource, type Target } from "./resource.ts";
@@ -14,6 +15,8 @@ export interface RequestOptions {
   readonly signal?: AbortSignal | undefined;
   /** How long no byte may arrive; the configured time-out otherwise. */
   readonly timeout?: Micros | undefined;
+  /** Asked when the connection is there and the first byte is about to leave; the request is not sent when it says no. */
+  readonly maySend?: (() => boolean) | undefined;
 }
 
 /** Which objects of a collection. */
@@ -76,6 +79,8 @@ export interface ClientPorts {
   readonly log: Log;
   readonly clock?: Clock;
   readonly random?: Random;
+  /** Told of each request when its answer was read, or of a watch when it was accepted. */
+  readonly observe?: (call: ApiCall) => void;
 }
 
 const PAGE_SIZE = 500;
@@ -93,10 +98,20 @@ const EVENT_TYPES: ReadonlySet<unknown> = new Set(["ADDED", "MODIFIED", "DELETED
 type Query = Readonly<Record<string, string | number | boolean | undefined>>;
 
 interface Request {
+  /** When it is not what the method says. */
+  readonly verb?: "list" | "watch";
   readonly query?: Query;
   readonly options: RequestOptions;
   readonly body?: unknown;
 }
+
+/** A call with what it is, in the words of roles. */
+interface NamedCall extends Call {
+  readonly verb: string;
+  readonly resource: string;
+}
+
+const VERB = { GET: "get", POST: "create", PUT: "update", PATCH: "patch", DELETE: "delete" } as const;
 
 /**
  * The Kubernetes API over kept-alive connections. It never retries what the server refused: who asks knows best when to
@@ -109,6 +124,7 @@ export class KubernetesClient {
   readonly #log: Log;
   readonly #random: Random;
   readonly #clock: Clock;
+  readonly #observe: NonNullable<ClientPorts["observe"]>;
   #lastHeardAt: Micros | undefined;
 
   constructor(ports: ClientPorts, config: ClientConfig) {
@@ -116,6 +132,7 @@ export class KubernetesClient {
     this.#log = ports.log;
     this.#random = ports.random ?? systemRandom;
     this.#clock = ports.clock ?? systemClock;
+    this.#observe = ports.observe ?? (() => {});
     this.#connection = new Connection(this.#clock, config);
   }
 
@@ -178,9 +195,13 @@ export class KubernetesClient {
       "GET",
       resource,
       { namespace: options.namespace },
-      { query, options: { signal: options.signal, timeout } },
+      { verb: "watch", query, options: { signal: options.signal, timeout } },
     );
-    const answer = await this.#accepted({ ...call, pool: "watches" });
+    const answer = await this.#observed(call, async (answered) => {
+      const accepted = await this.#accepted({ ...call, pool: "watches" });
+      answered(accepted.status);
+      return accepted;
+    });
     options.opened?.();
     const framer = new LineFramer();
     for await (const chunk of answer.body) {
@@ -228,7 +249,8 @@ export class KubernetesClient {
 
   /** The server's version, as `/version` tells: the cheapest way to see that it is there. @throws as {@link get} */
   version(options: RequestOptions = {}): Promise<{ readonly gitVersion?: string }> {
-    return this.#json({ method: "GET", path: "/version", ...this.#limits(options), pool: "requests" });
+    const what = { method: "GET", verb: "get", path: "/version", resource: "version" } as const;
+    return this.#json({ ...what, ...this.#limits(options), pool: "requests" });
   }
 
   /** Cuts all connections. */
@@ -244,17 +266,19 @@ export class KubernetesClient {
     let token: string | undefined;
     do {
       const query = { ...selectors(options), limit, continue: token };
-      const call = this.#call("GET", resource, { namespace: options.namespace }, { query, options });
+      const call = this.#call("GET", resource, { namespace: options.namespace }, { verb: "list", query, options });
       const page = parseList<T>(await this.#json<unknown>(call), resource);
       yield { items: page.items, resourceVersion: page.resourceVersion, first: token === undefined };
       token = page.token;
     } while (token !== undefined);
   }
 
-  #call(method: Call["method"], resource: Resource, target: Target, request: Request): Call {
-    const { query = {}, options, body } = request;
+  #call(method: Call["method"], resource: Resource, target: Target, request: Request): NamedCall {
+    const { verb = VERB[method], query = {}, options, body } = request;
     return {
       method,
+      verb,
+      resource: target.subresource === undefined ? resource.plural : `${resource.plural}/${target.subresource}`,
       path: pathOf(resource, target) + queryString(query),
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       ...this.#limits(options),
@@ -262,13 +286,37 @@ export class KubernetesClient {
     };
   }
 
-  #limits(options: RequestOptions): Pick<Call, "signal" | "silence"> {
-    return { signal: options.signal, silence: options.timeout ?? this.#config.requestTimeout ?? REQUEST_TIMEOUT };
+  #limits({ signal, timeout, maySend }: RequestOptions): Pick<Call, "signal" | "silence" | "maySend"> {
+    return { signal, silence: timeout ?? this.#config.requestTimeout ?? REQUEST_TIMEOUT, maySend };
   }
 
-  async #json<T>(call: Call): Promise<T> {
-    const answer = await this.#accepted(call);
-    return parseJson(await textOf(answer), call);
+  async #json<T>(call: NamedCall): Promise<T> {
+    const text = await this.#observed(call, async (answered) => {
+      const answer = await this.#accepted(call);
+      answered(answer.status);
+      return textOf(answer);
+    });
+    return parseJson(text, call);
+  }
+
+  /** A request that its caller gave up says nothing of the API. */
+  async #observed<T>(call: NamedCall, act: (answered: (status: number) => void) => Promise<T>): Promise<T> {
+    const { verb, method, resource, signal } = call;
+    const startedAt = this.#clock.now();
+    let code: number | undefined;
+    const observe = (): void =>
+      this.#observe({ verb, method, resource, code, took: micros(this.#clock.now() - startedAt) });
+    try {
+      const result = await act((status) => {
+        code = status;
+      });
+      observe();
+      return result;
+    } catch (error) {
+      code = error instanceof ApiError ? error.status : undefined;
+      if (signal?.aborted !== true) observe();
+      throw error;
+    }
   }
 
   async #accepted(call: Call): Promise<Answer> {

@@ -1,8 +1,9 @@
-import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from "node:http";
+import { type ClientRequest, Agent as HttpAgent, request as httpRequest, type IncomingMessage } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest, type RequestOptions } from "node:https";
+import type { Socket } from "node:net";
 import { type Micros, micros, millis, seconds } from "../net/micros.ts";
 import type { Clock, Timer } from "../system/clock.ts";
-import { ApiUnreachable } from "./errors.ts";
+import { ApiFenced, ApiUnreachable } from "./errors.ts";
 import type { ClientConfig, Credentials, TlsMaterial } from "./kubeconfig.ts";
 
 /** One HTTP request to the API server. */
@@ -15,6 +16,8 @@ export interface Call {
   readonly signal?: AbortSignal | undefined;
   /** How long no byte may arrive before the connection is given up. */
   readonly silence: Micros;
+  /** Asked right before the first byte leaves: a process may have been suspended since the request was decided on. */
+  readonly maySend?: (() => boolean) | undefined;
   /** Watches hold their connection and never compete with requests for one. */
   readonly pool: "requests" | "watches";
 }
@@ -53,6 +56,7 @@ export class Connection {
   /**
    * Sends the request and waits for the answer's head.
    * @throws {ApiUnreachable} when there is no answer; the signal's reason when that was aborted
+   * @throws {ApiFenced} when `maySend` said no
    */
   async send(call: Call, fresh = false): Promise<Answer> {
     call.signal?.throwIfAborted();
@@ -135,7 +139,8 @@ export class Connection {
       call.signal?.addEventListener("abort", abort, { once: true });
       request.once("close", release);
       request.on("error", (error) => {
-        reject(wasStale(call, request.reusedSocket, error) ? new StaleConnection(error.message) : explain(error));
+        if (error instanceof ApiFenced) reject(error);
+        else reject(wasStale(call, request.reusedSocket, error) ? new StaleConnection(error.message) : explain(error));
       });
       request.once("response", (response) => {
         guard.touch();
@@ -145,9 +150,33 @@ export class Connection {
           body: bodyOf(response, guard, explain),
         });
       });
-      request.end(call.body);
+      begin(request, call);
     });
   }
+}
+
+/** Node writes head and body when the request is ended: until then, also while the connection is made, nothing leaves. */
+function begin(request: ClientRequest, { maySend, body, method, path }: Call): void {
+  if (maySend === undefined) {
+    request.end(body);
+    return;
+  }
+  const send = (): void => {
+    if (maySend()) request.end(body);
+    else request.destroy(new ApiFenced(`${method} ${path.replace(/\?.*/, "")}: no longer ours to send`));
+  };
+  request.once("socket", (socket) => {
+    if (socket.connecting || isShakingHands(socket)) socket.once(isTls(socket) ? "secureConnect" : "connect", send);
+    else send();
+  });
+}
+
+function isTls(socket: Socket): boolean {
+  return "encrypted" in socket && socket.encrypted === true;
+}
+
+function isShakingHands(socket: Socket): boolean {
+  return "secureConnecting" in socket && socket.secureConnecting === true;
 }
 
 async function* bodyOf(

@@ -68,6 +68,8 @@ export type ElectionEffect =
       readonly resourceVersion: string | undefined;
       readonly transitions: number;
       readonly takeOver: boolean;
+      /** Whoever held it let it go, and had nothing under way then. */
+      readonly released: boolean;
     }
   | { readonly type: "release"; readonly resourceVersion: string; readonly transitions: number }
   | { readonly type: "arm-retry"; readonly after: Micros; readonly epoch: number }
@@ -168,6 +170,7 @@ function write(config: ElectionConfig, election: Election): Step {
         resourceVersion: record?.resourceVersion,
         transitions: (record?.transitions ?? 0) + (takeOver && record !== undefined ? 1 : 0),
         takeOver,
+        released: record?.released === true,
       },
     ],
   };

@@ -131,6 +131,11 @@ export class EventRecorder {
   /** Flushes, and says nothing more. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.flush();
+    this.stop();
+  }
+
+  /** Says nothing more, also not what still waits. */
+  stop(): void {
     this.#stop.abort();
   }
 

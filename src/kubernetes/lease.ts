@@ -76,6 +76,7 @@ export class LeaderElection {
   #lease: RawLease = {};
   #term: AbortController | undefined;
   #resolveStopped: () => void = () => {};
+  #wasReleased = false;
   /** Resolves when the Lease was let go, or could not be. */
   readonly stopped: Promise<void>;
 
@@ -115,6 +116,14 @@ export class LeaderElection {
     return this.isLeader() && this.#term !== undefined ? this.#term.signal : AbortSignal.abort();
   }
 
+  /**
+   * Whether the present term began on a Lease that the last holder let go: otherwise what he sent may still be on its way. Ask when
+   * it begins.
+   */
+  get wasReleased(): boolean {
+    return this.#wasReleased;
+  }
+
   /** Told when we begin and when we cease to lead. */
   onChange(listener: (leading: boolean) => void): void {
     this.#listeners.push(listener);
@@ -150,6 +159,7 @@ export class LeaderElection {
         void this.#read();
         return;
       case "write":
+        if (this.#election.role !== "leader") this.#wasReleased = effect.takeOver && effect.released;
         void this.#request(() => this.#put(effect), effect.resourceVersion !== undefined);
         return;
       case "make-vacant":

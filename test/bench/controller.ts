@@ -80,7 +80,7 @@ async function measureController(site: Site, count: number): Promise<Omit<Figure
   setMaxListeners(0, stop.signal);
   const controller = new Controller({ ...ports, client }, { namespace: site.system, loadBalancerClass: site.lbClass });
   controller.start(stop.signal);
-  const leading = controller.lead(stop.signal, () => true);
+  const leading = controller.lead(stop.signal);
   await until("every address", () => served >= count, 120_000);
   const assigned = count / (since() / 1000);
   await until("every event", async () => (await countEvents(site)) >= count, 120_000);

@@ -44,7 +44,7 @@ describe("WriteGate", () => {
 
   test("a lease that is lost cuts what is under way; a stop in good order does not", async () => {
     let seen: AbortSignal | undefined;
-    void gate.write((signal) => {
+    void gate.write(({ signal }) => {
       seen = signal;
       return new Promise(() => {});
     });
@@ -60,7 +60,7 @@ describe("WriteGate", () => {
 
   test("a lease that ends after a stop in good order cuts the write that hangs", async () => {
     let seen: AbortSignal | undefined;
-    const write = gate.write((signal) => {
+    const write = gate.write(({ signal }) => {
       seen = signal;
       return new Promise<void>((_resolve, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
     });

@@ -62,7 +62,7 @@ export function launchController(site: Site, config: ClientConfig): Running & { 
   const options = { namespace: site.system, loadBalancerClass: site.lbClass };
   const controller = new Controller({ ...PORTS, client }, options);
   controller.start(stop.signal);
-  const done = controller.lead(stop.signal, () => true);
+  const done = controller.lead(stop.signal);
   return { controller, ...running(stop, done, client) };
 }
 
@@ -81,7 +81,9 @@ export function startCandidate(site: Site, config: ClientConfig, identity: strin
   const where = { namespace: site.system, name: "herald-controller", identity };
   const lease = new LeaderElection({ ...base, client }, { ...where, ...timing });
   controller.start(stop.signal);
-  const done = leadByLease(lease, stop.signal, (term) => controller.lead(term, () => lease.isLeader()));
+  const done = leadByLease(lease, stop.signal, (term, wasReleased) =>
+    controller.lead(term, { mayWrite: () => lease.isLeader(), lateWrites: !wasReleased }),
+  );
   return { lease, ...running(stop, done, client) };
 }
 
