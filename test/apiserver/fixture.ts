@@ -1,6 +1,6 @@
 import { Agent, type IncomingMessage, request } from "node:http";
 import { type ApiServer, type ApiServerOptions, createApiServer } from "../../src/apiserver/server.ts";
-import type { Clock } from "../../src/system/clock.ts";
+import type { Clock, WallClock } from "../../src/system/clock.ts";
 import { silentLog } from "../support/silent-log.ts";
 
 /** A CRD of the tests' own: status, defaults, columns, rules, a list of every type, two versions. */
@@ -83,6 +83,8 @@ export interface Send {
   readonly type?: string;
   readonly accept?: string;
   readonly agent?: string;
+  /** A bearer token. */
+  readonly token?: string;
 }
 
 /** A server on loopback and a plain HTTP client. */
@@ -94,9 +96,10 @@ export class Fixture {
     this.server = server;
   }
 
-  static async start(also: Partial<ApiServerOptions> & { readonly clock?: Clock } = {}): Promise<Fixture> {
-    const { clock, ...options } = also;
-    const wallClock = (): Date => new Date("2026-11-22T10:00:00Z");
+  static async start(
+    also: Partial<ApiServerOptions> & { readonly clock?: Clock; readonly wallClock?: WallClock } = {},
+  ): Promise<Fixture> {
+    const { clock, wallClock = () => new Date("2026-11-22T10:00:00Z"), ...options } = also;
     const ports = { wallClock, log: silentLog, ...(clock === undefined ? {} : { clock }) };
     const server = createApiServer(ports, { host: "127.0.0.1", port: 0, crds: [WIDGETS], ...options });
     await server.start();
@@ -112,6 +115,7 @@ export class Fixture {
       "content-type": send.type ?? "application/json",
       accept: send.accept ?? "application/json",
       "user-agent": send.agent ?? "tester/1.0",
+      ...(send.token === undefined ? {} : { authorization: `Bearer ${send.token}` }),
     };
     return new Promise((done, failed) => {
       const outgoing = request(`${this.server.url}${path}`, { method, headers, agent: this.#agent }, (incoming) => {

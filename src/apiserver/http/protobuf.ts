@@ -3,97 +3,7 @@ import { Reader } from "../../wire/reader.ts";
 import type { JsonObject } from "../json.ts";
 import { badRequest } from "../status.ts";
 import { unsupportedMediaType } from "../write.ts";
-
-/**
- * kubectl 1.35 sends what `kubectl create namespace|configmap|secret|service|serviceaccount` makes as protocol buffers. This
- * reads those kinds and no others; field numbers are those of `k8s.io/api/core/v1/generated.proto`.
- */
-type Scalar = "string" | "bool" | "int" | "time" | "intOrString";
-type Field =
-  | readonly [name: string, type: Scalar | "strings" | "textMap" | "bytesMap"]
-  | readonly [name: string, type: "message" | "messages", message: Message];
-
-type Message = Readonly<Record<number, Field>>;
-
-const ownerReference: Message = {
-  1: ["kind", "string"],
-  3: ["name", "string"],
-  4: ["uid", "string"],
-  5: ["apiVersion", "string"],
-  6: ["controller", "bool"],
-  7: ["blockOwnerDeletion", "bool"],
-};
-
-const metadata: Field = [
-  "metadata",
-  "message",
-  {
-    1: ["name", "string"],
-    2: ["generateName", "string"],
-    3: ["namespace", "string"],
-    5: ["uid", "string"],
-    6: ["resourceVersion", "string"],
-    7: ["generation", "int"],
-    8: ["creationTimestamp", "time"],
-    9: ["deletionTimestamp", "time"],
-    11: ["labels", "textMap"],
-    12: ["annotations", "textMap"],
-    13: ["ownerReferences", "messages", ownerReference],
-    14: ["finalizers", "strings"],
-  },
-];
-
-const servicePort: Message = {
-  1: ["name", "string"],
-  2: ["protocol", "string"],
-  3: ["port", "int"],
-  4: ["targetPort", "intOrString"],
-  5: ["nodePort", "int"],
-  6: ["appProtocol", "string"],
-};
-
-const serviceSpec: Message = {
-  1: ["ports", "messages", servicePort],
-  2: ["selector", "textMap"],
-  3: ["clusterIP", "string"],
-  4: ["type", "string"],
-  5: ["externalIPs", "strings"],
-  7: ["sessionAffinity", "string"],
-  8: ["loadBalancerIP", "string"],
-  9: ["loadBalancerSourceRanges", "strings"],
-  10: ["externalName", "string"],
-  11: ["externalTrafficPolicy", "string"],
-  12: ["healthCheckNodePort", "int"],
-  13: ["publishNotReadyAddresses", "bool"],
-  14: ["sessionAffinityConfig", "message", { 1: ["clientIP", "message", { 1: ["timeoutSeconds", "int"] }] }],
-  17: ["ipFamilyPolicy", "string"],
-  18: ["clusterIPs", "strings"],
-  19: ["ipFamilies", "strings"],
-  20: ["allocateLoadBalancerNodePorts", "bool"],
-  21: ["loadBalancerClass", "string"],
-  22: ["internalTrafficPolicy", "string"],
-  23: ["trafficDistribution", "string"],
-};
-
-const nameOnly: Message = { 1: ["name", "string"] };
-
-const KINDS: Readonly<Record<string, Message>> = {
-  Namespace: { 1: metadata, 2: ["spec", "message", { 1: ["finalizers", "strings"] }] },
-  ConfigMap: { 1: metadata, 2: ["data", "textMap"], 3: ["binaryData", "bytesMap"], 4: ["immutable", "bool"] },
-  Secret: {
-    1: metadata,
-    2: ["data", "bytesMap"],
-    3: ["type", "string"],
-    4: ["stringData", "textMap"],
-    5: ["immutable", "bool"],
-  },
-  ServiceAccount: {
-    1: metadata,
-    3: ["imagePullSecrets", "messages", nameOnly],
-    4: ["automountServiceAccountToken", "bool"],
-  },
-  Service: { 1: metadata, 2: ["spec", "message", serviceSpec] },
-};
+import { type Field, MESSAGES, type Message, type Scalar, typeMeta } from "./protobuf-kinds.ts";
 
 interface RawField {
   readonly number: number;
@@ -194,10 +104,9 @@ function decodeMessage(bytes: Uint8Array, message: Message): JsonObject {
 }
 
 const MAGIC = "k8s\0";
-const typeMeta: Message = { 1: ["apiVersion", "string"], 2: ["kind", "string"] };
 
 /**
- * Reads `k8s\0` and a `runtime.Unknown` around one of the kinds above.
+ * Reads `k8s\0` and a `runtime.Unknown` around one of the kinds in the table.
  * @throws ApiError 400 for another format, 415 for another kind.
  */
 export function decodeProtobuf(body: Buffer): JsonObject {
@@ -214,8 +123,7 @@ function decodeEnvelope(body: Buffer): JsonObject {
     throw badRequest("protobuf: the body does not begin with k8s\\0");
   const parts = new Map([...rawFields(body.subarray(MAGIC.length))].map((field) => [field.number, field.bytes]));
   const meta = decodeMessage(parts.get(1) ?? EMPTY, typeMeta);
-  const kind = KINDS[String(meta["kind"])];
-  if (kind === undefined || meta["apiVersion"] !== "v1")
-    throw unsupportedMediaType("application/json, application/yaml");
+  const kind = MESSAGES[`${String(meta["apiVersion"])} ${String(meta["kind"])}`];
+  if (kind === undefined) throw unsupportedMediaType("application/json, application/yaml");
   return { ...meta, ...decodeMessage(parts.get(2) ?? EMPTY, kind) };
 }
