@@ -1,5 +1,6 @@
 import { Command, CommanderError } from "commander";
 import { CodedError, ConfigError } from "../wire/errors.ts";
+import { registerAdopt } from "./adopt.ts";
 import { registerApiserver } from "./apiserver.ts";
 import { registerController } from "./controller.ts";
 import { registerDemo } from "./demo.ts";
@@ -35,7 +36,15 @@ function buildProgram(ports: CliPorts, done: (code: ExitCode) => void): Command 
     .showHelpAfterError("(run with --help for usage and examples)")
     .configureOutput({ writeOut: ports.stdout, writeErr: ports.stderr })
     .exitOverride();
-  const commands = [registerDemo, registerPlan, registerDrain, registerController, registerSpeaker, registerApiserver];
+  const commands = [
+    registerDemo,
+    registerPlan,
+    registerAdopt,
+    registerDrain,
+    registerController,
+    registerSpeaker,
+    registerApiserver,
+  ];
   for (const register of commands) {
     register(program, ports, done);
   }

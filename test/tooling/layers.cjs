@@ -10,6 +10,7 @@ const may = {
   allocation: ["net", "wire", "api"],
   announcement: ["net", "wire", "api", "allocation", "layer2"],
   admission: ["net", "wire", "api"],
+  adoption: ["net", "wire", "api", "allocation", "announcement"],
   system: ["net", "wire"],
   telemetry: ["net", "wire", "system"],
   kubernetes: ["net", "wire", "api", "system", "telemetry"],
@@ -53,6 +54,7 @@ const may = {
     "allocation",
     "announcement",
     "admission",
+    "adoption",
     "system",
     "telemetry",
     "kubernetes",
@@ -65,7 +67,19 @@ const may = {
     "demo",
   ],
 };
-const pure = ["net", "wire", "bgp", "bfd", "layer2", "membership", "api", "allocation", "announcement", "admission"];
+const pure = [
+  "net",
+  "wire",
+  "bgp",
+  "bfd",
+  "layer2",
+  "membership",
+  "api",
+  "allocation",
+  "announcement",
+  "admission",
+  "adoption",
+];
 /** The few packages a pure folder may use, and nothing else. */
 const allowedPackages = {
   net: "node_modules/(netmask|ipaddr\\.js)/",
