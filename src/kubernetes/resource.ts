@@ -51,6 +51,21 @@ export const LEASES: Resource = {
   namespaced: true,
 };
 
+export const CUSTOM_RESOURCE_DEFINITIONS: Resource = {
+  group: "apiextensions.k8s.io",
+  version: "v1",
+  plural: "customresourcedefinitions",
+  kind: "CustomResourceDefinition",
+  namespaced: false,
+};
+export const VALIDATING_WEBHOOK_CONFIGURATIONS: Resource = {
+  group: "admissionregistration.k8s.io",
+  version: "v1",
+  plural: "validatingwebhookconfigurations",
+  kind: "ValidatingWebhookConfiguration",
+  namespaced: false,
+};
+
 export const IP_ADDRESS_POOLS = metallb("ipaddresspools", "IPAddressPool");
 export const BGP_PEERS = metallb("bgppeers", "BGPPeer", "v1beta2");
 export const BGP_ADVERTISEMENTS = metallb("bgpadvertisements", "BGPAdvertisement");

@@ -1,4 +1,4 @@
-import { webcrypto } from "node:crypto";
+import { createPrivateKey, webcrypto } from "node:crypto";
 import { provideReflectMetadata } from "./reflect-metadata.ts";
 
 type Library = typeof import("@peculiar/x509");
@@ -68,7 +68,7 @@ export async function issueServerCertificate({
 }: ServerCertificateRequest): Promise<CertifiedKey> {
   const x509 = await library();
   const issuer = new x509.X509Certificate(authority.certificate);
-  const signingKey = await privateKeyOf(x509, authority.key);
+  const signingKey = await privateKeyOf(authority.key);
   const keys = await webcrypto.subtle.generateKey(ALGORITHM, true, ["sign", "verify"]);
   const certificate = await x509.X509CertificateGenerator.create(
     {
@@ -125,7 +125,7 @@ async function pemOfKey(key: webcrypto.CryptoKey): Promise<string> {
   return ["-----BEGIN PRIVATE KEY-----", ...lines, "-----END PRIVATE KEY-----", ""].join("\n");
 }
 
-async function privateKeyOf(x509: Library, pem: string): Promise<webcrypto.CryptoKey> {
-  const [der = new ArrayBuffer(0)] = x509.PemConverter.decode(pem);
+async function privateKeyOf(pem: string): Promise<webcrypto.CryptoKey> {
+  const der = createPrivateKey(pem).export({ type: "pkcs8", format: "der" });
   return webcrypto.subtle.importKey("pkcs8", der, ALGORITHM, false, ["sign"]);
 }

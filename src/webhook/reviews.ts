@@ -1,0 +1,50 @@
+import { reviewAdmission } from "../admission/admission-review.ts";
+import type { ClusterObjects } from "../admission/change.ts";
+import { reviewConversion } from "../admission/conversion-review.ts";
+import type { Log } from "../telemetry/log.ts";
+import type { Review } from "./webhook-server.ts";
+
+/** What is in the cluster, for verdicts on changes. */
+export interface ClusterView {
+  objects(): ClusterObjects;
+  /** What was not listed yet, in the words of the API. */
+  unsynced(): readonly string[];
+}
+
+/** Where the API server asks for conversions. */
+export const CONVERT_PATH = "/convert";
+
+/** MetalLB's paths: its ValidatingWebhookConfiguration works with us. */
+const ADMISSION_PATHS = [
+  "/validate-metallb-io-v1beta1-ipaddresspool",
+  "/validate-metallb-io-v1beta2-bgppeer",
+  "/validate-metallb-io-v1beta1-bgpadvertisement",
+  "/validate-metallb-io-v1beta1-l2advertisement",
+  "/validate-metallb-io-v1beta1-community",
+  "/validate-metallb-io-v1beta1-bfdprofile",
+] as const;
+
+/** The reviews by path. */
+export function reviewsByPath(cluster: ClusterView, log: Log): ReadonlyMap<string, Review> {
+  const admission: Review = {
+    answer: (body) => {
+      const { change, admission: verdict, review } = reviewAdmission(body, cluster.objects());
+      if (change !== undefined && !verdict.allowed) {
+        const { operation, kind, namespace, name } = change;
+        log.info("change refused", { operation, kind, namespace, name, reason: verdict.message });
+      }
+      return review;
+    },
+    missing: () => cluster.unsynced(),
+  };
+  const conversion: Review = {
+    answer: (body) => {
+      const { failure, review } = reviewConversion(body);
+      if (failure !== undefined) log.warn("conversion failed", { reason: failure });
+      return review;
+    },
+    // Needs no cache, and the caches may need it: objects stored in the other version are listed through it.
+    missing: () => [],
+  };
+  return new Map([...ADMISSION_PATHS.map((path) => [path, admission] as const), [CONVERT_PATH, conversion]]);
+}
