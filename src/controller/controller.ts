@@ -1,3 +1,4 @@
+import type { Service } from "../api/core.ts";
 import { stripNamespace, stripService } from "../api/strip.ts";
 import { ConfigSource } from "../kubernetes/config-source.ts";
 import { Informer } from "../kubernetes/informer.ts";
@@ -52,6 +53,12 @@ export class Controller {
       config: () => ({ loaded: this.#term !== undefined, stale: (this.#term?.invalid ?? 0) > 0 }),
       watches: () => [services.reading, namespaces.reading, ...config.watches()],
     };
+  }
+
+  /** Everything as the API has it, for verdicts on a change to it. */
+  objects(): ReturnType<ConfigSource["objects"]> & { readonly services: readonly Service[] } {
+    const { services, config } = this.#caches;
+    return { ...config.objects(), services: [...services.values()] };
   }
 
   /** What has not been listed yet, in the words of the API; empty when the caches are complete. */
