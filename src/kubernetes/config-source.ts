@@ -2,6 +2,7 @@ import type { Config, InvalidObject } from "../api/config.ts";
 import type { Node } from "../api/core.ts";
 import { type ConfigMemory, NO_MEMORY, parseKeepingLastGood } from "../api/last-good.ts";
 import type { RawObject } from "../api/object.ts";
+import type { ConfigObjects } from "../api/parse-config.ts";
 import { stripNode } from "../api/strip.ts";
 import { micros } from "../net/micros.ts";
 import type { Timer } from "../system/clock.ts";
@@ -83,6 +84,11 @@ export class ConfigSource {
   /** The IPAddressPools as the API has them. */
   get pools(): readonly RawObject[] {
     return this.#watch.objects().pools;
+  }
+
+  /** Everything as the API has it, for verdicts on a change to it. */
+  objects(): ConfigObjects & { readonly nodes: readonly Node[] } {
+    return { ...this.#watch.objects(), nodes: [...this.#nodes.values()] };
   }
 
   /** Parses what there is now. An object that broke goes on as it last worked, and is logged once. */
