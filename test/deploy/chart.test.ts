@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { stringify } from "yaml";
 import { findHelm, helm, type Rendered, render } from "../support/helm.ts";
+import { containerOf, podOf } from "./pods.ts";
 
 const binary = await findHelm();
 const CRDS = readdirSync(join(import.meta.dirname, "../../crds")).filter((name) => name.endsWith(".yaml"));
@@ -68,16 +69,44 @@ describe.skipIf(binary === undefined)("the chart (skipped without helm)", () => 
     });
   });
 
-  test("metrics listen where they are told, on loopback when they are told nothing", async () => {
-    for (const kind of ["Deployment", "DaemonSet"])
-      expect(argsOf(plain, kind)).toContain("--metrics-address=127.0.0.1");
-    const objects = await render(run, ["prometheus.metricsAddress=0.0.0.0"]);
-    expect(argsOf(objects, "DaemonSet")).toContain("--metrics-address=0.0.0.0");
+  test.each([
+    ["nothing is said: loopback, for they are plain", [], "127.0.0.1"],
+    ["an address is given", ["prometheus.metricsAddress=0.0.0.0", "prometheus.secure=true"], "0.0.0.0"],
+    ["they are HTTPS: the pod's own, of whichever family", ["prometheus.secure=true"], "$(HERALD_POD_IP)"],
+    ["somebody is to scrape them", ["prometheus.scrapeAnnotations=true"], "$(HERALD_POD_IP)"],
+  ])("where metrics listen when %s", async (_, settings, address) => {
+    const objects = await render(run, settings);
+    for (const kind of ["Deployment", "DaemonSet"] as const)
+      expect(argsOf(objects, kind)).toContain(`--metrics-address=${address}`);
+  });
+
+  test("whoever brings a certificate for metrics gets HTTPS, as in MetalLB's chart", async () => {
+    const objects = await render(run, ["tls.controllerMetricsTLSSecret=mine"]);
+    expect(argsOf(objects, "Deployment")).toEqual(
+      expect.arrayContaining(["--secure-metrics", "--metrics-cert-dir=/etc/metrics"]),
+    );
+    expect(argsOf(objects, "DaemonSet")).toContain("--secure-metrics");
+    expect(argsOf(objects, "DaemonSet")).not.toContain("--metrics-cert-dir=/etc/metrics");
+  });
+
+  test("an upgrade keeps what the controller writes: no certificate and no caBundle is ever named", () => {
+    expect(stringify(plain)).not.toMatch(/caBundle|tls\.crt|ca\.crt/);
+    const secret = plain.find(({ metadata }) => metadata.name === "metallb-webhook-cert");
+    expect(Object.keys(secret ?? {}).toSorted()).toEqual(["apiVersion", "kind", "metadata", "type"]);
+  });
+
+  test("without webhooks the API server converts BGPPeers itself, and is told of none", async () => {
+    const objects = await render(run, ["controller.webhookMode=disabled"]);
+    expect(stringify(objects)).not.toContain("metallb-webhook");
+    const peers = objects.find(({ metadata }) => metadata.name === "bgppeers.metallb.io");
+    expect(peers).toMatchObject({ spec: { conversion: { strategy: "None" } } });
+    expect(peers).not.toHaveProperty("spec.conversion.webhook");
   });
 
   test("loadBalancerClass reaches both, so that neither takes what the other leaves", async () => {
     const objects = await render(run, ["loadBalancerClass=herald.io/lb"]);
-    for (const kind of ["Deployment", "DaemonSet"]) expect(argsOf(objects, kind)).toContain("--lb-class=herald.io/lb");
+    for (const kind of ["Deployment", "DaemonSet"] as const)
+      expect(argsOf(objects, kind)).toContain("--lb-class=herald.io/lb");
   });
 
   test("a stopping speaker is given the time it takes to hand over", async () => {
@@ -111,24 +140,6 @@ describe.skipIf(binary === undefined)("the chart (skipped without helm)", () => 
   });
 });
 
-interface Pod {
-  readonly containers: readonly Readonly<Record<string, unknown>>[];
-}
-
-function podOf(objects: readonly Rendered[], kind: string): Pod {
-  const workload = objects.find((object) => object.kind === kind) as
-    | { readonly spec: { readonly template: { readonly spec: Pod } } }
-    | undefined;
-  if (workload === undefined) throw new Error(`no ${kind} was rendered`);
-  return workload.spec.template.spec;
-}
-
-function containerOf(objects: readonly Rendered[], kind: string): Readonly<Record<string, unknown>> {
-  const [container] = podOf(objects, kind).containers;
-  if (container === undefined) throw new Error(`${kind} has no container`);
-  return container;
-}
-
-function argsOf(objects: readonly Rendered[], kind: string): unknown {
-  return containerOf(objects, kind)["args"];
+function argsOf(objects: readonly Rendered[], kind: "Deployment" | "DaemonSet"): readonly string[] {
+  return containerOf(objects, kind).args ?? [];
 }

@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { constants } from "node:fs";
 import { access } from "node:fs/promises";
 import { delimiter, join } from "node:path";
-import { parseAllDocuments } from "yaml";
+import { parseAllDocuments, stringify } from "yaml";
 
 const CHART = join(import.meta.dirname, "../../deploy/helm/herald");
 const CACHED = join(import.meta.dirname, "../../dist/tools/helm");
@@ -10,7 +10,12 @@ const CACHED = join(import.meta.dirname, "../../dist/tools/helm");
 /** A rendered object, as far as tests look into it. */
 export interface Rendered {
   readonly kind: string;
-  readonly metadata: { readonly name: string; readonly annotations?: Readonly<Record<string, string>> };
+  readonly metadata: {
+    readonly name: string;
+    readonly namespace?: string;
+    readonly labels?: Readonly<Record<string, string>>;
+    readonly annotations?: Readonly<Record<string, string>>;
+  };
   readonly [field: string]: unknown;
 }
 
@@ -28,15 +33,26 @@ export async function findHelm(): Promise<string | undefined> {
   return undefined;
 }
 
+/** Values as `--set` takes them, or as a values.yaml says them. */
+export type Settings = readonly string[] | Readonly<Record<string, unknown>>;
+
+const COMMANDS = {
+  lint: ["lint"],
+  template: ["template", "herald"],
+  // What a user reads when it is done; nothing is installed.
+  notes: ["install", "herald", "--dry-run=client"],
+} as const;
+
 /** Runs helm on the chart; resolves with what it printed, and its exit status. */
-export function helm(binary: string, command: "lint" | "template", settings: readonly string[]): Promise<HelmResult> {
-  const name = command === "template" ? ["herald"] : [];
-  const set = settings.flatMap((setting) => ["--set", setting]);
-  const args = [command, ...name, CHART, "--namespace", "metallb-system", ...set];
+export function helm(binary: string, command: keyof typeof COMMANDS, settings: Settings): Promise<HelmResult> {
+  const isList = (given: Settings): given is readonly string[] => Array.isArray(given);
+  const set = isList(settings) ? settings.flatMap((setting) => ["--set", setting]) : ["--values", "-"];
+  const args = [...COMMANDS[command], CHART, "--namespace", "metallb-system", ...set];
   return new Promise((resolve) => {
-    execFile(binary, args, { maxBuffer: 1 << 26 }, (error, stdout, stderr) => {
+    const child = execFile(binary, args, { maxBuffer: 1 << 26 }, (error, stdout, stderr) => {
       resolve({ failed: error !== null, stdout, stderr });
     });
+    child.stdin?.end(isList(settings) ? "" : stringify(settings));
   });
 }
 
@@ -47,7 +63,7 @@ export interface HelmResult {
 }
 
 /** The chart's objects with these values. @throws Error with helm's words when it refuses them */
-export async function render(binary: string, settings: readonly string[]): Promise<readonly Rendered[]> {
+export async function render(binary: string, settings: Settings): Promise<readonly Rendered[]> {
   const { failed, stdout, stderr } = await helm(binary, "template", settings);
   if (failed) throw new Error(stderr);
   return parseAllDocuments(stdout).flatMap((document) => {

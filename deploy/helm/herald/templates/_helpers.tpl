@@ -36,12 +36,14 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 
 {{- /* The image of a component: dict "root" $ "component" "controller" */ -}}
 {{- define "herald.image" -}}
-{{- $image := mergeOverwrite (deepCopy .root.Values.image) ((index .root.Values .component).image | default dict) -}}
-{{- $image.repository }}:{{ default .root.Chart.AppVersion $image.tag -}}
+{{- $own := (index .root.Values .component).image | default dict -}}
+{{- $tag := coalesce $own.tag .root.Values.image.tag .root.Chart.AppVersion -}}
+{{- $own.repository | default .root.Values.image.repository }}:{{ $tag -}}
 {{- end -}}
 
 {{- define "herald.pullPolicy" -}}
-{{- (mergeOverwrite (deepCopy .root.Values.image) ((index .root.Values .component).image | default dict)).pullPolicy -}}
+{{- $own := (index .root.Values .component).image | default dict -}}
+{{- coalesce $own.pullPolicy .root.Values.image.pullPolicy "IfNotPresent" -}}
 {{- end -}}
 
 {{- define "herald.memberlistSecret" -}}
