@@ -47,19 +47,19 @@ export function parseBgpPeer(object: RawObject): ParseResult<Peer> {
   return problems.resultOf({ ...fields, myAsn, remote, endpoint });
 }
 
-/**
- * A v1beta1 object as v1beta2, as MetalLB's conversion webhook makes it. Timers that are absent become an explicit 0:
- * no hold time and no keepalives, not the engine's default. Port 0 becomes absent, which is the default port.
- */
 function convertBgpPeer(object: RawObject): RawObject {
   if (object.apiVersion !== "metallb.io/v1beta1" || !isFields(object.spec)) return object;
-  const { holdTime, keepaliveTime, peerPort, ...rest } = object.spec;
-  const spec = { ...rest, holdTime: holdTime ?? "0s", keepaliveTime: keepaliveTime ?? "0s" };
-  return {
-    ...object,
-    apiVersion: "metallb.io/v1beta2",
-    spec: peerPort === undefined || peerPort === 0 ? spec : { ...spec, peerPort },
-  };
+  return { ...object, apiVersion: "metallb.io/v1beta2", spec: specOfV1beta1(object.spec) };
+}
+
+/**
+ * What a v1beta1 spec says in v1beta2, as MetalLB's conversion webhook has it. Timers that are absent become an explicit
+ * 0: no hold time and no keepalives, not the engine's default. Port 0 becomes absent, which is the default port.
+ */
+export function specOfV1beta1(spec: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  const { holdTime, keepaliveTime, peerPort, ...rest } = spec;
+  const timed = { ...rest, holdTime: holdTime ?? "0s", keepaliveTime: keepaliveTime ?? "0s" };
+  return peerPort === undefined || peerPort === 0 ? timed : { ...timed, peerPort };
 }
 
 function nonEmpty(text: string | undefined): string | undefined {
