@@ -47,6 +47,8 @@ async function startTwo(): Promise<{
     : { leader: b, standBy: a, leaderLine: lines[1], standByLine: lines[0] };
 }
 
+const STATUS_OF = (name: string) => ({ method: "PATCH", path: new RegExp(`/services/${name}/status`) });
+
 async function addServices(prefix: string, count: number): Promise<void> {
   await Promise.all(Array.from({ length: count }, (_, i) => site.service(`${prefix}-${i}`)));
 }
@@ -108,5 +110,22 @@ test("a leader that stops lets the Lease go, and the other goes on at once", asy
   await until("the refusal", async () => (await site.eventTexts("second")).length > 0);
   await site.delete(SERVICES, "first");
   await untilEqual("second", () => site.ips("second"), ["198.51.100.1"]);
+  expect([...monitor.violations]).toEqual([]);
+});
+
+test("a write of a dead leader that arrives after all gives nobody an address that the next leader gave away", async () => {
+  await site.pool("p", ["198.51.100.1/32", "198.51.100.2/32"]);
+  const { standBy, leaderLine, standByLine } = await startTwo();
+  // Both Services of one second: the next leader goes by name, and the dead one went by what it saw first.
+  await until("the beginning of a second", () => Date.now() % 1000 < 300);
+  leaderLine.strike(1, { type: "delay", ms: 4500 }, STATUS_OF("z"));
+  await site.service("z");
+  await until("the write to be under way", () => leaderLine.struck === 1);
+  leaderLine.silence();
+  await site.service("a");
+  standByLine.strike(2, { type: "delay", ms: 3000 }, STATUS_OF("z"));
+  await until("the other to lead", () => standBy.lease.isLeader());
+  await untilEqual("Services with an address", () => site.served(), 2);
+  await until("the other's write", () => standByLine.armed === 0);
   expect([...monitor.violations]).toEqual([]);
 });

@@ -1,7 +1,7 @@
 import { createServer, type Server, type Socket } from "node:net";
 import { describe, expect, test } from "vitest";
 import { type ClientPorts, KubernetesClient, type PatchOptions } from "../../src/kubernetes/client.ts";
-import { ApiError, ApiGarbled, ApiUnreachable, isExpired, isRetryable } from "../../src/kubernetes/errors.ts";
+import { ApiError, ApiFenced, ApiGarbled, ApiUnreachable, isExpired, isRetryable } from "../../src/kubernetes/errors.ts";
 import { anonymousConfig, type ClientConfig } from "../../src/kubernetes/kubeconfig.ts";
 import { BGP_PEERS, IP_ADDRESS_POOLS, NODES, pathOf, SERVICES } from "../../src/kubernetes/resource.ts";
 import { millis, seconds } from "../../src/net/micros.ts";
@@ -95,6 +95,33 @@ describe("KubernetesClient requests", () => {
         expect(server.connections).toBe(4);
       },
       { maxSockets: 4 },
+    );
+  });
+
+  test("a request that waited for its connection is not sent when it may not be sent any more", async () => {
+    const held: (() => void)[] = [];
+    const paths: string[] = [];
+    const slow: Handler = ({ path }, response) => {
+      paths.push(path);
+      held.push(() => json(response, {}));
+    };
+    const oneSocket = { maxSockets: 1 };
+    await withServer(
+      slow,
+      async (client) => {
+        let mayWrite = true;
+        const options = { type: "merge", maySend: () => mayWrite } as const;
+        const first = client.patch(SERVICES, "first", {}, options);
+        const second = failure(client.patch(SERVICES, "second", {}, options));
+        await eventually(() => held.length === 1);
+        mayWrite = false;
+        held[0]?.();
+        await first;
+        expect(await second).toBeInstanceOf(ApiFenced);
+        expect(await failure(client.patch(SERVICES, "third", {}, options))).toBeInstanceOf(ApiFenced);
+        expect(paths).toEqual(["/api/v1/services/first"]);
+      },
+      oneSocket,
     );
   });
 

@@ -58,6 +58,8 @@ export class ApiProxy implements AsyncDisposable {
   #port = 0;
   /** Requests that were struck by a fault. */
   struck = 0;
+  /** Every request that changes something, as soon as its head is here, whatever becomes of it. */
+  readonly writes: { readonly at: number; readonly method: string; readonly path: string }[] = [];
 
   private constructor(target: ClientConfig) {
     this.#target = target;
@@ -147,6 +149,8 @@ export class ApiProxy implements AsyncDisposable {
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { method = "", url: path = "" } = request;
+    if (method !== "GET") this.writes.push({ at: performance.now(), method, path });
     const chunks: Buffer[] = [];
     request.on("error", () => response.destroy());
     for await (const chunk of request) chunks.push(chunk);

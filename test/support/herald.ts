@@ -64,6 +64,11 @@ export class Herald implements AsyncDisposable {
     await until(`${text} from the process`, found, limitMs);
   }
 
+  /** Suspends the process, or lets it go on. */
+  signal(signal: "SIGSTOP" | "SIGCONT"): void {
+    this.#child.kill(signal);
+  }
+
   /** Sends a signal and waits for the end. */
   async end(signal: "SIGTERM" | "SIGINT" | "SIGKILL"): Promise<number | string> {
     this.#child.kill(signal);
