@@ -1,0 +1,83 @@
+import type { ServerResponse } from "node:http";
+import { type Micros, micros, millis, seconds } from "../net/micros.ts";
+import type { Clock } from "../system/clock.ts";
+
+/** A body as it is made: pieces of text or octets, pulled only when there is room for them. */
+export type Body = AsyncIterable<string | Uint8Array>;
+
+/** Rows that are made in one go: a millisecond or two. */
+const ROWS = 100;
+/** How long a reader may take nothing before it is cut off. */
+const STALLED = seconds(30);
+/** How often what is followed is looked at, and how often a reader hears that there is nothing new. */
+const LOOK = millis(100);
+const SIGN_OF_LIFE = seconds(10);
+
+/** A document whose `items` come one by one: the loop has a turn of its own after every hundred. */
+export async function* listBody(clock: Clock, head: object, items: Iterable<unknown>): Body & AsyncGenerator<string> {
+  yield `${JSON.stringify(head).slice(0, -1)},"items":[`;
+  let separator = "\n";
+  let piece = "";
+  let rows = 0;
+  for (const item of items) {
+    piece += `${separator}${JSON.stringify(item)}`;
+    separator = ",\n";
+    if (++rows % ROWS > 0) continue;
+    yield piece;
+    piece = "";
+    await turn(clock);
+  }
+  yield `${piece}\n]}\n`;
+}
+
+/** A document that is there at once. */
+export async function* textBody(document: object): Body & AsyncGenerator<string> {
+  yield `${JSON.stringify(document)}\n`;
+}
+
+/**
+ * What is new, looked at again and again; `quiet` is what a reader hears where there is nothing for long. An empty piece stands for
+ * no news: only where it yields can a generator be ended.
+ */
+export async function* followBody(
+  clock: Clock,
+  look: () => string | Uint8Array,
+  { every = LOOK, quiet = "" }: { readonly every?: Micros; readonly quiet?: string } = {},
+): Body & AsyncGenerator<string | Uint8Array> {
+  let told = clock.now();
+  for (;;) {
+    const news = look();
+    const isLate = clock.now() - told >= SIGN_OF_LIFE;
+    if (news.length > 0 || isLate) told = clock.now();
+    yield news.length === 0 && isLate ? quiet : news;
+    await turn(clock, every);
+  }
+}
+
+/** Writes a body as fast as the reader takes it, and no faster; who takes nothing for half a minute is cut off. */
+export async function send(clock: Clock, response: ServerResponse, body: Body): Promise<void> {
+  const gone = new Promise<void>((resolve) => void response.once("close", resolve));
+  const pieces = body[Symbol.asyncIterator]();
+  try {
+    for (;;) {
+      const next = await Promise.race([pieces.next(), gone]);
+      if (next === undefined || next.done === true || response.destroyed) break;
+      if (next.value.length > 0 && !response.write(next.value)) await room(clock, response, gone);
+    }
+  } finally {
+    // Not awaited: one that sleeps until there is news ends at its next turn.
+    void pieces.return?.();
+    response.end();
+  }
+}
+
+async function room(clock: Clock, response: ServerResponse, gone: Promise<void>): Promise<void> {
+  const stalled = clock.after(STALLED, () => response.destroy());
+  const drained = new Promise<void>((resolve) => void response.once("drain", resolve));
+  await Promise.race([drained, gone]);
+  stalled.cancel();
+}
+
+function turn(clock: Clock, delay: Micros = micros(0)): Promise<void> {
+  return new Promise((resolve) => void clock.after(delay, resolve));
+}
