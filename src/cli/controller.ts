@@ -1,37 +1,41 @@
 import { hostname } from "node:os";
 import { type Command, Option } from "commander";
 import { Controller } from "../controller/controller.ts";
-import { registerControllerMetrics } from "../controller/controller-metrics.ts";
+import { controllerHealth } from "../controller/controller-health.ts";
+import { controllerStopwatch, registerControllerMetrics } from "../controller/controller-metrics.ts";
 import { ensureGossipSecret } from "../controller/gossip-secret.ts";
 import { leadByLease } from "../controller/leadership.ts";
+import type { ControllerPorts } from "../controller/ports.ts";
 import { KubernetesClient } from "../kubernetes/client.ts";
+import { ConfigSource } from "../kubernetes/config-source.ts";
 import { clientConfigFromKubeconfig } from "../kubernetes/kubeconfig.ts";
 import { LeaderElection } from "../kubernetes/lease.ts";
 import { micros } from "../net/micros.ts";
-import { systemWallClock } from "../system/clock.ts";
+import { systemClock, systemWallClock } from "../system/clock.ts";
 import { HealthServer } from "../system/health-server.ts";
 import { systemRandom } from "../system/random.ts";
 import { suspendAwareClock } from "../system/suspend-aware-clock.ts";
 import { pinoLog } from "../telemetry/pino-log.ts";
-import { serveMetrics } from "./daemon-metrics.ts";
+import { Webhook, type WebhookPorts } from "../webhook/webhook.ts";
+import { DaemonMetrics } from "./daemon-metrics.ts";
 import { addDaemonOptions, type DaemonOptions, resolveNamespace, unusedFlags } from "./daemon-options.ts";
 import type { CliPorts, ExitCode } from "./ports.ts";
+import {
+  addWebhookOptions,
+  UNUSED_WEBHOOK_FLAGS,
+  WEBHOOK_EXAMPLES,
+  type WebhookFlags,
+  webhookOptions,
+} from "./webhook-options.ts";
 
-interface ControllerFlags extends DaemonOptions {
+interface ControllerFlags extends DaemonOptions, WebhookFlags {
   readonly leaseName: string;
   readonly singleReplica: boolean;
   readonly mlSecretName: string;
   readonly deployment?: string;
 }
 
-const IGNORED = [
-  "--webhook-mode <mode>",
-  "--disable-cert-rotation [bool]",
-  "--cert-dir <dir>",
-  "--cert-service-name <name>",
-  "--webhook-secret <name>",
-  "--webhook-http2 [bool]",
-];
+const IGNORED = UNUSED_WEBHOOK_FLAGS;
 
 const EXAMPLES = `
 Examples:
@@ -39,8 +43,8 @@ Examples:
   herald controller --kubeconfig ~/.kube/config --namespace metallb-system
   herald controller --lb-class herald.io/lb                    beside another implementation
 
-Two controllers may run: they elect a leader by a Lease. MetalLB's other flags are accepted and have no effect yet.
-`;
+Two controllers may run: they elect a leader by a Lease.
+${WEBHOOK_EXAMPLES}`;
 
 /** Adds `herald controller`. */
 export function registerController(program: Command, ports: CliPorts, done: (code: ExitCode) => void): void {
@@ -48,7 +52,8 @@ export function registerController(program: Command, ports: CliPorts, done: (cod
     .command("controller")
     .summary("hand out addresses to Services (one or two per cluster)")
     .description("Hands out addresses from IPAddressPools to Services of type LoadBalancer.");
-  addDaemonOptions(command, "0.0.0.0", IGNORED)
+  addDaemonOptions(command, "0.0.0.0", IGNORED);
+  addWebhookOptions(command)
     .addOption(new Option("--lease-name <name>", "Lease that the leader holds").default("herald-controller"))
     .addOption(
       new Option("--ml-secret-name <name>", "make this Secret for the speakers' gossip, unless it is there")
@@ -59,41 +64,78 @@ export function registerController(program: Command, ports: CliPorts, done: (cod
     .option("--single-replica", "do not wait for a Lease that nobody holds yet: there is no second controller", false)
     .addHelpText("after", EXAMPLES)
     .action(async (flags: ControllerFlags) => {
-      await runController(flags, ports, unusedFlags(command, IGNORED));
+      const run = flags.webhookMode === "onlywebhook" ? runWebhookOnly : runController;
+      await run(flags, ports, unusedFlags(command, IGNORED));
       done(0);
     });
 }
 
 async function runController(flags: ControllerFlags, ports: CliPorts, unused: readonly string[]): Promise<void> {
-  const namespace = resolveNamespace(flags);
+  const { namespace, base } = begin(flags, unused);
+  const { client, log } = base;
   const identity = flags.podName ?? hostname();
-  const log = pinoLog(flags.logLevel, { component: "controller" });
-  if (unused.length > 0) log.warn("flags have no effect", { flags: unused });
-  const base = { clock: suspendAwareClock, wallClock: systemWallClock, random: systemRandom, log };
-  const client = new KubernetesClient(base, clientConfigFromKubeconfig(flags.kubeconfig));
-  const controller = new Controller({ ...base, client }, { namespace, loadBalancerClass: flags.lbClass });
-  const health = new HealthServer(() => controller.unsynced());
+  const controller = new Controller(base, { namespace, loadBalancerClass: flags.lbClass, podName: flags.podName });
+  const cluster = {
+    objects: () => ({ ...controller.objects(), namespace }),
+    unsynced: () => controller.unsynced(),
+  };
+  const webhook = flags.webhookMode === "enabled" ? makeWebhook({ ...base, cluster }, flags, namespace) : undefined;
+  const health = new HealthServer(() => [...controller.unsynced(), ...(webhook?.waiting() ?? [])]);
   if (flags.healthProbePort !== 0) await health.listen(flags.healthProbePort, flags.healthProbeAddress);
-  const lease = new LeaderElection(
-    { ...base, client },
-    { namespace, name: flags.leaseName, identity, ...(flags.singleReplica ? { vacantWait: micros(0) } : {}) },
-  );
-  const metrics = await serveMetrics(flags, log, (registry) =>
-    registerControllerMetrics(registry, controller.readings()),
-  );
+  const lease = new LeaderElection(base, {
+    namespace,
+    name: flags.leaseName,
+    identity,
+    ...(flags.singleReplica ? { vacantWait: micros(0) } : {}),
+  });
+  const health = new HealthServer(controllerHealth(controller, () => lease));
+  if (flags.healthProbePort !== 0) await health.listen(flags.healthProbePort, flags.healthProbeAddress);
+  registerControllerMetrics(metrics.registry, controller.readings(), () => lease);
+  await metrics.serve(flags, { client, log, signal: ports.signal });
   controller.start(ports.signal);
+  const webhooks = webhook?.run(ports.signal);
   const { mlSecretName: name, deployment } = flags;
   // Two that start at once both try, and one makes it.
-  const secret =
-    name === "" ? undefined : ensureGossipSecret({ ...base, client }, { namespace, name, deployment }, ports.signal);
+  const secret = name === "" ? undefined : ensureGossipSecret(base, { namespace, name, deployment }, ports.signal);
   try {
     await leadByLease(lease, ports.signal, (term, wasReleased) =>
       controller.lead(term, { mayWrite: () => lease.isLeader(), lateWrites: !wasReleased }),
     );
-    await secret;
+    await Promise.all([secret, webhooks]);
   } finally {
     metrics.close();
     health.close();
     client.close();
   }
+}
+
+/** Answers webhooks and does nothing else: no Lease, no addresses. */
+async function runWebhookOnly(flags: ControllerFlags, ports: CliPorts, unused: readonly string[]): Promise<void> {
+  const { namespace, base } = begin(flags, unused);
+  const config = new ConfigSource(base, namespace);
+  const cluster = { objects: () => ({ ...config.objects(), namespace }), unsynced: () => config.unsynced() };
+  const webhook = makeWebhook({ ...base, cluster }, flags, namespace);
+  const health = new HealthServer(() => [...config.unsynced(), ...webhook.waiting()]);
+  if (flags.healthProbePort !== 0) await health.listen(flags.healthProbePort, flags.healthProbeAddress);
+  config.start(ports.signal);
+  try {
+    await webhook.run(ports.signal);
+  } finally {
+    health.close();
+    base.client.close();
+  }
+}
+
+/** What every mode begins with. */
+function begin(flags: ControllerFlags, unused: readonly string[]): { namespace: string; base: ControllerPorts } {
+  const namespace = resolveNamespace(flags);
+  const log = pinoLog(flags.logLevel, { component: "controller" });
+  if (unused.length > 0) log.warn("flags have no effect", { flags: unused });
+  const base = { clock: suspendAwareClock, wallClock: systemWallClock, random: systemRandom, log };
+  const client = new KubernetesClient(base, clientConfigFromKubeconfig(flags.kubeconfig));
+  return { namespace, base: { ...base, client } };
+}
+
+function makeWebhook(ports: WebhookPorts, flags: ControllerFlags, namespace: string): Webhook {
+  return new Webhook(ports, { ...webhookOptions(flags, namespace), tls: { minVersion: "TLSv1.3" } });
 }

@@ -68,7 +68,12 @@ export class BundleKeeper {
   constructor(ports: BundleKeeperPorts, options: BundleKeeperOptions) {
     this.#ports = ports;
     this.#options = options;
-    const caller = (resource: Resource, name: string, strip: typeof readWebhooks, plan: typeof planWebhooks): Caller => ({
+    const caller = (
+      resource: Resource,
+      name: string,
+      strip: typeof readWebhooks,
+      plan: typeof planWebhooks,
+    ): Caller => ({
       resource,
       name,
       plan,

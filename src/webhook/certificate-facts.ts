@@ -130,5 +130,7 @@ function parseKey(text: string): KeyObject | undefined {
 
 /** Complaints about what was given to read. */
 function isCryptoError(error: unknown): boolean {
-  return error instanceof Error && "code" in error && /^ERR_(?:OSSL|CRYPTO|MISSING_PASSPHRASE)/.test(String(error.code));
+  return (
+    error instanceof Error && "code" in error && /^ERR_(?:OSSL|CRYPTO|MISSING_PASSPHRASE)/.test(String(error.code))
+  );
 }

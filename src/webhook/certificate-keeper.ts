@@ -129,8 +129,10 @@ export class CertificateKeeper {
       names: this.#options.dnsNames,
       authorityIsKnown: this.#ports.callers.knows(texts.authorities),
     });
-    if (this.#options.readOnly || step.type === "serve-foreign") return this.#serveForeign(texts, facts, step);
+    if (this.#options.readOnly) return this.#serveForeign(texts, facts, step);
     switch (step.type) {
+      case "serve-foreign":
+        return this.#serveForeign(texts, facts, step);
       case "serve":
         this.#adopt(texts);
         return pauseUntil(step.lookAgain, now.getTime());
@@ -145,11 +147,15 @@ export class CertificateKeeper {
   }
 
   /** A Secret without an authority that can be read is taken with what is served now, so that callers meet no gap. */
-  #candidate(stored: StoredSecret | undefined, now: number): { texts: CertificateTexts; facts: SecretFacts | undefined } {
+  #candidate(
+    stored: StoredSecret | undefined,
+    now: number,
+  ): { texts: CertificateTexts; facts: SecretFacts | undefined } {
     const texts = stored?.texts ?? NOTHING;
     const facts = readFacts(texts, now);
     const served = this.#texts;
-    if (facts.authority !== undefined || served === undefined) return { texts, facts: stored === undefined ? undefined : facts };
+    if (facts.authority !== undefined || served === undefined)
+      return { texts, facts: stored === undefined ? undefined : facts };
     return { texts: served, facts: { ...readFacts(served, now), authority: undefined, hasAuthorityKey: false } };
   }
 
@@ -157,7 +163,10 @@ export class CertificateKeeper {
     if (facts?.server?.keyFits === true) this.#adopt(texts);
     const reason = "reason" in step ? step.reason : "problem" in step ? step.problem : undefined;
     if (reason !== undefined && reason !== this.#told) {
-      this.#ports.log.warn("webhook certificate needs renewal by its owner", { secret: this.#options.secretName, reason });
+      this.#ports.log.warn("webhook certificate needs renewal by its owner", {
+        secret: this.#options.secretName,
+        reason,
+      });
     }
     this.#told = reason ?? "";
     return micros(LONGEST_PAUSE / 60);

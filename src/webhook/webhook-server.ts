@@ -50,7 +50,6 @@ export class WebhookServer {
   readonly #ports: WebhookServerPorts;
   readonly #options: WebhookServerOptions;
   readonly #server: Server;
-  #isListening = false;
 
   constructor(ports: WebhookServerPorts, options: WebhookServerOptions) {
     this.#ports = ports;
@@ -70,8 +69,7 @@ export class WebhookServer {
       cert: pair.certificate,
       key: pair.key,
     });
-    if (this.#isListening) return;
-    this.#isListening = true;
+    if (this.#server.listening) return;
     const { port, address } = this.#options;
     await listenAt(this.#server, { port, address, what: "webhooks", flag: "--webhook-port" });
   }
@@ -123,15 +121,12 @@ export class WebhookServer {
     // The rest of a body nobody reads must not be taken for the next request.
     response.setHeader("connection", "close");
     if (error instanceof NotReviewed && error.status === 405) response.setHeader("allow", "POST");
-    if (error instanceof NotReviewed) return send(response, error.status, statusText(error.message));
-    if (error instanceof PeerError) return send(response, 400, statusText(error.message));
-    this.#ports.log.error("webhook review failed", errorFields(error));
-    send(response, 500, statusText("internal error, see the controller's log"));
+    const status = error instanceof NotReviewed ? error.status : error instanceof PeerError ? 400 : 500;
+    if (status === 500) this.#ports.log.error("webhook review failed", errorFields(error));
+    const isToldWhy = error instanceof PeerError;
+    const message = isToldWhy ? error.message : "internal error, see the controller's log";
+    send(response, status, JSON.stringify({ message }));
   }
-}
-
-function statusText(message: string): string {
-  return JSON.stringify({ message });
 }
 
 function send(response: ServerResponse, status: number, json: string): void {
