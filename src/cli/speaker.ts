@@ -3,17 +3,21 @@ import { type Command, Option } from "commander";
 import { KubernetesClient } from "../kubernetes/client.ts";
 import { clientConfigFromKubeconfig } from "../kubernetes/kubeconfig.ts";
 import { seconds } from "../net/micros.ts";
+import type { BfdStart } from "../speaker/bfd-channel.ts";
+import { machineClock } from "../speaker/bfd-clock.ts";
 import { startThread } from "../speaker/bfd-thread.ts";
 import { bgpSystem } from "../speaker/bgp-system.ts";
 import { lanChannels } from "../speaker/lan-thread.ts";
 import { everyone } from "../speaker/members.ts";
 import { Speaker } from "../speaker/speaker.ts";
-import { registerSpeakerMetrics } from "../speaker/speaker-metrics.ts";
+import { speakerHealth } from "../speaker/speaker-health.ts";
+import { registerSpeakerMetrics, speakerConvergence } from "../speaker/speaker-metrics.ts";
+import { ThreadWatch } from "../speaker/thread-watch.ts";
 import { systemClock, systemWallClock } from "../system/clock.ts";
 import { HealthServer } from "../system/health-server.ts";
 import { systemRandom } from "../system/random.ts";
 import { pinoLog } from "../telemetry/pino-log.ts";
-import { serveMetrics } from "./daemon-metrics.ts";
+import { DaemonMetrics } from "./daemon-metrics.ts";
 import {
   addDaemonOptions,
   type DaemonOptions,
@@ -24,6 +28,7 @@ import {
   unusedFlags,
 } from "./daemon-options.ts";
 import type { CliPorts, ExitCode } from "./ports.ts";
+import { serveAdmin } from "./speaker-admin.ts";
 import { addLayer2Options, type Layer2Flags, layer2OptionsOf, membersOf } from "./speaker-layer2.ts";
 
 interface SpeakerFlags extends DaemonOptions, Layer2Flags {
@@ -33,6 +38,7 @@ interface SpeakerFlags extends DaemonOptions, Layer2Flags {
   readonly stateDir?: string;
   readonly drainOnStop: number;
   readonly linkBandwidthInterval: number;
+  readonly adminSocket?: string;
 }
 
 const IGNORED = [
@@ -91,6 +97,7 @@ export function registerSpeaker(program: Command, ports: CliPorts, done: (code: 
       parseSeconds,
       5,
     )
+    .option("--admin-socket <path>", "answer herald sessions, routes, watch and capture at this Unix socket")
     .addHelpText("after", EXAMPLES)
     .action(async (flags: SpeakerFlags) => {
       await runSpeaker(flags, ports, unusedFlags(command, IGNORED));
@@ -104,16 +111,21 @@ async function runSpeaker(flags: SpeakerFlags, ports: CliPorts, unused: readonly
   const log = pinoLog(flags.logLevel, { component: "speaker", node: nodeName });
   if (unused.length > 0) log.warn("flags have no effect", { flags: unused });
   const base = { clock: systemClock, wallClock: systemWallClock, random: systemRandom, log };
-  const client = new KubernetesClient(base, clientConfigFromKubeconfig(flags.kubeconfig));
+  const metrics = new DaemonMetrics();
+  const config = clientConfigFromKubeconfig(flags.kubeconfig);
+  const observe = metrics.observeApi(new URL(config.server).host);
+  const client = new KubernetesClient({ ...base, observe }, config);
+  const convergence = speakerConvergence(metrics.registry, base.clock);
+  const threads = new ThreadWatch(machineClock);
   const bgp = bgpSystem(base, { stateDir: flags.stateDir });
-  const { startLayer2, startGossip } = lanChannels();
+  const { startLayer2, startGossip } = lanChannels(threads);
   // Whoever cannot answer on the LAN must not be elected by those who gossip.
   const members = bgp.facts.native
     ? membersOf(flags, { ...base, client, startGossip }, { namespace, nodeName })
     : everyone;
-  const native = bgp.facts.native ? { startBfd: startThread, startLayer2 } : {};
+  const native = bgp.facts.native ? { startBfd: guarded(threads), startLayer2 } : {};
   const speaker = new Speaker(
-    { ...base, client, ...bgp.ports, ...native, members },
+    { ...base, client, ...bgp.ports, ...native, members, convergence },
     {
       namespace,
       nodeName,
@@ -130,15 +142,23 @@ async function runSpeaker(flags: SpeakerFlags, ports: CliPorts, unused: readonly
       ...(flags.bgpListenPort === undefined ? {} : { bgpPort: flags.bgpListenPort }),
     },
   );
-  const health = new HealthServer(() => speaker.unsynced());
+  const health = new HealthServer(speakerHealth(speaker, threads));
   if (flags.healthProbePort !== 0) await health.listen(flags.healthProbePort, flags.healthProbeAddress);
-  const metrics = await serveMetrics(flags, log, (registry) => registerSpeakerMetrics(registry, speaker.readings()));
+  const { clock } = base;
+  registerSpeakerMetrics(metrics.registry, speaker.readings(), { clock, threads: () => threads.readings() });
+  await metrics.serve(flags, { client, log, signal: ports.signal });
+  const admin = await serveAdmin(flags.adminSocket, speaker, log);
   try {
     await speaker.run(ports.signal);
   } finally {
+    admin.close();
     metrics.close();
     health.close();
     client.close();
     bgp.close();
   }
+}
+
+function guarded(threads: ThreadWatch): BfdStart {
+  return (handlers) => startThread(handlers, threads);
 }

@@ -2,14 +2,16 @@ import type { AnnouncedRoute, RouteChange } from "../announcement/route-table.ts
 import { peerName } from "../api/brands.ts";
 import type { Config, Peer, PeerName } from "../api/config.ts";
 import { type Micros, seconds } from "../net/micros.ts";
+import type { InspectedSession } from "./admin-views.ts";
 import type { BfdStart } from "./bfd-channel.ts";
 import { BfdGuards } from "./bfd-guards.ts";
-import { BfdService } from "./bfd-service.ts";
+import { type BfdReadings, BfdService } from "./bfd-service.ts";
 import { BgpListener, type ListenerPorts } from "./bgp-listener.ts";
 import { OutboxHub } from "./bgp-outbox-hub.ts";
 import type { BgpPorts } from "./bgp-ports.ts";
-import { BgpSession } from "./bgp-session.ts";
+import { BgpSession, type BgpSessionView } from "./bgp-session.ts";
 import { type BgpSessionConfig, SESSION_DEFAULTS } from "./bgp-session-config.ts";
+import type { Convergence } from "./convergence.ts";
 import { peersWithoutSession, type SessionConfigs, type SessionFacts, sessionConfigs } from "./session-config.ts";
 import { SessionSet } from "./session-set.ts";
 import type { SessionReading } from "./speaker-metrics.ts";
@@ -20,6 +22,10 @@ export interface BgpPeeringPorts extends BgpPorts {
   readonly listen?: ListenerPorts["listen"];
   /** Starts what detects dead paths; without it, profiles are ignored and that is said. */
   readonly startBfd?: BfdStart;
+  /** Hears of every change of a session's state. */
+  readonly sessionChanged?: (peer: PeerName, view: BgpSessionView) => void;
+  /** Measures how soon peers are told. */
+  readonly convergence?: Convergence | undefined;
 }
 
 export interface BgpPeeringOptions {
@@ -78,8 +84,25 @@ export class BgpPeering {
       view,
       port: config.peerPort ?? SESSION_DEFAULTS.port,
       interface: config.interface,
-      bfd: this.#guards?.view(peer)?.state,
+      vrf: config.vrf,
     }));
+  }
+
+  /** Why no router could open a session, in words; undefined where none is to, or all is well. */
+  unready(): string | undefined {
+    const { bgpPort } = this.#options;
+    if (bgpPort === undefined || this.#ports.listen === undefined || this.#listener?.listens === true) return undefined;
+    return `bgp does not listen on port ${bgpPort}`;
+  }
+
+  /** What guards them. */
+  bfdReadings(): Promise<BfdReadings | undefined> {
+    return this.#bfd?.readings() ?? Promise.resolve(undefined);
+  }
+
+  /** The sessions themselves, for people to look into. */
+  inspected(): readonly InspectedSession[] {
+    return this.#sessions.entries().map(([peer, session]) => ({ peer, session, bfd: this.#guards?.view(peer) }));
   }
 
   /** Lets routers open sessions, where that is wanted. */
@@ -130,8 +153,10 @@ export class BgpPeering {
 
   #open(peer: PeerName, config: BgpSessionConfig): BgpSession {
     const session = new BgpSession(this.#ports, config);
-    session.onChange(({ state, lastError }) => {
+    session.onChange((view) => {
+      const { state, lastError } = view;
       this.#ports.log.debug("bgp session state", { peer, to: state, reason: lastError });
+      this.#ports.sessionChanged?.(peer, view);
       if (state === "established") this.#guards?.established(peer, session);
     });
     session.start();
@@ -146,6 +171,8 @@ export class BgpPeering {
       if (list === undefined) byPeer.set(change.peer, [change]);
       else list.push(change);
     }
-    for (const [peer, own] of byPeer) this.#sessions.get(peer)?.changeRoutes(own);
+    const mark = this.#ports.convergence?.current;
+    const written = mark === undefined ? undefined : () => this.#ports.convergence?.reached(mark, "bgp");
+    for (const [peer, own] of byPeer) this.#sessions.get(peer)?.changeRoutes(own, written);
   }
 }

@@ -4,10 +4,12 @@ import { type AddressConflict, formatAddressConflicts } from "../api/address-con
 import { nodeName } from "../api/brands.ts";
 import type { NodeName, ServiceKey } from "../api/config.ts";
 import type { Service } from "../api/core.ts";
+import type { MoveContent } from "../inspection/move.ts";
 import type { EventContent } from "../kubernetes/event-recorder.ts";
 import { micros, seconds } from "../net/micros.ts";
 import type { Clock } from "../system/clock.ts";
 import type { Log } from "../telemetry/log.ts";
+import type { Convergence, ConvergenceMark } from "./convergence.ts";
 import type { Layer2Start } from "./layer2-channel.ts";
 import { type DuelHistory, Layer2Duels, type Rival } from "./layer2-duels.ts";
 import { Layer2Holdings } from "./layer2-holdings.ts";
@@ -21,6 +23,8 @@ export interface Layer2AnnouncerPorts {
   readonly clock: Clock;
   readonly log: Log;
   readonly start: Layer2Start;
+  /** Measures how soon the LAN is told. */
+  readonly convergence?: Convergence | undefined;
   readonly events: Pick<SpeakerEvents, "announced" | "ofService">;
   readonly service: (key: ServiceKey) => Service | undefined;
   /** What speakers are known to have answered for. */
@@ -35,6 +39,8 @@ export interface Layer2AnnouncerPorts {
   readonly changed: () => void;
   /** A Service's address was quarantined, or is so no longer. */
   readonly decideAgain: (service: ServiceKey) => void;
+  /** Something happened on a LAN that people want to hear of. */
+  readonly moved?: (move: MoveContent) => void;
   /** What this node does for the Service is another thing now. */
   readonly said: (service: ServiceKey) => void;
 }
@@ -42,6 +48,12 @@ export interface Layer2AnnouncerPorts {
 export interface Layer2AnnouncerOptions {
   readonly nodeName: NodeName;
   readonly excludedInterfaces: string | undefined;
+}
+
+/** What is known of the LAN outside of its thread, for metrics. */
+export interface Layer2Reading {
+  readonly duels: Readonly<Record<"keep" | "yield", number>>;
+  readonly quarantined: number;
 }
 
 type ReportOf<Type extends Layer2Report["type"]> = Extract<Layer2Report, { readonly type: Type }>;
@@ -59,6 +71,8 @@ export class Layer2Announcer {
   readonly #duels: Layer2Duels;
   readonly #holdings = new Layer2Holdings();
   readonly #announced = new Set<string>();
+  /** Changes whose first announcement is still to come, by address. */
+  readonly #marks = new Map<string, ConvergenceMark>();
   readonly #quarantined = new Map<string, Stranger>();
   readonly #refused = new Map<ServiceKey, string>();
   /** The Services whose announcement was said, once per stint. */
@@ -66,6 +80,7 @@ export class Layer2Announcer {
   #interfaces: readonly string[] | undefined;
   #speakers: readonly string[] = [];
   #fenced = false;
+  readonly #settledDuels = { keep: 0, yield: 0 };
   #handingOver: { readonly waitingFor: Set<string>; readonly done: () => void } | undefined;
 
   constructor(ports: Layer2AnnouncerPorts, options: Layer2AnnouncerOptions) {
@@ -100,6 +115,12 @@ export class Layer2Announcer {
     return this.#interfaces && new Set(this.#interfaces);
   }
 
+  /** Why nothing can be announced just now, in words. */
+  get unready(): string | undefined {
+    if (!this.#keeper.running) return "the layer 2 engine does not run";
+    return this.#interfaces === undefined ? "the layer 2 engine has not listed its interfaces" : undefined;
+  }
+
   /** Goes with what happens: a decision looks at it when it is made. */
   get quarantined(): ReadonlyMap<string, Stranger> {
     return this.#quarantined;
@@ -128,8 +149,16 @@ export class Layer2Announcer {
     const isYielded = (ip: string): boolean => this.#yields.has(ip);
     for (const command of this.#holdings.flush({ mustProbe, isYielded })) {
       if (command.type === "release") this.#letGo(command.ip);
+      else this.#mark(command);
       this.#keeper.post(command);
     }
+  }
+
+  /** From the change that this follows from to the first announcement of the address. */
+  #mark(command: Layer2Command): void {
+    const mark = this.#ports.convergence?.current;
+    if (command.type !== "hold" || mark === undefined || this.#announced.has(command.address.ip)) return;
+    this.#marks.set(command.address.ip, mark);
   }
 
   /** The speakers of the cluster, so that none is taken for a stranger. */
@@ -178,6 +207,11 @@ export class Layer2Announcer {
       const stranger = this.#quarantined.get(address);
       return stranger === undefined ? [] : [{ address, ...stranger, node: this.#options.nodeName }];
     });
+  }
+
+  /** How duels over addresses ended, and how many addresses strangers keep from being answered for. */
+  get reading(): Layer2Reading {
+    return { duels: { ...this.#settledDuels }, quarantined: this.#quarantined.size };
   }
 
   inspect(): Promise<Layer2Inspection | undefined> {
@@ -250,8 +284,10 @@ export class Layer2Announcer {
     // An engine that was started again does not know that it cleared what the one before it had in quarantine.
     this.#clear(ip);
     if (!this.#holdings.isHeld(ip)) return;
+    if (!this.#announced.has(ip)) this.#moved("answering", ip);
     this.#announced.add(ip);
     this.#holdings.announced(ip);
+    this.#reached(ip);
     for (const key of this.#holdings.servicesOf(ip)) {
       this.#ports.memory.announced(key, ip);
       this.#ports.said(key);
@@ -263,8 +299,16 @@ export class Layer2Announcer {
     }
   }
 
+  #reached(ip: string): void {
+    const mark = this.#marks.get(ip);
+    if (mark === undefined) return;
+    this.#marks.delete(ip);
+    this.#ports.convergence?.reached(mark, "layer2");
+  }
+
   #onReleased({ ip, because }: ReportOf<"released">): void {
     this.#log.info("address released", { address: ip, reason: because });
+    this.#moved("silent", ip, { reason: because });
     this.#handingOver?.waitingFor.delete(ip);
     if (this.#handingOver?.waitingFor.size === 0) this.#handingOver.done();
   }
@@ -272,6 +316,7 @@ export class Layer2Announcer {
   #onConflict({ ip, mac, interface: name, found, quarantined }: ReportOf<"conflict">): void {
     this.#log.warn("address conflict", { address: ip, mac, interface: name, state: found, quarantined });
     const services = this.#holdings.servicesOf(ip);
+    this.#moved("conflict", ip, { reason: found, message: `${mac} uses it on ${name}` });
     const message = formatAddressConflicts([{ address: ip, mac, interface: name, node: this.#options.nodeName }]);
     for (const key of services) {
       const action = quarantined ? "it is not announced until that is gone" : "it is defended";
@@ -296,6 +341,7 @@ export class Layer2Announcer {
   #clear(ip: string): void {
     if (!this.#quarantined.delete(ip)) return;
     this.#log.info("address conflict cleared", { address: ip });
+    this.#moved("conflict-cleared", ip);
     for (const key of this.#holdings.servicesOf(ip)) {
       const message = `${ip} is no longer in quarantine`;
       this.#say(key, { type: "Normal", reason: "AddressConflictCleared", message });
@@ -315,6 +361,7 @@ export class Layer2Announcer {
     // Who insisted in vain before need not do so for as long again.
     const insisted = this.#yields.isTried(ip) ? Number.POSITIVE_INFINITY : contradictions;
     const verdict = this.#ports.duel(key, nodeName(speaker), insisted);
+    this.#settledDuels[verdict] += 1;
     const fields = { address: ip, service: key, interface: name, mac, speaker, verdict };
     this.#log[again ? "warn" : "info"]("two speakers announce an address", fields);
     if (again || verdict === "yield") this.#sayDuel(key, { ip, speaker, verdict });
@@ -346,6 +393,7 @@ export class Layer2Announcer {
 
   #letGo(ip: string): void {
     this.#duels.forget(ip);
+    this.#marks.delete(ip);
     this.#announced.delete(ip);
     this.#quarantined.delete(ip);
   }
@@ -365,6 +413,11 @@ export class Layer2Announcer {
     this.#log.debug("service not announced", { service, protocol: "layer2", reason: cause.reason, message });
     if (cause.reason === "interface-missing")
       this.#say(service, announceFailed(this.#options.nodeName, cause.interfaces));
+  }
+
+  #moved(type: MoveContent["type"], ip: string, more: Pick<MoveContent, "reason" | "message"> = {}): void {
+    const [service] = this.#holdings.servicesOf(ip);
+    this.#ports.moved?.({ type, protocol: "layer2", service, addresses: [ip], ...more });
   }
 
   #say(key: ServiceKey, content: EventContent): void {

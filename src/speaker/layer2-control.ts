@@ -3,13 +3,14 @@ import { addressConflicts } from "../api/address-conflict.ts";
 import { nodeName } from "../api/brands.ts";
 import type { Config, NodeName, ServiceKey } from "../api/config.ts";
 import type { Node, Service } from "../api/core.ts";
+import type { MoveContent } from "../inspection/move.ts";
 import type { Informer, InformerPorts } from "../kubernetes/informer.ts";
 import type { FenceRules } from "../layer2/fence.ts";
 import { micros, millis } from "../net/micros.ts";
 import type { Timer, WallClock } from "../system/clock.ts";
 import { AddressConflictWriter, type ConflictWriterPorts } from "./address-conflict-writer.ts";
 import { type ApiContact, Fencing } from "./fencing.ts";
-import { Layer2Announcer, type Layer2AnnouncerPorts } from "./layer2-announcer.ts";
+import { Layer2Announcer, type Layer2AnnouncerPorts, type Layer2Reading } from "./layer2-announcer.ts";
 import type { Layer2Start } from "./layer2-channel.ts";
 import { Layer2Memory } from "./layer2-memory.ts";
 import type { Layer2Inspection } from "./layer2-messages.ts";
@@ -24,12 +25,17 @@ export interface Layer2ControlPorts extends Omit<InformerPorts, "client"> {
   /** Starts the engine; without, this node refuses layer 2 by name. */
   readonly startLayer2: Layer2Start | undefined;
   readonly members: Members;
+  readonly convergence?: Layer2AnnouncerPorts["convergence"];
   readonly events: SpeakerEvents;
   readonly service: (key: ServiceKey) => Service | undefined;
   /** The ServiceL2Statuses of all nodes. */
   readonly statuses: Pick<Informer<StatusRecord>, "onChange" | "synced">;
   /** Whether this node keeps the Service by the order of the election. */
   readonly duel: (service: ServiceKey, rival: NodeName) => "keep" | "yield";
+  /** Something happened that people want to hear of. */
+  readonly moved?: (move: MoveContent) => void;
+  /** Who is alive has changed, or was found out. */
+  readonly membersChanged?: (members: ReadonlySet<NodeName> | undefined) => void;
   /** Everything is to be decided again, and of this one Service. */
   readonly changed: () => void;
   readonly decideAgain: (service: ServiceKey) => void;
@@ -171,6 +177,20 @@ export class Layer2Control {
     return this.#announcer?.claimOf(service);
   }
 
+  /** Why this node could answer for no address just now, in words; undefined where layer 2 was never to be had. */
+  unready(): string | undefined {
+    return this.#announcer?.unready;
+  }
+
+  get reading(): Layer2Reading | undefined {
+    return this.#announcer?.reading;
+  }
+
+  /** Who is taken for alive; undefined takes every node. */
+  get members(): ReadonlySet<NodeName> | undefined {
+    return this.#members;
+  }
+
   inspect(): Promise<Layer2Inspection | undefined> {
     return this.#announcer?.inspect() ?? Promise.resolve(undefined);
   }
@@ -200,12 +220,13 @@ export class Layer2Control {
   }
 
   #makeAnnouncer(): Layer2Announcer | undefined {
-    const { startLayer2: start, clock, log, events, service, decideAgain } = this.#ports;
+    const { startLayer2: start, clock, log, events, service, decideAgain, convergence } = this.#ports;
     const duel: Layer2AnnouncerPorts["duel"] = (...about) => this.#settleDuel(...about);
     if (start === undefined) return undefined;
     return new Layer2Announcer(
       {
-        ...{ clock, log, events, service, duel, decideAgain, start },
+        ...{ clock, log, events, service, duel, decideAgain, start, convergence },
+        moved: (move) => this.#ports.moved?.(move),
         memory: this.#memory,
         changed: () => this.#interfacesChanged(),
         said: (key) => {
@@ -241,6 +262,7 @@ export class Layer2Control {
   #observeMembers(members: ReadonlySet<NodeName> | undefined): void {
     const gone = [...(this.#members ?? [])].filter((name) => members?.has(name) === false);
     this.#members = members;
+    this.#ports.membersChanged?.(members);
     if (gone.length > 0) this.#announcer?.left(new Set(gone));
   }
 
@@ -257,6 +279,7 @@ export class Layer2Control {
       this.#announcer?.setFenced(true);
     } else log.warn("layer 2 unfenced", { reason: why });
     const message = on ? `answers for no address at layer 2: ${why}` : `answers at layer 2 again: ${why}`;
+    this.#ports.moved?.({ type: on ? "fenced" : "unfenced", protocol: "layer2", message: why });
     events.ofNode({ type: on ? "Warning" : "Normal", reason: on ? "Layer2Fenced" : "Layer2Unfenced", message });
     this.#changed();
   }

@@ -1,10 +1,11 @@
 import { setMaxListeners } from "node:events";
 import { prepareNode } from "../announcement/decision.ts";
 import { nodeName } from "../api/brands.ts";
-import type { PeerName } from "../api/config.ts";
+import type { PeerName, ServiceKey } from "../api/config.ts";
 import type { EndpointSlice, Service } from "../api/core.ts";
 import { keyOfService } from "../api/service-addresses.ts";
 import { stripEndpointSlice, stripService } from "../api/strip.ts";
+import { MoveRing } from "../inspection/move.ts";
 import type { KubernetesClient } from "../kubernetes/client.ts";
 import { ConfigSource } from "../kubernetes/config-source.ts";
 import { ConfigurationStateWriter } from "../kubernetes/configuration-state.ts";
@@ -15,9 +16,11 @@ import { DEFAULT_FENCE_AFTER } from "../layer2/fence.ts";
 import { type Micros, micros } from "../net/micros.ts";
 import { aborted } from "../system/aborted.ts";
 import type { WallClock } from "../system/clock.ts";
+import type { AdminSources } from "./admin-views.ts";
 import { Announcer } from "./announcer.ts";
 import { BgpPeering, type BgpPeeringOptions, type BgpPeeringPorts } from "./bgp-peering.ts";
 import type { BgpSession } from "./bgp-session.ts";
+import type { Convergence, ConvergenceMark } from "./convergence.ts";
 import { DrainControl } from "./drain-control.ts";
 import { drainEvent } from "./drain-events.ts";
 import { EndpointIndex } from "./endpoint-index.ts";
@@ -25,6 +28,7 @@ import type { ApiContact } from "./fencing.ts";
 import type { Layer2Start } from "./layer2-channel.ts";
 import { Layer2Control, type Layer2ControlOptions } from "./layer2-control.ts";
 import { everyone, type Members } from "./members.ts";
+import { MoveRecorder } from "./moves.ts";
 import { ServiceStatuses } from "./service-statuses.ts";
 import { SpeakerEvents, unsupportedObjects } from "./speaker-events.ts";
 import type { SpeakerReadings } from "./speaker-metrics.ts";
@@ -69,12 +73,20 @@ export class Speaker {
   /** Hashing every node with every address once is enough. */
   readonly #digests = new ElectionDigests();
   readonly #members: Members;
+  readonly #ports: Pick<SpeakerPorts, "clock" | "wallClock">;
+  readonly #moves: MoveRing;
+  readonly #recorder: MoveRecorder;
+  readonly #convergence: Convergence | undefined;
   /** How many objects are left out or go on as they last worked; undefined before the first reading. */
   #invalid: number | undefined;
   #stopping = false;
 
   constructor(ports: SpeakerPorts, options: SpeakerOptions) {
     this.#options = options;
+    this.#ports = { clock: ports.clock, wallClock: ports.wallClock };
+    this.#moves = new MoveRing(options.nodeName, ports.wallClock);
+    this.#recorder = new MoveRecorder(this.#moves);
+    this.#convergence = ports.convergence;
     this.#members = ports.members ?? everyone;
     this.#services = new Informer(ports, { resource: SERVICES, strip: stripService });
     this.#slices = new Informer(ports, { resource: ENDPOINT_SLICES, strip: stripEndpointSlice });
@@ -85,13 +97,19 @@ export class Speaker {
       name: `speaker-${options.nodeName}`,
       labels: { "metallb.io/component-type": "speaker", "metallb.io/node-name": options.nodeName },
       condition: "configReconcilerValid",
+      podName: options.podName,
     });
-    this.#peering = new BgpPeering(ports, options);
+    const sessionChanged: BgpPeeringPorts["sessionChanged"] = (peer, { state, lastError }) =>
+      this.#recorder.session(peer, state, lastError);
+    this.#peering = new BgpPeering({ ...ports, sessionChanged }, options);
     this.#drain = new DrainControl({
       clock: ports.clock,
       log: ports.log,
       changed: () => this.#reconfigure(),
-      entered: (phase, why) => this.#events.ofNode(drainEvent(phase, why)),
+      entered: (phase, why) => {
+        this.#events.ofNode(drainEvent(phase, why));
+        this.#recorder.record({ type: "draining", reason: phase, message: why === "" ? undefined : why });
+      },
     });
     this.#announcer = this.#makeAnnouncer(ports.log);
     this.#statuses = new ServiceStatuses(ports, { ...options, nodeName: nodeName(options.nodeName) });
@@ -107,9 +125,31 @@ export class Speaker {
     ];
   }
 
+  /** What this node could not announce just now although it should, in words; routers and the API are not its own. */
+  unready(): readonly string[] {
+    return [this.#peering.unready(), this.#layer2.unready(), this.#members.trouble?.()].filter(
+      (reason) => reason !== undefined,
+    );
+  }
+
   /** The sessions of this node, by peer. */
   sessions(): readonly (readonly [PeerName, BgpSession])[] {
     return this.#peering.sessions();
+  }
+
+  /** What people can look at, through the admin socket. */
+  inspected(): AdminSources {
+    return {
+      node: this.#options.nodeName,
+      ...this.#ports,
+      moves: this.#moves,
+      sessions: () => this.#peering.inspected(),
+      routes: () => this.#announcer.routes(),
+      decisions: () => this.#announcer.decisions(),
+      layer2: () => this.#layer2.inspect(),
+      gossip: () => this.#members.inspect(),
+      members: () => this.#layer2.members,
+    };
   }
 
   /** What can be asked of it at any moment. */
@@ -119,8 +159,14 @@ export class Speaker {
       sessions: () => this.#peering.readings(),
       decisions: () => this.#announcer.decisions(),
       config: () => ({ loaded: this.#invalid !== undefined, stale: (this.#invalid ?? 0) > 0 }),
-      watches: () => [this.#services.reading, this.#slices.reading, ...this.#config.watches()],
+      watches: () => [
+        ...[this.#services.reading, this.#slices.reading],
+        ...[...this.#config.watches(), ...this.#statuses.watches()],
+      ],
+      queues: () => this.#statuses.queues(),
+      bfd: () => this.#peering.bfdReadings(),
       layer2: () => this.#layer2.inspect(),
+      lan: () => this.#layer2.reading,
       gossip: () => this.#members.inspect(),
     };
   }
@@ -169,6 +215,7 @@ export class Speaker {
       tell: (changes) => this.#peering.tell(changes),
       announced: (service) => this.#events.announced(service, "bgp"),
       decided: (key, decision) => {
+        this.#recorder.decided(key, decision);
         this.#statuses.decided(key, decision);
         this.#layer2.decided(key, decision);
       },
@@ -180,13 +227,15 @@ export class Speaker {
     const { client, startLayer2 } = ports;
     const members = this.#members;
     const { layer2 = {}, nodeName: name } = this.#options;
-    const { clock, random, wallClock, log } = ports;
+    const { clock, random, wallClock, log, convergence } = ports;
     return new Layer2Control(
       {
-        ...{ clock, random, wallClock, log, client, startLayer2, members, events: this.#events },
+        ...{ clock, random, wallClock, log, client, startLayer2, members, convergence, events: this.#events },
         api: contactOf(client),
         service: (key) => this.#services.get(key),
         statuses: this.#statuses.l2Records,
+        moved: (move) => this.#recorder.record(move),
+        membersChanged: (names) => this.#recorder.members(names),
         duel: (key, rival) => this.#announcer.duel(key, rival),
         changed: () => {
           if (this.#isReady() && !this.#stopping) this.#reconfigure();
@@ -199,18 +248,29 @@ export class Speaker {
   }
 
   #listen(): void {
-    this.#services.onChange(({ object }) => {
-      if (this.#isReady()) this.#announcer.serviceChanged(keyOfService(object));
+    this.#services.onChange(({ type, object, previous }) => {
+      // Addresses that were there when the speaker came are no move.
+      if (this.#isReady())
+        this.#recorder.allocated(type === "deleted" ? undefined : object, type === "deleted" ? object : previous);
+      if (this.#isReady()) this.#decide("service", [keyOfService(object)]);
     });
     this.#slices.onChange(({ type, object, previous }) => {
       const gone = type === "deleted";
       const touched = this.#endpoints.update(gone ? undefined : object, gone ? object : previous);
-      if (this.#isReady()) for (const key of touched) this.#announcer.serviceChanged(key);
+      if (this.#isReady()) this.#decide("endpoints", touched);
     });
     this.#config.onChange(() => {
       // A session opened while the others say goodbye would outlive them.
       if (this.#isReady() && !this.#stopping) this.#reconfigure();
     });
+  }
+
+  #decide(cause: ConvergenceMark["cause"], services: Iterable<ServiceKey>): void {
+    const decide = (): void => {
+      for (const key of services) this.#announcer.serviceChanged(key);
+    };
+    if (this.#convergence === undefined) decide();
+    else this.#convergence.during(cause, decide);
   }
 
   /** Deciding on half a picture would withdraw what the other half announces. */
