@@ -70,7 +70,7 @@ function speakerNodeSelector({ speaker }: Installation): readonly Finding[] {
     warning(
       "speaker-node-selector",
       speaker.object,
-      `runs on nodes with ${key}=${value} only: install Herald with --set speaker.nodeSelector.${escapeDots(key)}=${value}, or more nodes announce`,
+      `runs on nodes with ${key}=${value} only: install Herald with --set-string speaker.nodeSelector.${escapeDots(key)}=${value}, or more nodes announce`,
     ),
   );
 }
