@@ -1,4 +1,5 @@
 import type { InvalidObject } from "./config.ts";
+import { FieldReader, Problems } from "./read-object.ts";
 
 /** Which reader of configuration speaks: the names are MetalLB's. */
 export type ConfigurationCondition = "poolReconcilerValid" | "configReconcilerValid";
@@ -38,7 +39,30 @@ export function configurationStatus(
   return { result: "Invalid", errorSummary: message, conditions: [condition] };
 }
 
-/** Whether two say the same, whenever they were said. */
-export function sameVerdict(a: ConfigurationStatus, b: ConfigurationStatus): boolean {
-  return a.result === b.result && a.errorSummary === b.errorSummary;
+/** Whether an object that anybody may have edited says so, whenever it was said. */
+export function saysVerdict(status: unknown, wanted: ConfigurationStatus): boolean {
+  const said = FieldReader.of(status, "status", new Problems());
+  const conditions = said.objects("conditions");
+  const [condition] = conditions;
+  const [verdict] = wanted.conditions;
+  return (
+    said.string("result") === wanted.result &&
+    (said.string("errorSummary") ?? "") === wanted.errorSummary &&
+    conditions.length === 1 &&
+    condition?.string("type") === verdict.type &&
+    condition.string("status") === verdict.status &&
+    condition.string("reason") === verdict.reason &&
+    (condition.string("message") ?? "") === verdict.message &&
+    condition.has("lastTransitionTime")
+  );
+}
+
+/** The same verdict, with the time at which it came to this: also when only the words changed, or the speaker is another one. */
+export function transitionTime(wanted: ConfigurationStatus, before: unknown): ConfigurationStatus {
+  const said = FieldReader.of(before, "status", new Problems()).objects("conditions");
+  const [verdict] = wanted.conditions;
+  const same = said.find((one) => one.string("type") === verdict.type && one.string("status") === verdict.status);
+  const since = same?.string("lastTransitionTime");
+  if (since === undefined || !/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d/.test(since)) return wanted;
+  return { ...wanted, conditions: [{ ...verdict, lastTransitionTime: since }] };
 }

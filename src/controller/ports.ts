@@ -20,6 +20,8 @@ export interface ControllerOptions {
   readonly namespace: string;
   /** Empty handles the Services without a class. */
   readonly loadBalancerClass: string;
+  /** This controller's pod, the owner of what it writes. */
+  readonly podName?: string | undefined;
 }
 
 /** What a controller watches, as a leader and as a stand-by: a stand-by that takes over has most of it already. */

@@ -69,11 +69,12 @@ export class Term {
       name: "controller",
       labels,
       condition: "poolReconcilerValid",
+      podName: options.podName,
     } as const;
     this.#gate = new WriteGate(ports);
-    const guarded = { ...ports, client: this.#gate.client(ports.client) };
-    this.#events = new EventRecorder(guarded, { component: "metallb-controller" });
-    this.#state = new ConfigurationStateWriter(guarded, state);
+    const client = this.#gate.client(ports.client);
+    this.#events = new EventRecorder({ ...ports, client }, { component: "metallb-controller" });
+    this.#state = new ConfigurationStateWriter({ ...ports, client }, state);
     this.#lateEvents = new LateEvents({
       clock: ports.clock,
       busy: () => this.#services.depth > 0,

@@ -15,7 +15,7 @@ export interface WriteGatePorts {
 /** How often the Lease is looked at while writes outlive their term: it may run out before they are answered. */
 const LEASE_POLL = millis(100);
 
-type Writer = Pick<KubernetesClient, "create" | "patch">;
+type Guarded = Pick<KubernetesClient, "get" | "pages" | "watch" | "create" | "patch">;
 
 /** The Lease ran out between the decision and the write. */
 class NoLongerLeader extends TransientError {
@@ -64,8 +64,11 @@ export class WriteGate {
   }
 
   /** A client for what is said beside the addresses: it goes on after the term, for as long as the Lease is ours. */
-  client(client: Writer): Writer {
+  client(client: Guarded): Guarded {
     return {
+      get: (resource, name, options) => client.get(resource, name, options),
+      pages: (resource, options) => client.pages(resource, options),
+      watch: (resource, options) => client.watch(resource, options),
       create: (resource, body, options) =>
         this.#guarded((guard) => client.create(resource, body, { ...options, ...guard })),
       patch: (resource, name, body, options) =>

@@ -1,13 +1,11 @@
 import type { Decision } from "../announcement/decision.ts";
 import type { NodeName, ServiceKey } from "../api/config.ts";
-import { stripRawObject } from "../api/strip.ts";
 import { pause } from "../kubernetes/backoff.ts";
 import type { KubernetesClient } from "../kubernetes/client.ts";
-import { isRetryable } from "../kubernetes/errors.ts";
 import { Informer, type InformerPorts } from "../kubernetes/informer.ts";
-import { PODS, SERVICE_BGP_STATUSES, SERVICE_L2_STATUSES } from "../kubernetes/resource.ts";
+import { findOwnPod } from "../kubernetes/own-pod.ts";
+import { SERVICE_BGP_STATUSES, SERVICE_L2_STATUSES } from "../kubernetes/resource.ts";
 import { seconds } from "../net/micros.ts";
-import { errorFields } from "../telemetry/log.ts";
 import {
   BGP_STATUS,
   L2_STATUS,
@@ -33,7 +31,6 @@ export interface ServiceStatusesOptions {
 const LONGEST_LABEL = 63;
 /** A speaker that begins takes so long to announce what it announced before. */
 const SETTLED_AFTER = seconds(10);
-const RETRY = seconds(2);
 
 /** What this node says of each Service in ServiceL2Status and ServiceBGPStatus, and what the others say. */
 export class ServiceStatuses {
@@ -72,7 +69,8 @@ export class ServiceStatuses {
   async run(signal: AbortSignal): Promise<void> {
     this.l2Records.start(signal);
     this.#bgpRecords.start(signal);
-    await this.#findPod(signal);
+    const pod = await findOwnPod(this.#ports, this.#options, signal);
+    this.#author = { ...this.#author, pod };
     await Promise.all([this.#l2.run(signal), this.#bgp.run(signal)]);
   }
 
@@ -98,26 +96,5 @@ export class ServiceStatuses {
 
   sayLayer2(service: ServiceKey, claim: StatusClaim | undefined): void {
     this.#l2.say(service, claim);
-  }
-
-  /** The pod, so that what this speaker says goes with it; without one the objects have no owner. */
-  async #findPod(signal: AbortSignal): Promise<void> {
-    const { podName: name, namespace } = this.#options;
-    if (name === undefined || name === "") return;
-    while (!signal.aborted) {
-      try {
-        const pod = stripRawObject(await this.#ports.client.get<unknown>(PODS, name, { namespace, signal }));
-        const uid = pod?.metadata.uid;
-        if (uid !== undefined) this.#author = { ...this.#author, pod: { name, uid } };
-        return;
-      } catch (error) {
-        if (signal.aborted) return;
-        if (!isRetryable(error)) {
-          this.#ports.log.warn("own pod not found", { pod: name, ...errorFields(error) });
-          return;
-        }
-        await pause(this.#ports.clock, RETRY, signal);
-      }
-    }
   }
 }

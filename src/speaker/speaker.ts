@@ -98,6 +98,7 @@ export class Speaker {
       labels: { "metallb.io/component-type": "speaker", "metallb.io/node-name": options.nodeName },
       condition: "configReconcilerValid",
       podName: options.podName,
+      podName: options.podName,
     });
     const sessionChanged: BgpPeeringPorts["sessionChanged"] = (peer, { state, lastError }) =>
       this.#recorder.session(peer, state, lastError);

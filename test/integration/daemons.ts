@@ -49,17 +49,25 @@ function stopper(): AbortController {
 }
 
 /** A controller without a Lease: the only one. It leads as soon as its caches are complete. */
-export async function startController(site: Site, config: ClientConfig = site.cluster.config): Promise<Running> {
-  const { controller, ...started } = launchController(site, config);
+export async function startController(
+  site: Site,
+  config: ClientConfig = site.cluster.config,
+  podName?: string,
+): Promise<Running> {
+  const { controller, ...started } = launchController(site, config, podName);
   await until("the controller's caches to be complete", () => controller.unsynced().length === 0);
   return started;
 }
 
 /** The same, without waiting for anything. */
-export function launchController(site: Site, config: ClientConfig): Running & { readonly controller: Controller } {
+export function launchController(
+  site: Site,
+  config: ClientConfig,
+  podName?: string,
+): Running & { readonly controller: Controller } {
   const stop = stopper();
   const client = new KubernetesClient(PORTS, config);
-  const options = { namespace: site.system, loadBalancerClass: site.lbClass };
+  const options = { namespace: site.system, loadBalancerClass: site.lbClass, podName };
   const controller = new Controller({ ...PORTS, client }, options);
   controller.start(stop.signal);
   const done = controller.lead(stop.signal);
