@@ -126,11 +126,22 @@ function withSpec(spec: Message): Message {
   return { 1: metadata, 2: ["spec", "message", spec] };
 }
 
+const deleteOptions: Message = {
+  1: ["gracePeriodSeconds", "int"],
+  2: ["preconditions", "message", { 1: ["uid", "string"], 2: ["resourceVersion", "string"] }],
+  3: ["orphanDependents", "bool"],
+  4: ["propagationPolicy", "string"],
+  5: ["dryRun", "strings"],
+};
+
 /** The type of an object, as `runtime.Unknown` has it. */
 export const typeMeta: Message = { 1: ["apiVersion", "string"], 2: ["kind", "string"] };
 
 /** `apiVersion kind` -> what such an object is made of. */
 export const MESSAGES: Readonly<Record<string, Message>> = {
+  // Helm deletes with them.
+  "v1 DeleteOptions": deleteOptions,
+  "meta.k8s.io/v1 DeleteOptions": deleteOptions,
   "v1 Namespace": { 1: metadata, 2: ["spec", "message", { 1: ["finalizers", "strings"] }] },
   "v1 ConfigMap": { 1: metadata, 2: ["data", "textMap"], 3: ["binaryData", "bytesMap"], 4: ["immutable", "bool"] },
   "v1 Secret": {
