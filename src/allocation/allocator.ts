@@ -141,6 +141,13 @@ export class Allocator {
     return this.#book.holders(ip);
   }
 
+  /** How many Services have addresses of each pool. */
+  servicesByPool(): ReadonlyMap<PoolName, number> {
+    const counts = new Map<PoolName, number>([...this.#directory.pools()].map(({ name }) => [name, 0]));
+    for (const { pool } of this.#book.allocations()) counts.set(pool, (counts.get(pool) ?? 0) + 1);
+    return counts;
+  }
+
   /** For the status of every pool and for the gauges (3.9), in name order. */
   counters(): ReadonlyMap<PoolName, PoolCounters> {
     return this.#book.counters();

@@ -42,6 +42,43 @@ export type AllocationReason =
   | "foreign-class"
   | "cleared-foreign-class";
 
+const UNMET: Readonly<Record<AllocationReason, boolean>> = {
+  "invalid-request": true,
+  "request-family-mismatch": true,
+  "request-pool-mismatch": true,
+  "address-outside-pools": true,
+  "pool-unknown": true,
+  "pool-not-compatible": true,
+  "pool-mismatch": true,
+  "request-changed": true,
+  "status-unusable": true,
+  "family-mismatch": true,
+  "sharing-key-conflict": true,
+  "port-in-use": true,
+  "no-available-addresses": true,
+  "no-pools": true,
+  "no-cluster-ips": true,
+  "not-enough-cluster-ips": true,
+  "cluster-ip-family-unknown": true,
+  assigned: false,
+  kept: false,
+  "additional-assigned": false,
+  "additional-unavailable": true,
+  "kept-invalid-request": true,
+  "kept-family-unknown": true,
+  "kept-in-conflict": true,
+  "no-configuration": false,
+  "not-load-balancer": false,
+  "cleared-not-load-balancer": false,
+  "foreign-class": false,
+  "cleared-foreign-class": false,
+};
+
+/** Whether the Service has not all that it asks for: what its owner, or the pools' owner, may want to know. */
+export function isUnmet(reason: AllocationReason): boolean {
+  return UNMET[reason];
+}
+
 /** A named "no", with the words for the user. */
 export interface Refusal {
   readonly reason: RefusalReason;

@@ -16,10 +16,12 @@ import { HealthServer } from "../system/health-server.ts";
 import { systemRandom } from "../system/random.ts";
 import { suspendAwareClock } from "../system/suspend-aware-clock.ts";
 import { pinoLog } from "../telemetry/pino-log.ts";
+import { registerSharedMetrics } from "../telemetry/shared-metrics.ts";
 import { Webhook, type WebhookPorts } from "../webhook/webhook.ts";
 import { DaemonMetrics } from "./daemon-metrics.ts";
 import { addDaemonOptions, type DaemonOptions, resolveNamespace, unusedFlags } from "./daemon-options.ts";
 import type { CliPorts, ExitCode } from "./ports.ts";
+import { tlsOptionsOf } from "./tls-options.ts";
 import {
   addWebhookOptions,
   UNUSED_WEBHOOK_FLAGS,
@@ -71,24 +73,26 @@ export function registerController(program: Command, ports: CliPorts, done: (cod
 }
 
 async function runController(flags: ControllerFlags, ports: CliPorts, unused: readonly string[]): Promise<void> {
-  const { namespace, base } = begin(flags, unused);
+  const { namespace, base, metrics } = begin(flags, unused);
   const { client, log } = base;
   const identity = flags.podName ?? hostname();
-  const controller = new Controller(base, { namespace, loadBalancerClass: flags.lbClass, podName: flags.podName });
+  const stopwatch = controllerStopwatch(metrics.registry, systemClock);
+  const controller = new Controller(
+    { ...base, stopwatch },
+    { namespace, loadBalancerClass: flags.lbClass, podName: flags.podName },
+  );
   const cluster = {
     objects: () => ({ ...controller.objects(), namespace }),
     unsynced: () => controller.unsynced(),
   };
   const webhook = flags.webhookMode === "enabled" ? makeWebhook({ ...base, cluster }, flags, namespace) : undefined;
-  const health = new HealthServer(() => [...controller.unsynced(), ...(webhook?.waiting() ?? [])]);
-  if (flags.healthProbePort !== 0) await health.listen(flags.healthProbePort, flags.healthProbeAddress);
   const lease = new LeaderElection(base, {
     namespace,
     name: flags.leaseName,
     identity,
     ...(flags.singleReplica ? { vacantWait: micros(0) } : {}),
   });
-  const health = new HealthServer(controllerHealth(controller, () => lease));
+  const health = new HealthServer(controllerHealth({ caches: controller, lease: () => lease, webhook }));
   if (flags.healthProbePort !== 0) await health.listen(flags.healthProbePort, flags.healthProbeAddress);
   registerControllerMetrics(metrics.registry, controller.readings(), () => lease);
   await metrics.serve(flags, { client, log, signal: ports.signal });
@@ -111,31 +115,44 @@ async function runController(flags: ControllerFlags, ports: CliPorts, unused: re
 
 /** Answers webhooks and does nothing else: no Lease, no addresses. */
 async function runWebhookOnly(flags: ControllerFlags, ports: CliPorts, unused: readonly string[]): Promise<void> {
-  const { namespace, base } = begin(flags, unused);
+  const { namespace, base, metrics } = begin(flags, unused);
   const config = new ConfigSource(base, namespace);
   const cluster = { objects: () => ({ ...config.objects(), namespace }), unsynced: () => config.unsynced() };
   const webhook = makeWebhook({ ...base, cluster }, flags, namespace);
-  const health = new HealthServer(() => [...config.unsynced(), ...webhook.waiting()]);
+  const health = new HealthServer(controllerHealth({ caches: config, webhook }));
   if (flags.healthProbePort !== 0) await health.listen(flags.healthProbePort, flags.healthProbeAddress);
+  registerSharedMetrics(metrics.registry, {
+    watches: () => config.watches(),
+    queues: () => [],
+    config: () => ({ loaded: config.unsynced().length === 0, stale: false }),
+  });
+  await metrics.serve(flags, { client: base.client, log: base.log, signal: ports.signal });
   config.start(ports.signal);
   try {
     await webhook.run(ports.signal);
   } finally {
+    metrics.close();
     health.close();
     base.client.close();
   }
 }
 
 /** What every mode begins with. */
-function begin(flags: ControllerFlags, unused: readonly string[]): { namespace: string; base: ControllerPorts } {
+function begin(
+  flags: ControllerFlags,
+  unused: readonly string[],
+): { namespace: string; base: ControllerPorts; metrics: DaemonMetrics } {
   const namespace = resolveNamespace(flags);
   const log = pinoLog(flags.logLevel, { component: "controller" });
   if (unused.length > 0) log.warn("flags have no effect", { flags: unused });
   const base = { clock: suspendAwareClock, wallClock: systemWallClock, random: systemRandom, log };
-  const client = new KubernetesClient(base, clientConfigFromKubeconfig(flags.kubeconfig));
-  return { namespace, base: { ...base, client } };
+  const metrics = new DaemonMetrics();
+  const config = clientConfigFromKubeconfig(flags.kubeconfig);
+  const observe = metrics.observeApi(new URL(config.server).host);
+  const client = new KubernetesClient({ ...base, observe }, config);
+  return { namespace, base: { ...base, client }, metrics };
 }
 
 function makeWebhook(ports: WebhookPorts, flags: ControllerFlags, namespace: string): Webhook {
-  return new Webhook(ports, { ...webhookOptions(flags, namespace), tls: { minVersion: "TLSv1.3" } });
+  return new Webhook(ports, { ...webhookOptions(flags, namespace), tls: tlsOptionsOf(flags) });
 }

@@ -2,11 +2,12 @@ import { existsSync, readFileSync } from "node:fs";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { LOG_LEVELS, type LogLevel } from "../telemetry/pino-log.ts";
 import { ConfigError } from "../wire/errors.ts";
+import { addTlsOptions, type TlsFlags } from "./tls-options.ts";
 
 const SERVICE_ACCOUNT_NAMESPACE = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
 
 /** Flags that both daemons take, with MetalLB's names and environment variables. */
-export interface DaemonOptions {
+export interface DaemonOptions extends TlsFlags {
   readonly kubeconfig?: string;
   readonly namespace?: string;
   readonly logLevel: LogLevel;
@@ -15,17 +16,13 @@ export interface DaemonOptions {
   readonly healthProbeAddress: string;
   readonly port: number;
   readonly metricsAddress: string;
+  readonly secureMetrics: boolean;
+  readonly metricsCertDir?: string;
   readonly podName?: string;
 }
 
-/** MetalLB's flags that a later part of Herald gives a meaning: taken so that its manifests start, and said so in the log. */
-const NOT_USED_YET = [
-  "--pprof-bind-address <address>",
-  "--metrics-cert-dir <dir>",
-  "--tls-min-version <version>",
-  "--tls-cipher-suites <suites>",
-  "--tls-curve-preferences <ids>",
-] as const;
+/** MetalLB's flags that mean nothing here: taken so that its manifests start, and said so in the log. Profiles are Go's. */
+const NOT_USED = ["--pprof-bind-address <address>"] as const;
 
 /** Adds the shared flags. `ignored` are further flags of MetalLB's that this daemon takes and does not use. */
 export function addDaemonOptions(command: Command, healthAddress: string, ignored: readonly string[]): Command {
@@ -45,15 +42,26 @@ export function addDaemonOptions(command: Command, healthAddress: string, ignore
     .option("--health-probe-port <port>", "port of /healthz and /readyz, 0 for none", parsePort, 17472)
     .option("--health-probe-address <ip>", "address of /healthz and /readyz", healthAddress)
     .option("--port <port>", "port of /metrics, 0 for none", parsePort, 9120)
-    .option("--metrics-address <ip>", "address of /metrics: plain HTTP, for whoever reaches it", "127.0.0.1");
-  for (const flags of [...NOT_USED_YET, ...ignored])
-    command.addOption(new Option(flags, "accepted, not used").hideHelp());
+    .option(
+      "--metrics-address <ip>",
+      "address of /metrics, which all may read who reach it, unless it is secure",
+      "127.0.0.1",
+    )
+    .addOption(
+      new Option("--secure-metrics [bool]", "/metrics by HTTPS, for bearers of a token that may GET /metrics")
+        .preset("true")
+        .argParser(parseBoolean)
+        .default(false),
+    )
+    .option("--metrics-cert-dir <dir>", "folder with tls.crt and tls.key for that, read again when they change");
+  addTlsOptions(command);
+  for (const flags of [...NOT_USED, ...ignored]) command.addOption(new Option(flags, "accepted, not used").hideHelp());
   return command;
 }
 
 /** The names of the given flags that were set and have no effect. */
 export function unusedFlags(command: Command, ignored: readonly string[]): readonly string[] {
-  const names = [...NOT_USED_YET, ...ignored].map((flags) => new Option(flags));
+  const names = [...NOT_USED, ...ignored].map((flags) => new Option(flags));
   return names
     .filter((option) => command.getOptionValueSource(option.attributeName()) === "cli")
     .map((option) => option.long ?? option.flags);

@@ -20,6 +20,7 @@ export class Controller {
   readonly #options: ControllerOptions;
   readonly #caches: ControllerCaches;
   #term: Term | undefined;
+  #terms = 0;
 
   constructor(ports: ControllerPorts, options: ControllerOptions) {
     this.#ports = ports;
@@ -48,9 +49,14 @@ export class Controller {
     const { services, namespaces, config } = this.#caches;
     return {
       leads: () => this.#term !== undefined,
+      terms: () => this.#terms,
       pools: () => this.#term?.counters() ?? new Map(),
+      services: () => this.#term?.servicesByPool() ?? new Map(),
+      refused: () => this.#term?.refused() ?? new Map(),
+      queues: () => this.#term?.queues() ?? [],
       backlog: () => this.#term?.backlog ?? 0,
-      config: () => ({ loaded: this.#term !== undefined, stale: (this.#term?.invalid ?? 0) > 0 }),
+      // A stand-by has read it as well: the alert on a configuration that was never loaded is not about it.
+      config: () => ({ loaded: config.unsynced().length === 0, stale: (this.#term?.invalid ?? 0) > 0 }),
       watches: () => [services.reading, namespaces.reading, ...config.watches()],
     };
   }
@@ -80,6 +86,7 @@ export class Controller {
     if (signal.aborted) return;
     const term = new Term({ ...this.#ports, ...claim }, this.#options, this.#caches);
     this.#term = term;
+    this.#terms += 1;
     try {
       await term.run(signal);
     } finally {

@@ -13,6 +13,8 @@ export interface ControllerPorts {
   readonly wallClock: WallClock;
   readonly random: Random;
   readonly log: Log;
+  /** Called when a Service changed; what it returns, when its new addresses are written. */
+  readonly stopwatch?: (() => () => void) | undefined;
 }
 
 export interface ControllerOptions {

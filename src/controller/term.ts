@@ -1,3 +1,4 @@
+import type { Installation } from "../adoption/installation.ts";
 import { Allocator } from "../allocation/allocator.ts";
 import type { ServiceEvent } from "../allocation/convergence.ts";
 import type { PoolCounters } from "../allocation/counters.ts";
@@ -13,13 +14,15 @@ import { EventRecorder, type EventReference } from "../kubernetes/event-recorder
 import type { Change } from "../kubernetes/informer.ts";
 import { IP_ADDRESS_POOLS, SERVICES } from "../kubernetes/resource.ts";
 import { WorkQueue, type WorkResult } from "../kubernetes/work-queue.ts";
-import { micros, millis, seconds } from "../net/micros.ts";
+import { type Micros, micros, millis, seconds } from "../net/micros.ts";
 import type { Timer } from "../system/clock.ts";
 import { errorFields } from "../telemetry/log.ts";
+import type { QueueNumbers } from "../telemetry/shared-metrics.ts";
 import { LateEvents } from "./late-events.ts";
 import { fenceOffLateWrites } from "./late-writes.ts";
 import { poolStatus, samePoolStatus } from "./pool-status.ts";
 import type { ControllerCaches, ControllerOptions, ControllerPorts } from "./ports.ts";
+import { watchForSecondController } from "./second-controller.ts";
 import { ServiceCache } from "./service-cache.ts";
 import { ServiceReconciler } from "./service-reconciler.ts";
 import { WriteGate, type WriteGatePorts } from "./write-gate.ts";
@@ -52,6 +55,8 @@ export class Term {
   readonly #lateEvents: LateEvents;
   readonly #state: ConfigurationStateWriter;
   readonly #gate: WriteGate;
+  /** Services that changed and were not decided since: what to call when their new addresses are written. */
+  readonly #changed = new Map<ServiceKey, () => void>();
   #reading: ConfigReading;
   #poolsDue: Timer | undefined;
   #conflictsDue: Timer | undefined;
@@ -99,10 +104,24 @@ export class Term {
       this.#services.run((key) => this.#reconcile(key), { concurrency: WRITES_IN_FLIGHT, signal }),
       this.#pools.run((name) => this.#writePoolStatus(name), { concurrency: 4, signal }),
       this.#state.run(signal),
+      this.#watchForSecondController(signal),
     ]);
     this.#poolsDue?.cancel();
     this.#conflictsDue?.cancel();
     await this.#sayTheRest();
+  }
+
+  async #watchForSecondController(signal: AbortSignal): Promise<void> {
+    const { client, clock, log } = this.#ports;
+    const found = ({ controller }: Installation, message: string): void => {
+      if (controller === undefined) return;
+      const { name, namespace, fields } = controller.object;
+      const uid = fields.object("metadata")?.string("uid") ?? "";
+      const event = { type: "Warning", reason: "SecondController", message } as const;
+      this.#events.record(referenceTo("apps/v1", "Deployment", { name, namespace, uid }), event);
+    };
+    const config = { namespace: this.#namespace, loadBalancerClass: this.#loadBalancerClass };
+    await watchForSecondController({ client, clock, log, found }, config, signal);
   }
 
   /** Without the Lease there is nobody left who may: the next term must not wait for it. */
@@ -146,12 +165,29 @@ export class Term {
 
   serviceChanged({ type, object }: Change<Service>): void {
     if (type === "modified" && this.#cache.isEcho(object)) return;
-    this.#services.add(keyOfService(object));
+    const key = keyOfService(object);
+    if (this.#ports.stopwatch !== undefined && !this.#changed.has(key)) this.#changed.set(key, this.#ports.stopwatch());
+    this.#services.add(key);
   }
 
   /** What each pool has and how much of it is in use. */
   counters(): ReadonlyMap<PoolName, PoolCounters> {
     return this.#allocator.counters();
+  }
+
+  /** How many Services have addresses of each pool. */
+  servicesByPool(): ReadonlyMap<PoolName, number> {
+    return this.#allocator.servicesByPool();
+  }
+
+  /** How many Services have not what they ask for, by reason. */
+  refused(): ReadonlyMap<string, number> {
+    return this.#reconciler.refused();
+  }
+
+  /** The work that waits. */
+  queues(): readonly QueueNumbers[] {
+    return [this.#services.reading("services"), this.#pools.reading("ipaddresspools")];
   }
 
   /** How many objects are left out or go on as they last worked. */
@@ -185,6 +221,7 @@ export class Term {
       publish: (service: Service, event: ServiceEvent) => this.#lateEvents.publish(service, event),
       isPoolInvalid: (name: string) => this.#isPoolInvalid(name),
       requeue: (keys: readonly ServiceKey[]) => this.#enqueue(keys),
+      lookAgain: (key: ServiceKey, delay: Micros) => this.#services.addAfter(key, delay),
       usageChanged: () => this.poolTouched(),
       now: () => this.#ports.clock.now(),
       conflictsChanged: () => this.#lookAgainAfterConflict(),
@@ -232,12 +269,16 @@ export class Term {
 
   async #reconcile(key: ServiceKey): Promise<WorkResult> {
     try {
-      return await this.#reconciler.reconcile(key);
+      const result = await this.#reconciler.reconcile(key);
+      // Nothing had to be written, or it was.
+      this.#changed.delete(key);
+      return result;
     } catch (error) {
       // Somebody changed the Service first, or it is gone: the watch brings what there is now.
-      if (isNotFound(error)) return "done";
       if (isConflict(error)) return "retry";
-      throw error;
+      if (!isNotFound(error)) throw error;
+      this.#changed.delete(key);
+      return "done";
     }
   }
 
@@ -249,6 +290,7 @@ export class Term {
         this.#ports.client.patch<unknown>(SERVICES, name, patch, { ...options, ...guard }),
       ),
     );
+    this.#changed.get(keyOfService(service))?.();
     if (written !== undefined) this.#cache.wrote(written);
   }
 

@@ -1,7 +1,7 @@
 import { type Micros, micros, seconds } from "../net/micros.ts";
 import { type Clock, systemClock } from "../system/clock.ts";
 import { type Random, systemRandom } from "../system/random.ts";
-import type { ApiCall } from "../telemetry/api-metrics.ts";
+import type { ObserveCall } from "../telemetry/api-metrics.ts";
 import type { Log } from "../telemetry/log.ts";
 import { type Answer, type Call, Connection } from "./connection.ts";
 import { ApiError, ApiGarbled, ApiUnreachable, isExpired, parseStatus } from "./errors.ts";
@@ -79,8 +79,8 @@ export interface ClientPorts {
   readonly log: Log;
   readonly clock?: Clock;
   readonly random?: Random;
-  /** Told of each request when its answer was read, or of a watch when it was accepted. */
-  readonly observe?: (call: ApiCall) => void;
+  /** Told of each request, and when its answer was read; of a watch when it was accepted. */
+  readonly observe?: ObserveCall;
 }
 
 const PAGE_SIZE = 500;
@@ -124,7 +124,7 @@ export class KubernetesClient {
   readonly #log: Log;
   readonly #random: Random;
   readonly #clock: Clock;
-  readonly #observe: NonNullable<ClientPorts["observe"]>;
+  readonly #observe: ObserveCall | undefined;
   #lastHeardAt: Micros | undefined;
 
   constructor(ports: ClientPorts, config: ClientConfig) {
@@ -132,13 +132,18 @@ export class KubernetesClient {
     this.#log = ports.log;
     this.#random = ports.random ?? systemRandom;
     this.#clock = ports.clock ?? systemClock;
-    this.#observe = ports.observe ?? (() => {});
+    this.#observe = ports.observe;
     this.#connection = new Connection(this.#clock, config);
   }
 
   /** When an answer, or an event of a watch, arrived last; a refusal is an answer. Undefined before the first. */
   get lastHeardAt(): Micros | undefined {
     return this.#lastHeardAt;
+  }
+
+  /** For how long the API was not heard; undefined before the first answer. */
+  silence(): Micros | undefined {
+    return this.#lastHeardAt === undefined ? undefined : micros(this.#clock.now() - this.#lastHeardAt);
   }
 
   /** The namespace that the kubeconfig or the service account names. */
@@ -302,19 +307,16 @@ export class KubernetesClient {
   /** A request that its caller gave up says nothing of the API. */
   async #observed<T>(call: NamedCall, act: (answered: (status: number) => void) => Promise<T>): Promise<T> {
     const { verb, method, resource, signal } = call;
-    const startedAt = this.#clock.now();
+    const ended = this.#observe?.({ verb, method, resource });
     let code: number | undefined;
-    const observe = (): void =>
-      this.#observe({ verb, method, resource, code, took: micros(this.#clock.now() - startedAt) });
     try {
       const result = await act((status) => {
         code = status;
       });
-      observe();
+      ended?.(code);
       return result;
     } catch (error) {
-      code = error instanceof ApiError ? error.status : undefined;
-      if (signal?.aborted !== true) observe();
+      if (signal?.aborted !== true) ended?.(error instanceof ApiError ? error.status : undefined);
       throw error;
     }
   }

@@ -52,6 +52,8 @@ export interface InformerStats {
 /** The same, with what is watched in the words of the API. */
 export interface WatchReading extends InformerStats {
   readonly resource: string;
+  /** The first list is complete. */
+  readonly synced: boolean;
 }
 
 interface Entry<T> {
@@ -147,7 +149,7 @@ export class Informer<T extends KubernetesObject> {
   }
 
   get reading(): WatchReading {
-    return { resource: this.#config.resource.plural, ...this.stats };
+    return { resource: this.#config.resource.plural, synced: this.#isSynced, ...this.stats };
   }
 
   /**

@@ -101,6 +101,17 @@ export class LeaderElection {
     return this.#election.seen?.record?.holder;
   }
 
+  /** Times that it changed hands, as it says itself; undefined before it was seen. */
+  get transitions(): number | undefined {
+    return this.#election.seen?.record?.transitions;
+  }
+
+  /** For how long it has not been seen to change; undefined before it was seen. */
+  get unchangedFor(): Micros | undefined {
+    const { seen } = this.#election;
+    return seen === undefined ? undefined : micros(this.#ports.clock.now() - seen.since);
+  }
+
   /** Ask right before every write, not once before many. */
   isLeader(): boolean {
     return isLeading(this.#election, this.#ports.clock.now());

@@ -1,6 +1,7 @@
-import { type Micros, micros } from "../net/micros.ts";
+import { type Micros, micros, seconds } from "../net/micros.ts";
 import type { Clock, Timer } from "../system/clock.ts";
 import type { Random } from "../system/random.ts";
+import type { QueueNumbers } from "../telemetry/shared-metrics.ts";
 import { type BackoffRange, backoffDelay } from "./backoff.ts";
 
 /** `retry` comes back after a back-off that grows with each failure of that key; `done` forgets the failures. */
@@ -43,6 +44,8 @@ export class WorkQueue<K extends string> {
   readonly #retries = new Timers<K>();
   readonly #delayed = new Timers<K>();
   #run: Run<K> | undefined;
+  #adds = 0;
+  #retried = 0;
   #scheduled = false;
   #idleWaiters: (() => void)[] = [];
 
@@ -64,6 +67,14 @@ export class WorkQueue<K extends string> {
   /** Keys that wait for their time: retries and delayed ones. */
   get waiting(): number {
     return this.#retries.size + this.#delayed.size;
+  }
+
+  /** How it fares, for metrics. */
+  reading(name: string): QueueNumbers {
+    const now = this.#ports.clock.now();
+    const since = Math.min(this.#urgent.oldest ?? now, this.#normal.oldest ?? now);
+    const oldest = (now - since) / seconds(1);
+    return { name, depth: this.depth, adds: this.#adds, retries: this.#retried, oldest };
   }
 
   /** How often this key has failed in a row. */
@@ -118,6 +129,7 @@ export class WorkQueue<K extends string> {
   }
 
   #enqueue(key: K, priority: WorkPriority): void {
+    this.#adds += 1;
     if (this.#running.has(key)) {
       const wanted = this.#running.get(key) === "urgent" ? "urgent" : priority;
       this.#running.set(key, wanted);
@@ -125,7 +137,7 @@ export class WorkQueue<K extends string> {
     }
     if (this.#urgent.has(key)) return;
     if (priority === "urgent") this.#normal.delete(key);
-    (priority === "urgent" ? this.#urgent : this.#normal).push(key);
+    (priority === "urgent" ? this.#urgent : this.#normal).push(key, this.#ports.clock.now());
   }
 
   /** Not at once: all keys of one burst are in their order before the first worker starts. */
@@ -154,7 +166,10 @@ export class WorkQueue<K extends string> {
     const again = this.#running.get(key);
     this.#running.delete(key);
     if (result === "done") this.#failures.delete(key);
-    else this.#failures.set(key, this.failures(key) + 1);
+    else {
+      this.#retried += 1;
+      this.#failures.set(key, this.failures(key) + 1);
+    }
     if (again !== undefined) this.#enqueue(key, again);
     else if (result === "retry" && !run.signal.aborted) this.#retryLater(key);
     this.#pump();
@@ -190,8 +205,14 @@ export class WorkQueue<K extends string> {
 
 /** An ordered set that gives its oldest member in constant time, however many have left it. */
 class Fifo<K> {
-  readonly #members = new Set<K>();
-  #cursor: Iterator<K> = this.#members.values();
+  /** With the time when each came in. */
+  readonly #members = new Map<K, Micros>();
+  #cursor: Iterator<K> = this.#members.keys();
+
+  /** When the one that is next came in. */
+  get oldest(): Micros | undefined {
+    return this.#members.values().next().value;
+  }
 
   get size(): number {
     return this.#members.size;
@@ -201,8 +222,8 @@ class Fifo<K> {
     return this.#members.has(key);
   }
 
-  push(key: K): void {
-    this.#members.add(key);
+  push(key: K, at: Micros): void {
+    if (!this.#members.has(key)) this.#members.set(key, at);
   }
 
   delete(key: K): void {
@@ -214,7 +235,7 @@ class Fifo<K> {
     if (this.#members.size === 0) return undefined;
     let next = this.#cursor.next();
     if (next.done === true) {
-      this.#cursor = this.#members.values();
+      this.#cursor = this.#members.keys();
       next = this.#cursor.next();
     }
     if (next.done === true) return undefined;

@@ -2,7 +2,7 @@ import { type Micros, micros } from "../net/micros.ts";
 import type { Effect, MemberReport, MembershipEvent } from "./event.ts";
 import { Local, type MembershipOptions } from "./local.ts";
 import { isUp } from "./member-table.ts";
-import { Probes } from "./probes.ts";
+import { type ProbeOutcomes, Probes } from "./probes.ts";
 import { Reception } from "./reception.ts";
 import { Rivals } from "./rivals.ts";
 import { Rumours } from "./rumours.ts";
@@ -88,6 +88,11 @@ export class Membership {
   /** How much reason this node has to doubt itself; 0 is well. */
   get health(): number {
     return this.#local.health.score;
+  }
+
+  /** How the regular questions to others ended. */
+  get probes(): ProbeOutcomes {
+    return this.#probes.outcomes;
   }
 
   report(): readonly MemberReport[] {

@@ -13,12 +13,19 @@ const WHOLE_SHARE = 2.5;
 const MOST_RELAYS = 256;
 const LONGEST_RELAY = 2_000_000;
 
+/** How regular questions ended. */
+export interface ProbeOutcomes {
+  readonly answered: number;
+  readonly failed: number;
+}
+
 /** The regular questions: directly, then once more and through helpers, then the accusation. */
 export class Probes {
   readonly #local: Local;
   readonly #suspects: Suspects;
   readonly #probes = new Set<Probe>();
   readonly #relays = new Set<Relay>();
+  readonly #outcomes = { answered: 0, failed: 0 };
 
   constructor(local: Local, suspects: Suspects) {
     this.#local = local;
@@ -32,6 +39,11 @@ export class Probes {
     if (successor !== undefined) this.#probe(successor);
     const other = targets.next(successor);
     if (other !== undefined) this.#probe(other);
+  }
+
+  /** How the questions ended, since the beginning. */
+  get outcomes(): ProbeOutcomes {
+    return { ...this.#outcomes };
   }
 
   due(): number {
@@ -54,7 +66,10 @@ export class Probes {
   /** The target answered, us or a helper. */
   answered(probe: Probe): void {
     const local = this.#local;
-    if (this.#probes.delete(probe)) local.health.better();
+    if (this.#probes.delete(probe)) {
+      this.#outcomes.answered += 1;
+      local.health.better();
+    }
     const member = local.table.get(probe.target);
     if (member === undefined) return;
     if (probe.stage !== "failed") member.probed = false;
@@ -127,6 +142,7 @@ export class Probes {
   #fail(probe: Probe, member: Member): void {
     const { health, hash } = this.#local;
     probe.stage = "failed";
+    this.#outcomes.failed += 1;
     this.#probes.delete(probe);
     member.probed = false;
     // Lifeguard: helpers that are silent too say more about us than about the target.

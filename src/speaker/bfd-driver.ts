@@ -39,6 +39,8 @@ export class BfdDriver {
   #closed = false;
   #sent = 0;
   #received = 0;
+  #echoesSent = 0;
+  #echoesReturned = 0;
 
   constructor(ports: BfdDriverPorts, local: Discriminator, parameters: Parameters) {
     this.#ports = ports;
@@ -63,12 +65,15 @@ export class BfdDriver {
       echoInterval: echoInterval(session),
       sent: this.#sent,
       received: this.#received,
+      echoesSent: this.#echoesSent,
+      echoesReturned: this.#echoesReturned,
     };
   }
 
   dispatch(event: SessionEvent): void {
     if (this.#closed) return;
     if (event.type === "received") this.#received += 1;
+    else if (event.type === "echo-returned") this.#echoesReturned += 1;
     const before = this.#session;
     const { clock, random } = this.#ports;
     const next = step(before, event, { now: clock.now(), chance: random() });
@@ -91,6 +96,7 @@ export class BfdDriver {
         this.#ports.send(effect.packet);
         return;
       case "send-echo":
+        this.#echoesSent += 1;
         this.#ports.sendEcho(effect.sequence);
         return;
       case "announce":

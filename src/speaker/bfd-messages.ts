@@ -54,6 +54,8 @@ export interface BfdSessionReport {
   readonly echoInterval: Micros | undefined;
   readonly sent: number;
   readonly received: number;
+  readonly echoesSent: number;
+  readonly echoesReturned: number;
 }
 
 export interface BfdInspection {

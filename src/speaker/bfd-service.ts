@@ -53,6 +53,23 @@ export interface BfdHandle {
   readonly view: BfdView;
 }
 
+/** A session's numbers, for metrics. */
+export interface BfdReading {
+  readonly peer: IpAddress;
+  readonly interface: string | undefined;
+  readonly state: BfdState;
+  /** Times it came up, and went down again. */
+  readonly ups: number;
+  readonly downs: number;
+  /** What the engine has counted; undefined when none runs. */
+  readonly packets: BfdSessionReport | undefined;
+}
+
+export interface BfdReadings {
+  readonly sessions: readonly BfdReading[];
+  readonly engine: BfdInspection | undefined;
+}
+
 export interface BfdServicePorts {
   readonly start: BfdStart;
   readonly clock: Clock;
@@ -68,6 +85,8 @@ interface Shared {
   users: number;
   adminDown: boolean;
   state: BfdState;
+  ups: number;
+  downs: number;
   lastChange: BfdEvent | undefined;
   report: BfdSessionReport | undefined;
   lastError: string | undefined;
@@ -114,6 +133,16 @@ export class BfdService {
       this.#inspections.set(request, resolve);
       channel.post({ type: "inspect", request });
     });
+  }
+
+  /** All sessions with what the engine knows of them now. */
+  async readings(): Promise<BfdReadings> {
+    const engine = await this.inspect();
+    const sessions = [...this.#byId.values()].map(({ id, request, state, ups, downs }) => ({
+      ...{ peer: request.peer, interface: request.interface, state, ups, downs },
+      packets: engine?.sessions[id],
+    }));
+    return { sessions, engine };
   }
 
   /** Tells the peers that the sessions end on purpose, and resolves when they have heard, or a few seconds later. */
@@ -168,6 +197,8 @@ export class BfdService {
       users: 0,
       adminDown: false,
       state: "down",
+      ups: 0,
+      downs: 0,
       lastChange: undefined,
       report: undefined,
       lastError: undefined,
@@ -241,6 +272,8 @@ export class BfdService {
 
   #announce(shared: Shared, event: BfdEvent): void {
     shared.state = event.to;
+    if (event.to === "up") shared.ups += 1;
+    if (event.from === "up") shared.downs += 1;
     shared.lastChange = event;
     shared.lastError = undefined;
     const { from, to, reason } = event;

@@ -9,6 +9,7 @@ import { machineClock } from "./bfd-clock.ts";
 import { BfdEngine } from "./bfd-engine.ts";
 import type { BfdCommand } from "./bfd-messages.ts";
 import { bfdUdp } from "./bfd-udp.ts";
+import { keepBeating } from "./worker-thread.ts";
 
 /** Turns of the event loop that are waited for at most, until one reads nothing: a flood must not hide a dead peer. */
 const MOST_TURNS = 16;
@@ -25,6 +26,7 @@ function afterReads(then: () => void, turns = MOST_TURNS): void {
 const port = parentPort;
 if (port !== null) {
   makeThreadRealTime();
+  keepBeating();
   const udp = bfdUdp({
     openUdp: udpSockets(systemSockets),
     openLoop: udpLoops(systemSockets),

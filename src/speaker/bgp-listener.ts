@@ -61,6 +61,10 @@ export class BgpListener {
     return this.#server.port;
   }
 
+  get listens(): boolean {
+    return this.#server !== undefined;
+  }
+
   /** Connections from the session's peer go to it from now on. */
   add(session: BgpSession): void {
     this.#sessions.add(session);

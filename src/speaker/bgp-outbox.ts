@@ -41,6 +41,8 @@ export class BgpOutbox implements PacedWriter {
   /** Families whose routes go out once more, after the mark that says so and before the one that ends it. */
   #refreshing: readonly Family[] = [];
   #channel: Channel | undefined;
+  /** Told when what waits is written, if more UPDATEs were needed than there were then. */
+  #untold: { readonly written: () => void; readonly updates: number }[] = [];
   #updates = 0;
   #refreshes = 0;
 
@@ -88,9 +90,17 @@ export class BgpOutbox implements PacedWriter {
     this.flush();
   }
 
-  /** Some routes that the peer should have from now on, or no longer: the cost is theirs, however large the table is. */
-  changeRoutes(changes: Iterable<{ readonly prefix: IpPrefix; readonly route: Route | undefined }>): void {
+  /**
+   * Some routes that the peer should have from now on, or no longer: the cost is theirs, however large the table is. `written` is
+   * called once an UPDATE says so; never when the peer need not be told, or cannot be.
+   */
+  changeRoutes(
+    changes: Iterable<{ readonly prefix: IpPrefix; readonly route: Route | undefined }>,
+    written?: () => void,
+  ): void {
     this.#rib.changeRoutes(changes);
+    const waits = written !== undefined && this.#channel !== undefined && this.#rib.pending;
+    if (waits) this.#untold.push({ written, updates: this.#updates });
     this.flush();
   }
 
@@ -104,6 +114,7 @@ export class BgpOutbox implements PacedWriter {
 
   close(): void {
     this.#channel = undefined;
+    this.#untold = [];
     this.#endOfRib = [];
     this.#refreshing = [];
     this.#rib.close();
@@ -153,6 +164,7 @@ export class BgpOutbox implements PacedWriter {
   }
 
   #finish(channel: Channel): void {
+    for (const { written, updates } of this.#untold.splice(0)) if (this.#updates > updates) written();
     for (const family of this.#endOfRib) this.#write(channel, endOfRib(family, channel.origination));
     for (const family of this.#refreshing) this.#mark(channel, family, REFRESH_SUBTYPE.end);
     this.#endOfRib = [];

@@ -80,7 +80,7 @@ export class BgpPeering {
 
   /** The sessions as they stand, with what guards them. */
   readings(): readonly SessionReading[] {
-    return this.#sessions.entries().map(([peer, { view, config }]) => ({
+    return this.#sessions.entries().map(([, { view, config }]) => ({
       view,
       port: config.peerPort ?? SESSION_DEFAULTS.port,
       interface: config.interface,

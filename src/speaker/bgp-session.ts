@@ -179,9 +179,12 @@ export class BgpSession {
     if (this.#primary.state === "established") this.#unsent.look();
   }
 
-  /** Routes the peer should have from now on, or no longer; all others stay as they are. */
-  changeRoutes(changes: Iterable<{ readonly prefix: IpPrefix; readonly route: Route | undefined }>): void {
-    this.#outbox.changeRoutes(changes);
+  /** Routes the peer should have from now on, or no longer; all others stay as they are. `written` as the outbox has it. */
+  changeRoutes(
+    changes: Iterable<{ readonly prefix: IpPrefix; readonly route: Route | undefined }>,
+    written?: () => void,
+  ): void {
+    this.#outbox.changeRoutes(changes, written);
     if (this.#primary.state === "established") this.#unsent.look();
   }
 

@@ -200,6 +200,7 @@ export class GossipEngine {
       members: this.#membership.report().map((member) => this.#memberReport(member)),
       refused: { ...this.#refused },
       health: this.#membership.health,
+      probes: this.#membership.probes,
       worstLateness: this.#worstLateness,
     };
   }

@@ -56,6 +56,8 @@ export interface GossipInspection {
   readonly refused: Readonly<Partial<Record<GossipRefusal, number>>>;
   /** Lifeguard's local health: 0 is well; above, this node itself is slow. */
   readonly health: number;
+  /** Members that were asked for a sign of life, by outcome. */
+  readonly probes: Readonly<Record<"answered" | "failed", number>>;
   readonly worstLateness: Micros;
 }
 

@@ -12,6 +12,7 @@ import type { LanCommand } from "./lan-messages.ts";
 import { Layer2Engine } from "./layer2-engine.ts";
 import type { Layer2Command, Layer2Report } from "./layer2-messages.ts";
 import type { Layer2EngineOptions } from "./layer2-ports.ts";
+import { keepBeating } from "./worker-thread.ts";
 
 /** Follows the interfaces by itself: changes of them do not wait for the main thread. */
 function startLayer2(options: Layer2EngineOptions, report: (report: Layer2Report) => void): LanEngine<Layer2Command> {
@@ -36,6 +37,7 @@ function startLayer2(options: Layer2EngineOptions, report: (report: Layer2Report
 const port = parentPort;
 if (port !== null) {
   raiseThreadPriority();
+  keepBeating();
   const engines = new LanEngines(
     {
       layer2: startLayer2,

@@ -73,6 +73,11 @@ export class GossipMembers implements Members {
     return this.#mute === undefined ? this.#view : new Set();
   }
 
+  trouble(): string | undefined {
+    if (this.#handlers !== undefined && this.#channel === undefined) return "the gossip engine does not run";
+    return this.#mute === undefined ? undefined : "the gossip socket failed, and nobody was heard since";
+  }
+
   start(signal: AbortSignal, handlers: MembersHandlers): void {
     this.#handlers = handlers;
     const { pods, keys, log } = this.#ports;

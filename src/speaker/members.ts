@@ -13,6 +13,8 @@ export interface Members {
   /** Tells the others that this speaker goes, where there is a way; resolves when it was told, or soon. */
   leave(): Promise<void>;
   stop(): Promise<void>;
+  /** Why nobody can be heard just now, in words. */
+  trouble?(): string | undefined;
   /** What gossip knows; undefined where there is none. */
   inspect(): Promise<GossipInspection | undefined>;
 }

@@ -6,6 +6,7 @@ import { WorkQueue, type WorkResult } from "../kubernetes/work-queue.ts";
 import { type WritePace, WritePacer } from "../kubernetes/write-pacer.ts";
 import { type Micros, micros, millis, seconds } from "../net/micros.ts";
 import { errorFields } from "../telemetry/log.ts";
+import type { QueueNumbers } from "../telemetry/shared-metrics.ts";
 import {
   hasRightMetadata,
   hasRightStatus,
@@ -63,6 +64,11 @@ export class ServiceStatusWriter {
       ports.log.debug("status of a service could not be written", { service: key, ...errorFields(error) });
     this.#queue = new WorkQueue(ports, { ...RETRY, onError });
     ports.records.onChange((change) => this.#observe(change));
+  }
+
+  /** The work that waits. */
+  queue(name: string): QueueNumbers {
+    return this.#queue.reading(name);
   }
 
   /** Writes until the signal is aborted. */

@@ -6,6 +6,7 @@ import { Informer, type InformerPorts } from "../kubernetes/informer.ts";
 import { findOwnPod } from "../kubernetes/own-pod.ts";
 import { SERVICE_BGP_STATUSES, SERVICE_L2_STATUSES } from "../kubernetes/resource.ts";
 import { seconds } from "../net/micros.ts";
+import type { QueueNumbers, WatchNumbers } from "../telemetry/shared-metrics.ts";
 import {
   BGP_STATUS,
   L2_STATUS,
@@ -63,6 +64,16 @@ export class ServiceStatuses {
     const author = (): StatusAuthor => this.#author;
     this.#l2 = new ServiceStatusWriter({ ...ports, records: this.l2Records }, L2_STATUS, author);
     this.#bgp = new ServiceStatusWriter({ ...ports, records: this.#bgpRecords }, BGP_STATUS, author);
+  }
+
+  /** The work that waits. */
+  queues(): readonly QueueNumbers[] {
+    return [this.#l2.queue("servicel2statuses"), this.#bgp.queue("servicebgpstatuses")];
+  }
+
+  /** How the watches of these kinds fare. */
+  watches(): readonly WatchNumbers[] {
+    return [this.l2Records.reading, this.#bgpRecords.reading];
   }
 
   /** Watches and writes until the signal is aborted. */

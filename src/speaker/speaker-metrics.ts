@@ -1,79 +1,129 @@
 import type { Decision } from "../announcement/decision.ts";
-import type { BfdState } from "../bfd/packet.ts";
+import type { IpAddress } from "../net/ip-address.ts";
+import { type Micros, seconds } from "../net/micros.ts";
+import type { Clock } from "../system/clock.ts";
+import { SPEAKER_METRICS } from "../telemetry/catalogue-speaker.ts";
 import type { Metrics, Sample } from "../telemetry/metrics.ts";
-import { type ConfigNumbers, registerWatchMetrics, type WatchNumbers } from "../telemetry/watch-metrics.ts";
+import { registerSharedMetrics, type SharedReadings } from "../telemetry/shared-metrics.ts";
+import type { BfdReadings } from "./bfd-service.ts";
 import type { BgpSessionView } from "./bgp-session.ts";
+import { Convergence } from "./convergence.ts";
 import type { GossipInspection } from "./gossip-messages.ts";
+import { registerLanMetrics } from "./lan-metrics.ts";
+import type { Layer2Reading } from "./layer2-announcer.ts";
 import type { Layer2Inspection } from "./layer2-messages.ts";
+import { registerSessionMetrics } from "./session-metrics.ts";
+import type { ThreadReading } from "./thread-watch.ts";
 
 /** A session, and where its router is: the port is part of MetalLB's label. */
 export interface SessionReading {
   readonly view: BgpSessionView;
   readonly port: number;
-  /** The interface of a peer that was not found yet. */
+  /** The interface of a link-local peer, or of one that was not found yet. */
   readonly interface: string | undefined;
-  /** Undefined without a BFD session. */
-  readonly bfd: BfdState | undefined;
+  readonly vrf: string | undefined;
 }
 
 /** What a speaker can be asked at any moment. What it does not run answers undefined. */
-export interface SpeakerReadings {
+export interface SpeakerReadings extends SharedReadings {
   readonly node: string;
   sessions(): Iterable<SessionReading>;
   decisions(): Iterable<Decision>;
-  config(): ConfigNumbers;
-  watches(): readonly WatchNumbers[];
+  bfd(): Promise<BfdReadings | undefined>;
+  layer2(): Promise<Layer2Inspection | undefined>;
+  lan(): Layer2Reading | undefined;
+  gossip(): Promise<GossipInspection | undefined>;
+}
+
+export interface SpeakerMetricsPorts {
+  readonly clock: Clock;
+  /** How the threads fare. */
+  threads(): readonly ThreadReading[];
+}
+
+/** What is answered by a thread, asked once for all metrics of a scrape. */
+export interface ThreadAnswers {
+  bfd(): Promise<BfdReadings | undefined>;
   layer2(): Promise<Layer2Inspection | undefined>;
   gossip(): Promise<GossipInspection | undefined>;
 }
 
-/** Says a speaker's numbers under MetalLB's names, so that its dashboards and alerts go on, and our own beside them. */
-export function registerSpeakerMetrics(metrics: Metrics, speaker: SpeakerReadings): void {
-  registerWatchMetrics(metrics, speaker);
-  registerAnnouncements(metrics, speaker);
-  registerSessions(metrics, speaker);
-  // Several metrics are read from one answer of the thread.
-  const asked = { layer2: askedOnce(() => speaker.layer2()), gossip: askedOnce(() => speaker.gossip()) };
-  registerLayer2(metrics, asked);
-  registerGossip(metrics, asked);
+/** Measures how soon routers and the LAN hear of a change. */
+export function speakerConvergence(metrics: Metrics, clock: Clock): Convergence {
+  const observe = metrics.histogram(SPEAKER_METRICS.convergence);
+  return new Convergence(clock, ({ cause }, protocol, took) => observe({ cause, protocol }, took / seconds(1)));
 }
 
-/** Whoever asks while an answer is awaited gets that answer. */
-function askedOnce<T>(ask: () => Promise<T>): () => Promise<T> {
-  let pending: Promise<T> | undefined;
+/** A thread that is stuck must not hide what all the others know. */
+const ANSWER_WITHIN = seconds(1);
+
+/** Says a speaker's numbers under MetalLB's names, so that its dashboards and alerts go on, and our own beside them. */
+export function registerSpeakerMetrics(
+  metrics: Metrics,
+  speaker: SpeakerReadings,
+  { clock, threads }: SpeakerMetricsPorts,
+): void {
+  const answers = {
+    bfd: askedOnce(clock, () => speaker.bfd()),
+    layer2: askedOnce(clock, () => speaker.layer2()),
+    gossip: askedOnce(clock, () => speaker.gossip()),
+  };
+  registerSharedMetrics(metrics, speaker);
+  registerAnnouncements(metrics, speaker);
+  registerSessionMetrics(metrics, { sessions: readOnce(() => [...speaker.sessions()]), bfd: answers.bfd });
+  registerLanMetrics(metrics, { ...answers, lan: () => speaker.lan(), threads });
+}
+
+/** Whoever asks while an answer is awaited gets that answer; who has waited too long gets none. */
+function askedOnce<T>(clock: Clock, ask: () => Promise<T>): () => Promise<T | undefined> {
+  let pending: Promise<T | undefined> | undefined;
   return () => {
-    pending ??= ask().finally(() => {
+    pending ??= within(clock, ANSWER_WITHIN, ask()).finally(() => {
       pending = undefined;
     });
     return pending;
   };
 }
 
-function registerAnnouncements(metrics: Metrics, speaker: SpeakerReadings): void {
-  metrics.gauge(
-    {
-      name: "metallb_speaker_announced",
-      help: "Services that this node announces, by address.",
-      labels: ["service", "protocol", "node", "ip"],
-    },
-    () => announced(speaker),
-  );
-  metrics.gauge(
-    {
-      name: "herald_speaker_refused",
-      help: "Addresses that this node does not announce, by protocol and reason.",
-      labels: ["protocol", "reason"],
-    },
-    () => refused(speaker.decisions()),
-  );
+function within<T>(clock: Clock, limit: Micros, answer: Promise<T>): Promise<T | undefined> {
+  return new Promise((resolve, reject) => {
+    const timer = clock.after(limit, () => resolve(undefined));
+    answer.then(resolve, reject).finally(() => timer.cancel());
+  });
 }
 
-function* announced({ node, decisions }: SpeakerReadings): Iterable<Sample<"service" | "protocol" | "node" | "ip">> {
-  for (const { key, bgp, layer2 } of decisions()) {
-    for (const ip of new Set(bgp.map((route) => route.ip.toString())))
-      yield { labels: { service: key, protocol: "bgp", node, ip }, value: 1 };
-    for (const { ip } of layer2)
-      yield { labels: { service: key, protocol: "layer2", node, ip: ip.toString() }, value: 1 };
+/** Read once for all that ask in one turn: a view of a session is dear where many routes cannot be sent. */
+function readOnce<T>(read: () => T): () => T {
+  let known: { readonly value: T } | undefined;
+  return () => {
+    if (known === undefined) {
+      known = { value: read() };
+      queueMicrotask(() => {
+        known = undefined;
+      });
+    }
+    return known.value;
+  };
+}
+
+function registerAnnouncements(metrics: Metrics, speaker: SpeakerReadings): void {
+  metrics.gauge(SPEAKER_METRICS.announced, () => announced(speaker.node, [...speaker.decisions()]));
+  metrics.gauge(SPEAKER_METRICS.refused, () => refused(speaker.decisions()));
+}
+
+/** Lazily, from a list that does not change: ten thousand Services are written bit by bit. */
+function* announced(
+  node: string,
+  decisions: readonly Decision[],
+): Iterable<Sample<"service" | "protocol" | "node" | "ip">> {
+  const sample = (service: string, protocol: string, ip: IpAddress) => ({
+    labels: { service, protocol, node, ip: ip.toString() },
+    value: 1,
+  });
+  for (const { key, bgp, layer2 } of decisions) {
+    // A route for each peer; a series that is there already is left out where it is written.
+    for (const { ip } of bgp) yield sample(key, "bgp", ip);
+    for (const { ip } of layer2) yield sample(key, "layer2", ip);
   }
 }
 
@@ -88,97 +138,4 @@ function refused(decisions: Iterable<Decision>): Iterable<Sample<"protocol" | "r
     }
   }
   return samples.values();
-}
-
-type SessionRow = readonly [name: string, help: string, read: (session: SessionReading) => number | undefined];
-
-const SESSION_GAUGES: readonly SessionRow[] = [
-  ["metallb_bgp_session_up", "1 while the session is established.", ({ view }) => Number(view.state === "established")],
-  ["metallb_bgp_announced_prefixes_total", "Prefixes the peer was told.", ({ view }) => view.routesSent],
-  [
-    "metallb_bgp_pending_prefixes_total",
-    "Prefixes the peer should be told, whether or not it can be.",
-    ({ view }) => view.routesSent + view.routesNotSent.length,
-  ],
-  ["herald_bgp_unsendable_prefixes", "Prefixes the session cannot carry.", ({ view }) => view.routesNotSent.length],
-  ["herald_bgp_received_prefixes", "Prefixes the peer told, kept for inspection.", ({ view }) => view.routesLearned],
-  [
-    "metallb_bfd_session_up",
-    "1 while BFD hears the peer.",
-    ({ bfd }) => (bfd === undefined ? undefined : +(bfd === "up")),
-  ],
-];
-
-const SESSION_COUNTERS: readonly SessionRow[] = [
-  ["metallb_bgp_updates_total", "UPDATE messages sent.", ({ view }) => view.counters.updatesSent],
-  ["metallb_bgp_updates_total_received", "UPDATE messages received.", ({ view }) => view.counters.updatesReceived],
-  ["metallb_bgp_opens_sent", "OPEN messages sent.", ({ view }) => view.counters.opensSent],
-  ["metallb_bgp_keepalives_sent", "KEEPALIVE messages sent.", ({ view }) => view.counters.keepalivesSent],
-  ["metallb_bgp_notifications_sent", "NOTIFICATION messages sent.", ({ view }) => view.counters.notificationsSent],
-  ["herald_bgp_sessions_established_total", "Times the session came up.", ({ view }) => view.counters.established],
-];
-
-function registerSessions(metrics: Metrics, speaker: SpeakerReadings): void {
-  const rows = [
-    ...SESSION_GAUGES.map((row) => ["gauge", row] as const),
-    ...SESSION_COUNTERS.map((row) => ["counter", row] as const),
-  ];
-  for (const [kind, [name, help, read]] of rows) {
-    metrics[kind]({ name, help, labels: ["peer"] }, () =>
-      [...speaker.sessions()].flatMap((session) => {
-        const value = read(session);
-        return value === undefined ? [] : [{ labels: { peer: peerLabel(session) }, value }];
-      }),
-    );
-  }
-}
-
-/** `ip:port` as MetalLB has it; an unnumbered peer that was not found yet is called after its interface. */
-function peerLabel({ view, port, interface: name }: SessionReading): string {
-  const { peerAddress } = view;
-  if (peerAddress === undefined) return name ?? view.name;
-  return peerAddress.family === 6 ? `[${peerAddress}]:${port}` : `${peerAddress}:${port}`;
-}
-
-function registerLayer2(metrics: Metrics, speaker: Pick<SpeakerReadings, "layer2">): void {
-  const perAddress = (name: string, help: string, field: "requests" | "answers" | "gratuitous" | "conflicts"): void =>
-    metrics.counter({ name, help, labels: ["ip"] }, async () =>
-      ((await speaker.layer2())?.addresses ?? []).map((held) => ({ labels: { ip: held.ip }, value: held[field] })),
-    );
-  perAddress(
-    "metallb_layer2_requests_received",
-    "ARP requests and neighbour solicitations for owned addresses.",
-    "requests",
-  );
-  perAddress("metallb_layer2_responses_sent", "Answers to them.", "answers");
-  perAddress("metallb_layer2_gratuitous_sent", "Announcements nobody asked for.", "gratuitous");
-  perAddress("herald_layer2_conflicts_total", "Times a stranger used an owned address.", "conflicts");
-  metrics.counter(
-    { name: "herald_layer2_dropped_total", help: "Frames that were not answered, by reason.", labels: ["reason"] },
-    async () =>
-      Object.entries((await speaker.layer2())?.dropped ?? {}).map(([reason, value]) => ({ labels: { reason }, value })),
-  );
-  metrics.gauge(
-    { name: "herald_layer2_fenced", help: "1 while this node answers nothing because it is cut off.", labels: [] },
-    async () => {
-      const inspection = await speaker.layer2();
-      return inspection === undefined ? [] : [{ labels: {}, value: Number(inspection.fenced) }];
-    },
-  );
-}
-
-function registerGossip(metrics: Metrics, speaker: Pick<SpeakerReadings, "gossip">): void {
-  metrics.gauge(
-    { name: "herald_members", help: "Speakers this one knows, by what it thinks of them.", labels: ["state"] },
-    async () => {
-      const counts = new Map<string, number>();
-      for (const { state } of (await speaker.gossip())?.members ?? []) counts.set(state, (counts.get(state) ?? 0) + 1);
-      return [...counts].map(([state, value]) => ({ labels: { state }, value }));
-    },
-  );
-  metrics.counter(
-    { name: "herald_gossip_refused_total", help: "Gossip packets that were not taken, by reason.", labels: ["reason"] },
-    async () =>
-      Object.entries((await speaker.gossip())?.refused ?? {}).map(([reason, value]) => ({ labels: { reason }, value })),
-  );
 }

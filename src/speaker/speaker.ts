@@ -98,7 +98,6 @@ export class Speaker {
       labels: { "metallb.io/component-type": "speaker", "metallb.io/node-name": options.nodeName },
       condition: "configReconcilerValid",
       podName: options.podName,
-      podName: options.podName,
     });
     const sessionChanged: BgpPeeringPorts["sessionChanged"] = (peer, { state, lastError }) =>
       this.#recorder.session(peer, state, lastError);

@@ -1,18 +1,24 @@
-import { createServer, type Server } from "node:http";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { answerHealth, type HealthCheck } from "./health.ts";
 import { listenAt } from "./listen.ts";
 
-/** Answers `/healthz` while the process lives and `/readyz` when `ready()` has nothing to wait for. */
+/** What `/healthz` and `/readyz` look at. What a new start of the process would not mend has no place in `healthz`. */
+export interface HealthChecks {
+  readonly healthz: readonly HealthCheck[];
+  readonly readyz: readonly HealthCheck[];
+}
+
+/** A kubelet has one connection at a time. */
+const MOST_CONNECTIONS = 32;
+const TIMEOUTS = { headersTimeout: 5_000, requestTimeout: 5_000, keepAliveTimeout: 5_000 };
+
+/** Answers `/healthz` and `/readyz`, with `?verbose` for people. */
 export class HealthServer {
   readonly #server: Server;
 
-  /** `ready` names what is still missing; empty means ready. */
-  constructor(ready: () => readonly string[]) {
-    this.#server = createServer((request, response) => {
-      const missing = request.url === "/readyz" ? ready() : [];
-      const known = request.url === "/healthz" || request.url === "/readyz";
-      response.writeHead(known ? (missing.length === 0 ? 200 : 503) : 404, { "content-type": "text/plain" });
-      response.end(known ? (missing.length === 0 ? "ok\n" : `waiting for ${missing.join(", ")}\n`) : "not found\n");
-    });
+  constructor(checks: HealthChecks) {
+    this.#server = createServer(TIMEOUTS, (request, response) => answer(checks, request, response));
+    this.#server.maxConnections = MOST_CONNECTIONS;
   }
 
   /** Listens. @throws PortNotServed when the address is taken. */
@@ -20,9 +26,28 @@ export class HealthServer {
     return listenAt(this.#server, { port, address, what: "health probes", flag: "--health-probe-port" });
   }
 
+  /** Where it listens, once it does. */
+  get port(): number {
+    const address = this.#server.address();
+    return typeof address === "object" && address !== null ? address.port : 0;
+  }
+
   /** Stops answering. */
   close(): void {
     this.#server.close();
     this.#server.closeAllConnections();
+  }
+}
+
+function answer(checks: HealthChecks, request: IncomingMessage, response: ServerResponse): void {
+  const [path, query = ""] = (request.url ?? "").split("?", 2);
+  const endpoint = path === "/healthz" ? "healthz" : path === "/readyz" ? "readyz" : undefined;
+  const headers = { "content-type": "text/plain; charset=utf-8", "cache-control": "no-store" };
+  if (request.method !== "GET" && request.method !== "HEAD") {
+    response.writeHead(405, { ...headers, allow: "GET, HEAD" }).end("method not allowed\n");
+  } else if (endpoint === undefined) response.writeHead(404, headers).end("not found\n");
+  else {
+    const { status, text } = answerHealth(endpoint, checks[endpoint], new URLSearchParams(query).has("verbose"));
+    response.writeHead(status, headers).end(text);
   }
 }

@@ -2,13 +2,15 @@ import { expect, test } from "vitest";
 import { nodeName, peerName } from "../../src/api/brands.ts";
 import type { ServiceKey } from "../../src/api/config.ts";
 import { parseIpAddress } from "../../src/net/ip-address.ts";
-import { micros } from "../../src/net/micros.ts";
+import { micros, millis } from "../../src/net/micros.ts";
+import type { BfdReadings } from "../../src/speaker/bfd-service.ts";
 import {
   registerSpeakerMetrics,
   type SessionReading,
   type SpeakerReadings,
 } from "../../src/speaker/speaker-metrics.ts";
 import { PromMetrics } from "../../src/telemetry/prom-metrics.ts";
+import { VirtualClock } from "../support/virtual-clock.ts";
 
 const WEB = "shop/web" as ServiceKey;
 
@@ -36,11 +38,17 @@ function session(peer: string, over: Partial<SessionReading> = {}): SessionReadi
       updatesSent: 11,
       updatesReceived: 1,
       opensSent: 4,
+      opensReceived: 3,
       keepalivesSent: 5,
+      keepalivesReceived: 6,
       notificationsSent: 1,
+      notificationsReceived: 2,
+      refreshesSent: 0,
+      refreshesReceived: 0,
+      flaps: { "hold-timer": 2, "received-cease-administrative-shutdown": 1 },
     },
   } as const;
-  return { view, port: 179, interface: undefined, bfd: undefined, ...over };
+  return { view, port: 179, interface: undefined, vrf: undefined, ...over };
 }
 
 function readings(over: Partial<SpeakerReadings> = {}): SpeakerReadings {
@@ -50,15 +58,20 @@ function readings(over: Partial<SpeakerReadings> = {}): SpeakerReadings {
     decisions: () => [],
     config: () => ({ loaded: true, stale: false }),
     watches: () => [],
+    queues: () => [],
+    bfd: () => Promise.resolve(undefined),
+    lan: () => undefined,
     layer2: () => Promise.resolve(undefined),
     gossip: () => Promise.resolve(undefined),
     ...over,
   };
 }
 
+const PORTS = { clock: new VirtualClock(), threads: () => [] };
+
 async function scrape(over: Partial<SpeakerReadings>): Promise<string> {
   const metrics = new PromMetrics();
-  registerSpeakerMetrics(metrics, readings(over));
+  registerSpeakerMetrics(metrics, readings(over), PORTS);
   return metrics.text();
 }
 
@@ -76,10 +89,72 @@ test("a session that is down is still there, as 0: an alert needs the series", a
   expect(text).toContain('metallb_bgp_session_up{peer="192.0.2.1:179"} 0');
 });
 
-test("only sessions with BFD have a series of BFD", async () => {
-  const text = await scrape({ sessions: () => [session("192.0.2.1"), session("192.0.2.2", { bfd: "up" })] });
-  expect(text).toContain('metallb_bfd_session_up{peer="192.0.2.2:179"} 1');
-  expect(text).not.toContain('metallb_bfd_session_up{peer="192.0.2.1:179"}');
+const PACKETS = {
+  state: "up",
+  diagnostic: "none",
+  remoteState: "up",
+  remoteDiagnostic: "none",
+  localDiscriminator: 1,
+  remoteDiscriminator: 2,
+  transmitInterval: micros(300_000),
+  detectionTime: micros(900_000),
+  echoInterval: undefined,
+  sent: 40,
+  received: 38,
+  echoesSent: 7,
+  echoesReturned: 6,
+} as const;
+
+test("a detector is called by the address alone, as in MetalLB's FRR mode, and counts its packets", async () => {
+  const up = {
+    peer: address("192.0.2.2"),
+    interface: undefined,
+    state: "up",
+    ups: 2,
+    downs: 1,
+    packets: PACKETS,
+  } as const;
+  const engine = { sessions: {}, refused: { version: 3 }, worstLateness: micros(250) };
+  const bfd = (): Promise<BfdReadings> => Promise.resolve({ sessions: [up], engine });
+  const text = await scrape({ bfd });
+  expect(text).toContain('metallb_bfd_session_up{peer="192.0.2.2"} 1');
+  expect(text).toContain('metallb_bfd_control_packet_input{peer="192.0.2.2"} 38');
+  expect(text).toContain('metallb_bfd_echo_packet_output{peer="192.0.2.2"} 7');
+  expect(text).toContain('metallb_bfd_session_down_events{peer="192.0.2.2"} 1');
+  expect(text).toContain('herald_bfd_refused_total{reason="version"} 3');
+  expect(text).toContain('herald_thread_lateness_seconds{thread="bfd"} 0.00025');
+});
+
+test("routers with one link-local address on two links are two peers", async () => {
+  const [one, two] = ["eth1", "eth2"].map((name) => session("fe80::1", { interface: name }));
+  if (one === undefined || two === undefined) throw new Error("no sessions");
+  const text = await scrape({ sessions: () => [one, two] });
+  expect(text).toContain('metallb_bgp_session_up{peer="[fe80::1%eth1]:179"} 1');
+  expect(text).toContain('metallb_bgp_session_up{peer="[fe80::1%eth2]:179"} 1');
+});
+
+test("a peer in a VRF says which; all others have MetalLB's labels and no more", async () => {
+  const text = await scrape({ sessions: () => [session("192.0.2.1"), session("192.0.2.1", { vrf: "red" })] });
+  expect(text).toContain('metallb_bgp_session_up{peer="192.0.2.1:179"} 1');
+  expect(text).toContain('metallb_bgp_session_up{peer="192.0.2.1:179",vrf="red"} 1');
+});
+
+test("messages are counted by kind and in all, and flaps by reason", async () => {
+  const text = await scrape({ sessions: () => [session("192.0.2.1")] });
+  expect(text).toContain('metallb_bgp_total_sent{peer="192.0.2.1:179"} 21');
+  expect(text).toContain('metallb_bgp_total_received{peer="192.0.2.1:179"} 12');
+  expect(text).toContain('herald_bgp_session_flaps_total{peer="192.0.2.1:179",reason="hold-timer"} 2');
+});
+
+test("a thread that is stuck hides its own numbers for a second, and nothing else", async () => {
+  const clock = new VirtualClock();
+  const metrics = new PromMetrics();
+  const stuck = { layer2: () => new Promise<undefined>(() => {}), sessions: () => [session("192.0.2.1")] };
+  registerSpeakerMetrics(metrics, readings(stuck), { clock, threads: () => [] });
+  const text = metrics.text();
+  clock.advance(millis(999));
+  clock.advance(millis(1));
+  expect(await text).toContain('metallb_bgp_session_up{peer="192.0.2.1:179"} 1');
 });
 
 test("what is announced says by which protocol, and what is not says why", async () => {
@@ -143,7 +218,7 @@ test("one scrape asks the thread once, however many metrics it is for; the next 
     asked += 1;
     return Promise.resolve(undefined);
   };
-  registerSpeakerMetrics(metrics, readings({ layer2 }));
+  registerSpeakerMetrics(metrics, readings({ layer2 }), PORTS);
   await metrics.text();
   expect(asked).toBe(1);
   await metrics.text();

@@ -13,7 +13,7 @@ test("a port that is taken: the message names the flag that helps", async () => 
   });
   const address = server.address();
   const port = typeof address === "object" && address !== null ? address.port : 0;
-  await expect(new HealthServer(() => []).listen(port, "127.0.0.1")).rejects.toMatchObject({
+  await expect(new HealthServer({ healthz: [], readyz: [] }).listen(port, "127.0.0.1")).rejects.toMatchObject({
     code: "ERR_SYSTEM_PORT_NOT_SERVED",
     message: expect.stringMatching(/port \d+: .*EADDRINUSE.*--health-probe-port takes another port, or 0 for none$/),
   });

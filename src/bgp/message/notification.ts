@@ -134,6 +134,18 @@ export function formatNotification(notification: Notification): string {
   return inner === undefined ? formatPlain(notification) : `${formatPlain(notification)}: ${formatPlain(inner)}`;
 }
 
+/** The same words as one token, `cease-administrative-shutdown`; of numbers that no registry has, only that they are unknown. */
+export function notificationSlug({ code, subcode }: Notification): string {
+  const name = CODES.get(code);
+  if (name === undefined) return "unknown-error";
+  const detail = SUBCODES.get(code)?.get(subcode);
+  return slug(detail === undefined ? name : `${name} ${detail}`);
+}
+
+function slug(words: string): string {
+  return words.toLowerCase().replace(/[^a-z0-9]+/g, "-");
+}
+
 function formatPlain(notification: Notification): string {
   const { code, subcode } = notification;
   const name = CODES.get(code) ?? "Unknown Error";
