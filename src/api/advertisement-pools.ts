@@ -22,8 +22,8 @@ export function readPoolSelection(spec: FieldReader): PoolSelection {
 export function selectPools(selection: PoolSelection, pools: ReadonlyMap<PoolName, Pool>): ReadonlySet<PoolName> {
   const { names, selectors } = selection;
   if (names.length === 0 && selectors.length === 0) return new Set(pools.keys());
-  const chosen = [...pools.values()].filter(
-    ({ name, labels }) => names.includes(name) || selectors.some((selector) => selectorMatches(selector, labels)),
-  );
-  return new Set(chosen.map(({ name }) => name));
+  const named = new Set(names.filter((name) => pools.has(name)));
+  if (selectors.length === 0) return named;
+  const matched = [...pools.values()].filter(({ labels }) => selectors.some((one) => selectorMatches(one, labels)));
+  return new Set([...named, ...matched.map(({ name }) => name)]);
 }

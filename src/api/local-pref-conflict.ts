@@ -13,14 +13,21 @@ export function localPrefsConflict(
   context: { readonly pools: Iterable<Pool>; readonly nodes: readonly Node[] },
 ): boolean {
   if ((a.localPref ?? 0) === (b.localPref ?? 0) || !peersMeet(a, b)) return false;
-  const meetInPool = [...context.pools].some(
-    (pool) => a.pools.has(pool.name) && b.pools.has(pool.name) && !aggregationDiffers(a, b, pool),
-  );
-  return meetInPool && nodesMeet(a, b, context.nodes);
+  return poolsMeet(a, b, context.pools) && nodesMeet(a, b, context.nodes);
+}
+
+/** Asked for each pair of advertisements, so nothing is copied. */
+function poolsMeet(a: BgpAdvertisement, b: BgpAdvertisement, pools: Iterable<Pool>): boolean {
+  for (const pool of pools) {
+    if (a.pools.has(pool.name) && b.pools.has(pool.name) && !aggregationDiffers(a, b, pool)) return true;
+  }
+  return false;
 }
 
 function peersMeet(a: BgpAdvertisement, b: BgpAdvertisement): boolean {
-  return a.peers.size === 0 || b.peers.size === 0 || [...a.peers].some((peer) => b.peers.has(peer));
+  if (a.peers.size === 0 || b.peers.size === 0) return true;
+  for (const peer of a.peers) if (b.peers.has(peer)) return true;
+  return false;
 }
 
 function nodesMeet(a: BgpAdvertisement, b: BgpAdvertisement, nodes: readonly Node[]): boolean {

@@ -14,6 +14,18 @@ export function objectId(kind: string, object: RawObject): string {
   return `${kind} ${objectKey(object)}`;
 }
 
+/** A parser that looks at each object once: raw objects never change, and most of them are there the next time. */
+export function parseOnce<T>(parse: (object: RawObject) => ParseResult<T>): (object: RawObject) => ParseResult<T> {
+  const results = new WeakMap<RawObject, ParseResult<T>>();
+  return (object) => {
+    const known = results.get(object);
+    if (known !== undefined) return known;
+    const result = parse(object);
+    results.set(object, result);
+    return result;
+  };
+}
+
 /** Keeps the valid objects of one configuration going and the invalid ones aside. */
 export class ObjectSorter {
   readonly #invalid: InvalidObject[] = [];

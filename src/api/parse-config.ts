@@ -12,10 +12,19 @@ import { parseIpAddressPool } from "./ip-address-pool.ts";
 import { parseL2Advertisement } from "./l2-advertisement.ts";
 import { localPrefsConflict } from "./local-pref-conflict.ts";
 import type { RawObject } from "./object.ts";
-import { ObjectSorter, type Parsed } from "./object-sorter.ts";
+import { ObjectSorter, type Parsed, parseOnce } from "./object-sorter.ts";
 import { compareTexts } from "./raw-object.ts";
 import type { Problems } from "./read-object.ts";
 import { readPasswordSecret } from "./secret-password.ts";
+
+const PARSE = {
+  pool: parseOnce(parseIpAddressPool),
+  bfdProfile: parseOnce(parseBfdProfile),
+  community: parseOnce(parseCommunityObject),
+  bgpAdvertisement: parseOnce(parseBgpAdvertisement),
+  l2Advertisement: parseOnce(parseL2Advertisement),
+  peer: parseOnce(parseBgpPeer),
+};
 
 /** Every object that makes up the configuration, as the API gives it. */
 export interface ConfigObjects {
@@ -59,11 +68,11 @@ export interface ParsedConfig {
 export function parseConfig(objects: ConfigObjects, context: ConfigContext): ParsedConfig {
   const sorter = new ObjectSorter(context.before?.ids ?? new Set());
   const pools = byName(parsePools(sorter, objects.pools));
-  const bfdProfiles = byName(sorter.parseAll("BFDProfile", objects.bfdProfiles, parseBfdProfile));
+  const bfdProfiles = byName(sorter.parseAll("BFDProfile", objects.bfdProfiles, PARSE.bfdProfile));
   const aliases = parseAliases(sorter, objects.communities);
   const bgpAdvertisements = parseBgpAdvertisements(sorter, objects.bgpAdvertisements, { pools, aliases, ...context });
   const l2Advertisements = sorter
-    .parseAll("L2Advertisement", objects.l2Advertisements, parseL2Advertisement)
+    .parseAll("L2Advertisement", objects.l2Advertisements, PARSE.l2Advertisement)
     .map(({ value: { poolSelection, ...rest } }) => ({ ...rest, pools: selectPools(poolSelection, pools) }));
   const peers = parsePeers(sorter, objects, {
     profiles: bfdProfiles,
@@ -86,26 +95,22 @@ function byName<T extends { readonly name: string }>(parsed: readonly Parsed<T>[
 
 function parsePools(sorter: ObjectSorter, objects: readonly RawObject[]): readonly Parsed<Pool>[] {
   const claims = new AddressClaims();
-  return sorter.keep(
-    "IPAddressPool",
-    sorter.parseAll("IPAddressPool", objects, parseIpAddressPool),
-    (pool, problems) => {
-      for (const [i, { prefixes }] of pool.blocks.entries()) {
-        const conflict = claims.conflictOf(pool.name, prefixes);
-        if (conflict !== undefined) problems.add(`spec.addresses[${i}]`, conflict);
-      }
-      if (problems.list.length > 0) return undefined;
-      const all: IpPrefix[] = pool.blocks.flatMap(({ prefixes }) => prefixes);
-      claims.claim(pool.name, all);
-      return pool;
-    },
-  );
+  return sorter.keep("IPAddressPool", sorter.parseAll("IPAddressPool", objects, PARSE.pool), (pool, problems) => {
+    for (const [i, { prefixes }] of pool.blocks.entries()) {
+      const conflict = claims.conflictOf(pool.name, prefixes);
+      if (conflict !== undefined) problems.add(`spec.addresses[${i}]`, conflict);
+    }
+    if (problems.list.length > 0) return undefined;
+    const all: IpPrefix[] = pool.blocks.flatMap(({ prefixes }) => prefixes);
+    claims.claim(pool.name, all);
+    return pool;
+  });
 }
 
 function parseAliases(sorter: ObjectSorter, objects: readonly RawObject[]): ReadonlyMap<string, CommunityValue> {
   const aliases = new Map<string, CommunityValue>();
   const owners = new Map<string, string>();
-  sorter.keep("Community", sorter.parseAll("Community", objects, parseCommunityObject), (own, problems, object) => {
+  sorter.keep("Community", sorter.parseAll("Community", objects, PARSE.community), (own, problems, object) => {
     for (const { value, path } of own) {
       const owner = owners.get(value.name);
       if (owner === undefined) continue;
@@ -133,7 +138,7 @@ function parseBgpAdvertisements(
 ): readonly BgpAdvertisement[] {
   const kept: BgpAdvertisement[] = [];
   const clashing = (own: BgpAdvertisement) => kept.filter((other) => clash(other, own, context));
-  const specs = sorter.parseAll("BGPAdvertisement", objects, parseBgpAdvertisement);
+  const specs = sorter.parseAll("BGPAdvertisement", objects, PARSE.bgpAdvertisement);
   const resolve = (spec: BgpAdvertisementSpec, problems: Problems): BgpAdvertisement => {
     const advertisement = resolveAdvertisement(spec, context, problems);
     for (const other of clashing(advertisement)) problems.add("spec.localPref", localPrefMessage(advertisement, other));
@@ -171,10 +176,22 @@ function resolveAdvertisement(
 /** Advertisements with serviceSelectors are judged per Service, when both match it. */
 function clash(a: BgpAdvertisement, b: BgpAdvertisement, context: AdvertisementContext): boolean {
   return (
+    a.localPref !== b.localPref &&
     a.serviceSelectors.length === 0 &&
     b.serviceSelectors.length === 0 &&
-    localPrefsConflict(a, b, { pools: context.pools.values(), nodes: context.nodes })
+    localPrefsConflict(a, b, {
+      pools: poolsOf(a.pools.size < b.pools.size ? a : b, context.pools),
+      nodes: context.nodes,
+    })
   );
+}
+
+/** One at a time: most pairs of advertisements are told apart before the first is asked for. */
+function* poolsOf({ pools }: BgpAdvertisement, all: ReadonlyMap<PoolName, Pool>): Iterable<Pool> {
+  for (const name of pools) {
+    const pool = all.get(name);
+    if (pool !== undefined) yield pool;
+  }
 }
 
 function localPrefMessage(own: BgpAdvertisement, other: BgpAdvertisement): string {
@@ -211,7 +228,7 @@ function parsePeers(
     seen.set(identity(peer), peer.name);
     return before.get(peer.name);
   };
-  return sorter.keep("BGPPeer", sorter.parseAll("BGPPeer", objects.peers, parseBgpPeer), resolve, stand);
+  return sorter.keep("BGPPeer", sorter.parseAll("BGPPeer", objects.peers, PARSE.peer), resolve, stand);
 }
 
 /** What makes two peers one. */
