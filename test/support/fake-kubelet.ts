@@ -43,23 +43,22 @@ export class FakeKubelet implements AsyncDisposable {
     }
   }
 
-  async #settle(resource: Resource, { metadata, spec, status }: Running): Promise<void> {
-    const selector = Object.entries(spec.template.spec.nodeSelector ?? {});
-    const fits = selector.every(([key, value]) => this.labels[key] === value);
-    const pods = this.stuck.has(metadata.name) ? 1 : resource === DEPLOYMENTS ? (spec.replicas ?? 1) : fits ? 1 : 0;
-    const count =
-      resource === DEPLOYMENTS
-        ? { replicas: pods }
-        : { currentNumberScheduled: pods, desiredNumberScheduled: pods, numberMisscheduled: 0, numberReady: pods };
-    const wanted = { observedGeneration: metadata.generation ?? 0, ...count };
-    const says: object = typeof status === "object" && status !== null ? status : {};
-    if (Object.entries(wanted).every(([key, value]) => Object.entries(says).some(([k, v]) => k === key && v === value)))
-      return;
+  async #settle(resource: Resource, item: Running): Promise<void> {
+    const { name, namespace, generation = 0 } = item.metadata;
+    const wanted = { observedGeneration: generation, ...this.#counts(resource, item) };
+    if (JSON.stringify({ ...Object(item.status), ...wanted }) === JSON.stringify(item.status)) return;
     try {
-      const { name, namespace } = metadata;
       await this.#client.patch(resource, name, { status: wanted }, { namespace, type: "merge", subresource: "status" });
     } catch (error) {
       if (!isNotFound(error) && !isConflict(error)) throw error;
     }
+  }
+
+  #counts(resource: Resource, { metadata, spec }: Running): Readonly<Record<string, number>> {
+    if (resource === DEPLOYMENTS) return { replicas: this.stuck.has(metadata.name) ? 1 : (spec.replicas ?? 1) };
+    const selector = Object.entries(spec.template.spec.nodeSelector ?? {});
+    const fits = selector.every(([key, value]) => this.labels[key] === value);
+    const pods = fits || this.stuck.has(metadata.name) ? 1 : 0;
+    return { currentNumberScheduled: pods, desiredNumberScheduled: pods, numberMisscheduled: 0, numberReady: pods };
   }
 }
