@@ -3,12 +3,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Command, Option } from "commander";
 import { runDemo } from "../demo/demo.ts";
+import type { Speaker } from "../speaker/speaker.ts";
 import { shippedCrdFolder } from "../system/assets.ts";
 import { systemClock, systemWallClock } from "../system/clock.ts";
 import { systemRandom } from "../system/random.ts";
 import { LOG_LEVELS, type LogLevel, pinoLog } from "../telemetry/pino-log.ts";
 import { readManifestFiles } from "./manifest-files.ts";
 import type { CliPorts, ExitCode } from "./ports.ts";
+import { serveAdmin } from "./speaker-admin.ts";
 
 const STDERR = 2;
 
@@ -46,13 +48,19 @@ async function runWithScratch(flags: DemoFlags, ports: CliPorts): Promise<void> 
     writeFileSync(path, text, { mode: 0o600 });
     return path;
   };
+  const log = pinoLog(flags.logLevel, {}, STDERR);
   const demo = {
     clock: systemClock,
     wallClock: systemWallClock,
     random: systemRandom,
-    log: pinoLog(flags.logLevel, {}, STDERR),
+    log,
     say: ports.stdout,
     saveKubeconfig,
+    inspect: async (speaker: Speaker, node: string) => {
+      const path = join(scratch, `${node}.sock`);
+      const socket = await serveAdmin(path, speaker, log);
+      return { path, close: () => socket.close() };
+    },
   };
   try {
     await runDemo(demo, { crds: readManifestFiles([shippedCrdFolder()]), keep: flags.keep }, ports.signal);

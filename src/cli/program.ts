@@ -1,14 +1,22 @@
 import { Command, CommanderError } from "commander";
 import { CodedError, ConfigError } from "../wire/errors.ts";
+import { registerAdminGet } from "./admin-get.ts";
 import { registerAdopt } from "./adopt.ts";
 import { registerApiserver } from "./apiserver.ts";
+import { registerCapture } from "./capture.ts";
+import { registerCompletion } from "./completion.ts";
 import { registerController } from "./controller.ts";
 import { registerDemo } from "./demo.ts";
 import { registerDrain } from "./drain.ts";
+import { registerLayer2 } from "./layer2.ts";
+import { registerMembers } from "./members.ts";
 import { registerPlan } from "./plan.ts";
 import type { CliPorts, ExitCode } from "./ports.ts";
+import { registerRoutes } from "./routes.ts";
+import { registerSessions } from "./sessions.ts";
 import { registerSpeaker } from "./speaker.ts";
 import { version } from "./version.ts";
+import { registerWatch } from "./watch.ts";
 
 /** Runs one command line and says how it ended; nothing here ends the process. */
 export async function runCli(argv: readonly string[], ports: CliPorts): Promise<number> {
@@ -39,15 +47,31 @@ function buildProgram(ports: CliPorts, done: (code: ExitCode) => void): Command 
   const commands = [
     registerDemo,
     registerPlan,
+    registerSessions,
+    registerRoutes,
+    registerLayer2,
+    registerMembers,
+    registerWatch,
+    registerCapture,
     registerAdopt,
     registerDrain,
     registerController,
     registerSpeaker,
     registerApiserver,
+    registerCompletion,
+    registerAdminGet,
   ];
   for (const register of commands) {
     register(program, ports, done);
   }
-  for (const command of program.commands) command.copyInheritedSettings(program);
+  inherit(program);
   return program;
+}
+
+/** Commands below commands as well: they are made before the settings are. */
+function inherit(command: Command): void {
+  for (const below of command.commands) {
+    below.copyInheritedSettings(command);
+    inherit(below);
+  }
 }

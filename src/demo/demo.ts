@@ -34,6 +34,8 @@ export interface DemoPorts {
   readonly say: (text: string) => void;
   /** Writes the kubeconfig and answers where it is. */
   readonly saveKubeconfig: (text: string) => string;
+  /** Lets people look into a speaker; answers the socket, and ends that. Absent, nobody can. */
+  readonly inspect?: (speaker: Speaker, node: string) => Promise<{ readonly path: string; close(): void }>;
 }
 
 export interface DemoOptions {
@@ -83,6 +85,7 @@ class Demo {
   readonly #ports: DemoPorts;
   readonly #stage: Stage;
   readonly #running: Promise<void>[] = [];
+  readonly #sockets: { readonly path: string; close(): void }[] = [];
 
   constructor(ports: DemoPorts, stage: Stage) {
     this.#ports = ports;
@@ -93,7 +96,7 @@ class Demo {
     const { say, clock } = this.#ports;
     say(`A Kubernetes API on ${this.#stage.api.url}, a router (AS 64513) on 127.0.0.1:${routerPort}, three nodes.\n`);
     this.#apply(clusterManifests());
-    this.#startHerald();
+    await this.#startHerald();
     this.#heading("The operator applies a pool, a peer for each node and an advertisement");
     this.#apply(configurationManifests(routerPort));
     say(CONFIGURATION_SUMMARY);
@@ -116,10 +119,12 @@ class Demo {
     this.#ports.say(
       `export KUBECONFIG=${path}\nkubectl get services\nkubectl -n ${DEMO_NAMESPACE} get ipaddresspools,bgppeers\n`,
     );
+    if (this.#sockets.length > 0) this.#ports.say(lookInside(this.#sockets.map((socket) => socket.path)));
     return aborted(this.#stage.until);
   }
 
   async ended(): Promise<void> {
+    for (const socket of this.#sockets) socket.close();
     await Promise.all(this.#running);
   }
 
@@ -140,7 +145,7 @@ class Demo {
     this.#ports.say(`${prefix} is withdrawn, ${this.#since(gone)} after the EndpointSlice changed.\n`);
   }
 
-  #startHerald(): void {
+  async #startHerald(): Promise<void> {
     const { until, api } = this.#stage;
     const { clock, wallClock, random, log } = this.#ports;
     const base = { clock, wallClock, random, log };
@@ -152,7 +157,10 @@ class Demo {
     this.#running.push(controller.lead(until));
     for (const { name } of DEMO_NODES) {
       const ports = { ...base, client: client(), dial: dialTcp, nextHopFor: () => undefined };
-      this.#running.push(new Speaker(ports, { ...options, nodeName: name, ignoreExcludeLb: false }).run(until));
+      const speaker = new Speaker(ports, { ...options, nodeName: name, ignoreExcludeLb: false });
+      const socket = await this.#ports.inspect?.(speaker, name);
+      if (socket !== undefined) this.#sockets.push(socket);
+      this.#running.push(speaker.run(until));
     }
   }
 
@@ -216,6 +224,11 @@ class Demo {
       await new Promise<void>((resolve) => clock.after(millis(1), resolve));
     }
   }
+}
+
+function lookInside(sockets: readonly string[]): string {
+  const flags = sockets.map((path) => `--socket ${path}`).join(" ");
+  return `\nLook into the three speakers:\nS="${flags}"\nherald sessions $S\nherald routes $S\nherald watch $S --tail 10\n`;
 }
 
 interface ServiceRow {

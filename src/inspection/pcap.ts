@@ -20,6 +20,8 @@ const FLAG = { syn: 0x02, push: 0x08, ack: 0x10 } as const;
 const SEGMENT = 16_384;
 /** RFC 7323 section 2: the greatest. Nobody acknowledges what nobody answers, and no window may be full for that. */
 const WINDOW_SCALE = 14;
+/** As on loopback, whose packets are this large as well. */
+const MAXIMUM_SEGMENT = [0xff, 0xd7] as const;
 const WINDOW = 0xffff;
 /** Hardware addresses that nobody has: the locally administered bit is set. */
 const MAC = { local: [2, 0, 0, 0, 0, 1], remote: [2, 0, 0, 0, 0, 2] } as const;
@@ -137,7 +139,7 @@ function segment(connection: JournalConnection, { next }: Stream, packet: Packet
   const { source, target } = endsOf(connection, packet);
   const { from, flags, payload } = packet;
   const acknowledged = (flags & FLAG.ack) === 0 ? 0 : next[from === "local" ? "remote" : "local"];
-  const options = (flags & FLAG.syn) === 0 ? [] : [3, 3, WINDOW_SCALE, 0];
+  const options = (flags & FLAG.syn) === 0 ? [] : [2, 4, ...MAXIMUM_SEGMENT, 3, 3, WINDOW_SCALE, 0];
   const w = new Writer();
   w.u16(source.port).u16(target.port).u32(next[from]).u32(acknowledged);
   w.u8(((20 + options.length) / 4) << 4)

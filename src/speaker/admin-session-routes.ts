@@ -124,6 +124,7 @@ function messages({ views, query }: Asked, find: () => InspectedSession | undefi
 function capture({ views, query }: Asked, find: () => InspectedSession | undefined): AdminAnswer {
   const { clock } = views.sources;
   const reading = new Reading(find);
+  const epoch = views.epoch();
   let pcap: PcapStream | undefined;
   const look = (): Uint8Array => {
     const pieces: Uint8Array[] = [];
@@ -136,7 +137,7 @@ function capture({ views, query }: Asked, find: () => InspectedSession | undefin
     for (const one of fresh) {
       const connection = connections.get(one.connection);
       if (connection === undefined) continue;
-      const [at, connectedAt] = [views.wallMicros(one.at), views.wallMicros(connection.at)];
+      const [at, connectedAt] = [epoch(one.at), epoch(connection.at)];
       pieces.push(pcap.message({ at, direction: one.direction, bytes: one.bytes, connection, connectedAt }));
     }
     return Buffer.concat(pieces);

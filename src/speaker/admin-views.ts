@@ -66,12 +66,13 @@ export class AdminViews {
 
   /** A time of the speaker's clock as people read it. */
   wall(at: Micros, clock: Pick<Clock, "now"> = this.#sources.clock): string {
-    return new Date(this.wallMicros(at, clock) / 1000).toISOString();
+    return new Date(this.epoch(clock)(at) / 1000).toISOString();
   }
 
-  /** Microseconds since 1970. */
-  wallMicros(at: Micros, clock: Pick<Clock, "now"> = this.#sources.clock): number {
-    return this.#sources.wallClock().getTime() * 1000 - (clock.now() - at);
+  /** What turns a time of the speaker's clock into microseconds since 1970: the same for all that it is asked. */
+  epoch(clock: Pick<Clock, "now"> = this.#sources.clock): (at: Micros) => number {
+    const start = this.#sources.wallClock().getTime() * 1000 - clock.now();
+    return (at) => start + at;
   }
 
   sessions(): readonly SessionItem[] {
