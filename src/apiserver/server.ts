@@ -6,6 +6,9 @@ import { type Clock, systemClock, type WallClock } from "../system/clock.ts";
 import { type Random, systemRandom } from "../system/random.ts";
 import type { Log } from "../telemetry/log.ts";
 import { SystemError } from "../wire/errors.ts";
+import { Admission } from "./admission/admission.ts";
+import { WebhookConversion } from "./admission/conversion.ts";
+import type { ServiceTable } from "./admission/webhook-call.ts";
 import { Api } from "./api.ts";
 import { BOOTSTRAP_POLICY } from "./auth/bootstrap.ts";
 import { type AuditRecord, Guard } from "./auth/guard.ts";
@@ -41,6 +44,8 @@ export interface ApiServerOptions {
   readonly crds: readonly unknown[];
   /** Converts custom objects between versions; undefined means that only `apiVersion` changes. */
   readonly convert?: CustomConvert;
+  /** Where webhooks find Services: `namespace/name` to the host and port that serve them. */
+  readonly services?: ServiceTable;
   /** How many changes per kind a watch may resume over. */
   readonly historyLimit?: number;
   readonly tls?: { readonly key: string; readonly cert: string };
@@ -133,6 +138,8 @@ class EmbeddedApiServer implements ApiServer {
   readonly #options: ApiServerOptions;
   readonly #registry = new Registry();
   readonly #api: Api;
+  readonly #conversion: WebhookConversion;
+  readonly #admission: Admission;
   readonly #guard: Guard;
   readonly #token: string | undefined;
   readonly #plan = new FaultPlan();
@@ -157,6 +164,9 @@ class EmbeddedApiServer implements ApiServer {
       { api: this.#api, wallClock: ports.wallClock, key: randomBytes(32) },
       { adminToken: this.#token, enforced: options.rbac !== undefined, audit: options.rbac?.audit },
     );
+    const services = options.services ?? new Map();
+    this.#conversion = new WebhookConversion({ api: this.#api, services });
+    this.#admission = new Admission({ api: this.#api, log: ports.log, services, conversion: this.#conversion });
     this.store = storeAccess(this.#api);
     this.faults = this.#hooks();
     this.#installKinds();
@@ -186,6 +196,8 @@ class EmbeddedApiServer implements ApiServer {
     server.requestTimeout = 0;
     const front = {
       api: this.#api,
+      admission: this.#admission,
+      conversion: this.#conversion,
       clock: this.#ports.clock,
       wallClock: this.#ports.wallClock,
       log: this.#ports.log,
@@ -235,7 +247,7 @@ class EmbeddedApiServer implements ApiServer {
 
   /** Kinds follow their definitions at once, inside the write: the next request can use them. */
   #onDefinition(change: Change): void {
-    const type = customType(change.entry.object, this.#options.convert);
+    const type = customType(change.entry.object, (object, apiVersion) => this.#convert(object, apiVersion));
     if (type === undefined) return;
     if (change.type !== "DELETED") this.#registry.set(type);
     else {
@@ -243,6 +255,10 @@ class EmbeddedApiServer implements ApiServer {
       if (known !== undefined) this.#api.drop(known);
       this.#registry.delete(typeKey(type));
     }
+  }
+
+  #convert(object: KubeObject, apiVersion: string): KubeObject | undefined {
+    return this.#conversion.convert(object, apiVersion) ?? this.#options.convert?.(object, apiVersion);
   }
 
   #onWatch(stream: WatchStream, path: ResourcePath, response: ServerResponse): void {

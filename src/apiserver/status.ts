@@ -31,8 +31,8 @@ export class ApiError extends SystemError {
   readonly reason: string;
   readonly details: ErrorDetails;
 
-  constructor(httpStatus: number, reason: string, message: string, details: ErrorDetails = {}) {
-    super(message);
+  constructor(httpStatus: number, reason: string, message: string, details: ErrorDetails = {}, options?: ErrorOptions) {
+    super(message, options);
     this.httpStatus = httpStatus;
     this.reason = reason;
     this.details = details;
@@ -92,6 +92,12 @@ export function conflict(subject: Subject, name: string, why?: string): ApiError
   const text = why ?? "the object has been modified; please apply your changes to the latest version and try again";
   const message = `Operation cannot be fulfilled on ${qualified(subject)} "${name}": ${text}`;
   return new ApiError(409, "Conflict", message, about(subject, name));
+}
+
+/** A webhook that had to be asked gave no answer. */
+export function webhookError(message: string, cause: Error): ApiError {
+  const causes = [{ reason: "", field: "", message: cause.message }];
+  return new ApiError(500, "InternalError", message, { causes }, { cause });
 }
 
 /** The resourceVersion or continue token is older than what is remembered. */

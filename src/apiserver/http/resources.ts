@@ -1,19 +1,22 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { type Micros, micros, seconds } from "../../net/micros.ts";
 import type { Clock, WallClock } from "../../system/clock.ts";
+import type { Admission } from "../admission/admission.ts";
+import type { WebhookConversion } from "../admission/conversion.ts";
 import type { Api, DeleteOptions } from "../api.ts";
 import type { AuthenticatorPorts } from "../auth/authenticator.ts";
 import { issueToken } from "../auth/issue-token.ts";
 import type { User } from "../auth/user.ts";
 import { type Entry, listItem } from "../collection.ts";
 import { hasTokens } from "../discovery.ts";
-import { asObject, asString } from "../json.ts";
+import { asObject, asString, isObject } from "../json.ts";
 import { parseObject } from "../object.ts";
 import type { Spoken } from "../registry.ts";
 import { type Predicate, parseFieldSelector, parseLabelSelector } from "../selectors.ts";
 import { badRequest, expired, invalid, methodNotAllowed, noSuchPath } from "../status.ts";
 import { type IncludeObject, toTable } from "../table.ts";
 import { decode, type Target, type WriteOptions } from "../write.ts";
+import { admittedDelete, admittedWrite } from "./admitted-write.ts";
 import { negotiate, parseBody, parsePatch, readBody, type Wanted } from "./negotiation.ts";
 import type { ResourcePath } from "./route.ts";
 import { WatchStream } from "./watch-stream.ts";
@@ -25,6 +28,8 @@ export interface ResourcePorts {
   readonly wallClock: WallClock;
   /** Signs and checks ServiceAccounts' tokens. */
   readonly authenticator: AuthenticatorPorts;
+  readonly admission: Admission;
+  readonly conversion: WebhookConversion;
   /** Told of every watch that begins. */
   readonly onWatch: (watch: WatchStream, path: ResourcePath, response: ServerResponse) => void;
 }
@@ -148,12 +153,13 @@ function parseRevision(text: string | null): number | undefined {
   return Number(text);
 }
 
-const get: Handler = async (ports, exchange) =>
-  answer(exchange, 200, renderOne(ports, exchange, ports.api.get(exchange.target)));
+const get: Handler = (ports, exchange) =>
+  ports.conversion.settle(() => answer(exchange, 200, renderOne(ports, exchange, ports.api.get(exchange.target))));
 
 const listOrWatch: Handler = async (ports, exchange) => {
   const watch = exchange.query.get("watch");
-  return watch === "true" || watch === "1" ? startWatch(ports, exchange) : list(ports, exchange);
+  const isWatch = watch === "true" || watch === "1";
+  return ports.conversion.settle(() => (isWatch ? startWatch(ports, exchange) : list(ports, exchange)));
 };
 
 function list(ports: ResourcePorts, exchange: Exchange): Answer {
@@ -193,6 +199,9 @@ function startWatch(ports: ResourcePorts, exchange: Exchange): undefined {
   const since = initialEvents ? undefined : resume;
   const missed = since === undefined ? [] : missedSince(ports, collection, since);
   const matches = selection(exchange);
+  // What it begins with must be there in its version before the first byte is sent.
+  const shown = since === undefined ? collection.list() : missed.map(({ entry }) => entry);
+  for (const entry of shown) entry.in(version.apiVersion);
   let first = true;
   const watch = new WatchStream(
     { clock: ports.clock, collection, revision: () => ports.api.revisions.current },
@@ -233,10 +242,21 @@ function missedSince(
 
 const create: Handler = async (ports, exchange) => {
   const body = parseBody(exchange.request, await readBody(exchange.request));
-  const { target } = exchange;
-  const entry = ports.api.create(withBodyNamespace(target, body), body, writeOptions(exchange));
-  return answer(exchange, 201, renderOne(ports, exchange, entry));
+  const target = withBodyNamespace(exchange.target, body);
+  const { entry } = await admittedWrite(ports, {
+    target,
+    user: exchange.user,
+    options: writeOptions(exchange),
+    act: (options, name) => ({ entry: ports.api.create(target, withName(body, name), options) }),
+  });
+  return ports.conversion.settle(() => answer(exchange, 201, renderOne(ports, exchange, entry)));
 };
+
+/** A name that was generated for the webhooks to see is the one it is made under. */
+function withName(body: unknown, name: string | undefined): unknown {
+  if (name === undefined || !isObject(body)) return body;
+  return { ...body, metadata: { ...asObject(body["metadata"]), name } };
+}
 
 const answerQuestion: Handler = async (_ports, exchange) => {
   const { target, user } = exchange;
@@ -259,16 +279,28 @@ function withBodyNamespace(target: Target, body: unknown): Target {
 
 const update: Handler = async (ports, exchange) => {
   const body = parseBody(exchange.request, await readBody(exchange.request));
-  const { entry } = ports.api.update(exchange.target, body, writeOptions(exchange));
-  return answer(exchange, 200, renderOne(ports, exchange, entry));
+  const { target, user } = exchange;
+  const { entry } = await admittedWrite(ports, {
+    target,
+    user,
+    options: writeOptions(exchange),
+    act: (options) => ports.api.update(target, body, options),
+  });
+  return ports.conversion.settle(() => answer(exchange, 200, renderOne(ports, exchange, entry)));
 };
 
 const patch: Handler = async (ports, exchange) => {
   const request = parsePatch(exchange.request, await readBody(exchange.request));
-  const options = writeOptions(exchange);
-  const manager = request.type === "apply" ? (exchange.query.get("fieldManager") ?? "") : options.fieldManager;
-  const { entry, created } = ports.api.patch(exchange.target, request, { ...options, fieldManager: manager });
-  return answer(exchange, created ? 201 : 200, renderOne(ports, exchange, entry));
+  const { target, user } = exchange;
+  const given = writeOptions(exchange);
+  const fieldManager = request.type === "apply" ? (exchange.query.get("fieldManager") ?? "") : given.fieldManager;
+  const { entry, created } = await admittedWrite(ports, {
+    target,
+    user,
+    options: { ...given, fieldManager },
+    act: (options) => ports.api.patch(target, request, options),
+  });
+  return ports.conversion.settle(() => answer(exchange, created ? 201 : 200, renderOne(ports, exchange, entry)));
 };
 
 function deleteOptions(exchange: Exchange, body: unknown): DeleteOptions {
@@ -293,9 +325,15 @@ async function optionsBody(exchange: Exchange): Promise<unknown> {
 
 const remove: Handler = async (ports, exchange) => {
   const options = deleteOptions(exchange, await optionsBody(exchange));
-  const { entry, gone } = ports.api.delete(exchange.target, options);
-  if (!gone) return answer(exchange, 200, renderOne(ports, exchange, entry));
-  const { plural, group } = exchange.target.type;
+  const { target, user } = exchange;
+  const { entry, gone } = await admittedDelete(ports, {
+    target,
+    user,
+    options: { ...writeOptions(exchange), dryRun: options.dryRun },
+    act: () => ports.api.delete(target, options),
+  });
+  if (!gone) return ports.conversion.settle(() => answer(exchange, 200, renderOne(ports, exchange, entry)));
+  const { plural, group } = target.type;
   const details = { name: exchange.target.name, group, kind: plural, uid: entry.object.metadata.uid };
   return answer(
     exchange,
@@ -306,22 +344,22 @@ const remove: Handler = async (ports, exchange) => {
 
 const removeMany: Handler = async (ports, exchange) => {
   const options = deleteOptions(exchange, await optionsBody(exchange));
-  const { target } = exchange;
+  const { target, user } = exchange;
   const { type, version } = target;
-  const page = ports.api.list(type, version.apiVersion, {
-    namespace: target.namespace,
-    matches: selection(exchange),
-    limit: 0,
-    continue: "",
-  });
+  const asked = { namespace: target.namespace, matches: selection(exchange), limit: 0, continue: "" };
+  const page = await ports.conversion.settle(() => ports.api.list(type, version.apiVersion, asked));
   for (const { object } of page.entries) {
-    const { name, namespace } = object.metadata;
+    const { name, namespace = "" } = object.metadata;
+    const one = { ...target, name, namespace };
     // An owner's deletion a moment ago may have taken this one along.
-    if (ports.api.collection(type).get(`${namespace ?? ""}/${name}`) !== undefined) {
-      ports.api.delete({ ...target, name, namespace: namespace ?? "" }, options);
-    }
+    const isThere = (): boolean => ports.api.collection(type).get(`${namespace}/${name}`) !== undefined;
+    const act = (): void => void (isThere() && ports.api.delete(one, options));
+    const given = { ...writeOptions(exchange), dryRun: options.dryRun };
+    await admittedDelete(ports, { target: one, user, options: given, act });
   }
-  const items = page.entries.map((entry) => listItem(entry, type, version.apiVersion)).join(",");
+  const items = await ports.conversion.settle(() =>
+    page.entries.map((entry) => listItem(entry, type, version.apiVersion)).join(","),
+  );
   const head = JSON.stringify({
     kind: type.listKind,
     apiVersion: version.apiVersion,

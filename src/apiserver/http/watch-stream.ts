@@ -1,6 +1,7 @@
 import type { ServerResponse } from "node:http";
 import type { Micros } from "../../net/micros.ts";
 import type { Clock, Timer } from "../../system/clock.ts";
+import { ConversionNeeded } from "../admission/conversion.ts";
 import type { Change, ChangeType, Collection, Entry } from "../collection.ts";
 import type { ApiError } from "../status.ts";
 
@@ -53,7 +54,7 @@ export class WatchStream {
     this.#response.on("close", () => this.#stop());
     if (this.#query.since === undefined) this.#sendEverything();
     for (const change of missed) this.#onChange(change);
-    this.#unsubscribe = this.#ports.collection.subscribe((change) => this.#onChange(change));
+    this.#unsubscribe = this.#ports.collection.subscribe((change) => this.#follow(change));
     this.#timers.push(this.#ports.clock.after(this.#query.timeout, () => this.end()));
     if (this.#query.bookmarks) this.#armBookmark();
   }
@@ -84,6 +85,16 @@ export class WatchStream {
   #sendEverything(): void {
     for (const entry of this.#ports.collection.list()) if (this.#query.matches(entry)) this.#send("ADDED", entry);
     if (this.#query.initialEvents) this.#bookmark({ "k8s.io/initial-events-end": "true" });
+  }
+
+  /** The client lists again when a change cannot be had in its version: the list says why. */
+  #follow(change: Change): void {
+    try {
+      this.#onChange(change);
+    } catch (error) {
+      if (!(error instanceof ConversionNeeded)) throw error;
+      this.drop(false);
+    }
   }
 
   /** An object that comes into the selection is added to it, one that leaves is deleted from it. */
