@@ -43,7 +43,7 @@ function secretUnusable({ object, cluster }: AllowedChange): readonly string[] {
     secret === undefined
       ? `there is no Secret "${name}" in namespace ${cluster.namespace}`
       : readPasswordSecret(secret).problem;
-  return problem === undefined ? [] : [`spec.passwordSecret: ${problem}: until there is one, the peer is left out`];
+  return problem === undefined ? [] : [`spec.passwordSecret: ${problem}: so far the peer is left out`];
 }
 
 /** Most routers keep one session with an address, and each would end the other. */
