@@ -47,7 +47,7 @@ function resolve(services: ServiceTable, clientConfig: Record<string, unknown>, 
   const host = `${servername}:${Number(service["port"] ?? 443)}`;
   return {
     url: `https://${host}${path}?${query}`,
-    options: { ...trust, host: found.host, port: found.port, servername, headers: { host } },
+    options: { ...trust, hostname: found.host, port: found.port, servername, headers: { host } },
   };
 }
 
