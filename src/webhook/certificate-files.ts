@@ -35,9 +35,9 @@ export async function followCertificateFiles(
       const isNew = used?.certificate !== texts.certificate || used.key !== texts.key;
       if (fits && isNew) use(texts);
       if (fits) used = texts;
-      else log.warn("webhook certificate files do not belong together", { folder });
+      else log.warn("certificate files do not belong together", { folder });
     } catch (error) {
-      log.warn("webhook certificate files not read", { folder, ...errorFields(error) });
+      log.warn("certificate files not read", { folder, ...errorFields(error) });
     }
     await bell.wait(clock, READ_AGAIN, signal);
   }
