@@ -18,6 +18,8 @@ await build({
   target: "node20",
   sourcemap: true,
   logLevel: "warning",
+  // node-fetch asks for it where Node has no URL of its own. What it brings along asks for the punycode that Node 24 warns of.
+  alias: { "whatwg-url": "node:url" },
   define: { HERALD_VERSION: JSON.stringify(version) },
   // Some dependencies are CommonJS and call require() for Node's own modules.
   banner: {
