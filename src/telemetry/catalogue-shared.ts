@@ -48,7 +48,7 @@ export const SHARED_METRICS = {
   queueAge: gauge("herald_work_queue_oldest_seconds", "How long the key that is next has waited.", "name"),
   eventLoopDelay: gauge(
     "herald_event_loop_delay_seconds",
-    "How late the main thread was, over the last full ten seconds; quantile 1 is the most.",
-    "quantile",
+    "How late the main thread was, over the last full ten seconds: p50, p99, max.",
+    "statistic",
   ),
 } as const;

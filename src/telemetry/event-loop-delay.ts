@@ -8,10 +8,10 @@ export interface DelayHistogram {
   reset(): void;
 }
 
-interface Quantiles {
-  readonly "0.5": number;
-  readonly "0.99": number;
-  readonly "1": number;
+interface Statistics {
+  readonly p50: number;
+  readonly p99: number;
+  readonly max: number;
 }
 
 /** Whoever scrapes, and however often, reads the same: a whole window that is over. */
@@ -23,7 +23,7 @@ export class EventLoopDelay {
   readonly #clock: Clock;
   readonly #histogram: DelayHistogram;
   readonly #resolution: number;
-  #last: Quantiles | undefined;
+  #last: Statistics | undefined;
   #timer: Timer | undefined;
 
   /** `resolution` is how often the histogram looks, in milliseconds: it counts that as delay. */
@@ -35,7 +35,7 @@ export class EventLoopDelay {
   }
 
   /** Of the last window; of the first one while there is no other. */
-  quantiles(): Quantiles {
+  statistics(): Statistics {
     return this.#last ?? this.#read();
   }
 
@@ -51,13 +51,13 @@ export class EventLoopDelay {
     });
   }
 
-  #read(): Quantiles {
+  #read(): Statistics {
     const delay = (nanoseconds: number): number => Math.max(0, nanoseconds / NANOSECONDS - this.#resolution);
     const { max } = this.#histogram;
     return {
-      "0.5": delay(this.#histogram.percentile(50)),
-      "0.99": delay(this.#histogram.percentile(99)),
-      "1": delay(max),
+      p50: delay(this.#histogram.percentile(50)),
+      p99: delay(this.#histogram.percentile(99)),
+      max: delay(max),
     };
   }
 }

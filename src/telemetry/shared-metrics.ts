@@ -41,7 +41,7 @@ export interface SharedReadings {
 export interface ProcessReadings {
   readonly version: string;
   readonly node: string;
-  readonly eventLoop: Pick<EventLoopDelay, "quantiles">;
+  readonly eventLoop: Pick<EventLoopDelay, "statistics">;
 }
 
 /** Says what both daemons can be asked about the API and the configuration, under MetalLB's names. */
@@ -80,7 +80,7 @@ function registerQueues(metrics: Metrics, { queues }: Pick<SharedReadings, "queu
 export function registerProcessMetrics(metrics: Metrics, { version, node, eventLoop }: ProcessReadings): void {
   metrics.gauge(SHARED_METRICS.buildInfo, () => [{ labels: { version, node }, value: 1 }]);
   metrics.gauge(SHARED_METRICS.eventLoopDelay, () =>
-    Object.entries(eventLoop.quantiles()).map(([quantile, value]) => ({ labels: { quantile }, value })),
+    Object.entries(eventLoop.statistics()).map(([statistic, value]) => ({ labels: { statistic }, value })),
   );
 }
 

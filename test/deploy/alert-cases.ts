@@ -151,10 +151,10 @@ export const ALERTS: readonly AlertCase[] = [
       ["its watches are as silent as they may be", { 'herald_api_silence_seconds{pod="s1"}': "90+0x40" }],
     ],
   ),
-  ...raised("HeraldEventLoopSlow", 'herald_event_loop_delay_seconds{quantile="0.99", pod="s1"}'),
+  ...raised("HeraldEventLoopSlow", 'herald_event_loop_delay_seconds{statistic="p99", pod="s1"}'),
   ...cases(
     "HeraldEventLoopSlow",
     [],
-    [["one moment in a hundred is slow", { 'herald_event_loop_delay_seconds{quantile="1", pod="s1"}': "3+0x40" }]],
+    [["one moment in a hundred is slow", { 'herald_event_loop_delay_seconds{statistic="max", pod="s1"}': "3+0x40" }]],
   ),
 ];
