@@ -48,7 +48,7 @@ export class AdminRoutes {
     if (path[0] !== "v1") throw new NoSuchView("there is nothing at this path: see /v1/about");
     if (path[1] === "about" && path.length === 2) return this.#about();
     if (path[1] === "sessions" && path[2] !== undefined) return ofSession(asked, path[2], path.slice(3));
-    const answer = LISTS[path.slice(1).join("/")];
+    const answer = LISTS.get(path.slice(1).join("/"));
     if (answer === undefined) throw new NoSuchView("there is nothing at this path: see /v1/about");
     return answer(asked);
   }
@@ -76,36 +76,39 @@ function parseTarget(target: string): { readonly path: readonly string[]; readon
   }
 }
 
-const LISTS: Readonly<Record<string, (asked: Asked) => AdminAnswer>> = {
-  sessions: ({ views, query }) => (isWatched(query) ? watchSessions(views, query) : sessions(views, query)),
-  "routes/out": ({ views, query }) => {
-    const [peer, prefix, service] = ["peer", "prefix", "service"].map((name) => filter(query, name));
-    const items = views.routesOut(
-      (route) =>
-        matches(peer, route.peer) && matches(prefix, `${route.prefix}`) && someMatches(service, route.services),
-    );
-    return list(views, "routes-out", items);
-  },
-  "routes/in": ({ views, query }) => {
-    const [peer, prefix] = ["peer", "prefix"].map((name) => filter(query, name));
-    return list(
-      views,
-      "routes-in",
-      views.routesIn((from, what) => matches(peer, from) && matches(prefix, what)),
-    );
-  },
-  plan: ({ views, query }) => {
-    const service = filter(query, "service");
-    return list(
-      views,
-      "plan",
-      views.plan((key) => matches(service, key)),
-    );
-  },
-  layer2: ({ views }) => ({ type: JSON_TYPE, body: later(() => views.layer2()) }),
-  members: ({ views }) => ({ type: JSON_TYPE, body: later(() => views.members()) }),
-  moves,
-};
+/** A map and no object: "toString" is no view. */
+const LISTS: ReadonlyMap<string, (asked: Asked) => AdminAnswer> = new Map(
+  Object.entries<(asked: Asked) => AdminAnswer>({
+    sessions: ({ views, query }) => (isWatched(query) ? watchSessions(views, query) : sessions(views, query)),
+    "routes/out": ({ views, query }) => {
+      const [peer, prefix, service] = ["peer", "prefix", "service"].map((name) => filter(query, name));
+      const items = views.routesOut(
+        (route) =>
+          matches(peer, route.peer) && matches(prefix, `${route.prefix}`) && someMatches(service, route.services),
+      );
+      return list(views, "routes-out", items);
+    },
+    "routes/in": ({ views, query }) => {
+      const [peer, prefix] = ["peer", "prefix"].map((name) => filter(query, name));
+      return list(
+        views,
+        "routes-in",
+        views.routesIn((from, what) => matches(peer, from) && matches(prefix, what)),
+      );
+    },
+    plan: ({ views, query }) => {
+      const service = filter(query, "service");
+      return list(
+        views,
+        "plan",
+        views.plan((key) => matches(service, key)),
+      );
+    },
+    layer2: ({ views }) => ({ type: JSON_TYPE, body: later(() => views.layer2()) }),
+    members: ({ views }) => ({ type: JSON_TYPE, body: later(() => views.members()) }),
+    moves,
+  }),
+);
 
 function list(views: AdminViews, view: "routes-out" | "routes-in" | "plan", items: Iterable<unknown>): AdminAnswer {
   return { type: JSON_TYPE, body: listBody(views.sources.clock, views.head(view), items) };

@@ -7,24 +7,33 @@ export type Body = AsyncIterable<string | Uint8Array>;
 
 /** Rows that are made in one go: a millisecond or two. */
 const ROWS = 100;
+/** What a row costs that is only looked at. */
+const LOOKED_AT = 0.2;
 /** How long a reader may take nothing before it is cut off. */
 const STALLED = seconds(30);
 /** How often what is followed is looked at, and how often a reader hears that there is nothing new. */
 const LOOK = millis(100);
 const SIGN_OF_LIFE = seconds(10);
 
-/** A document whose `items` come one by one: the loop has a turn of its own after every hundred. */
+/**
+ * A document whose `items` come one by one: the loop has a turn of its own after every hundred. Undefined stands for one that was
+ * looked at and not wanted.
+ */
 export async function* listBody(clock: Clock, head: object, items: Iterable<unknown>): Body & AsyncGenerator<string> {
   yield `${JSON.stringify(head).slice(0, -1)},"items":[`;
   let separator = "\n";
   let piece = "";
-  let rows = 0;
+  let work = 0;
   for (const item of items) {
-    piece += `${separator}${JSON.stringify(item)}`;
-    separator = ",\n";
-    if (++rows % ROWS > 0) continue;
+    work += item === undefined ? LOOKED_AT : 1;
+    if (item !== undefined) {
+      piece += `${separator}${JSON.stringify(item)}`;
+      separator = ",\n";
+    }
+    if (work < ROWS) continue;
     yield piece;
     piece = "";
+    work = 0;
     await turn(clock);
   }
   yield `${piece}\n]}\n`;

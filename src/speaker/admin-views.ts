@@ -2,7 +2,13 @@ import type { Decision } from "../announcement/decision.ts";
 import type { AnnouncedRoute } from "../announcement/route-table.ts";
 import type { NodeName } from "../api/config.ts";
 import type { MoveRing } from "../inspection/move.ts";
-import { type RouteInItem, type RouteOutItem, routeInItem, routeOutItem } from "../inspection/route-view.ts";
+import {
+  type RouteInItem,
+  type RouteOutItem,
+  routeInItem,
+  routeOutItem,
+  type SessionRoute,
+} from "../inspection/route-view.ts";
 import {
   lacksOf,
   negotiatedItem,
@@ -44,6 +50,7 @@ export interface AdminSources {
   members(): ReadonlySet<NodeName> | undefined;
 }
 
+const NO_SESSION: SessionRoute = { state: "no-session", attributes: undefined, nextHop: undefined };
 /** So many prefixes that cannot be sent are named: the reasons are few. */
 const MOST_NOT_SENT = 100;
 
@@ -122,28 +129,29 @@ export class AdminViews {
     };
   }
 
-  *routesOut(wanted: (route: AnnouncedRoute) => boolean): Generator<RouteOutItem, void> {
+  /** Undefined for each that is not wanted: looking takes time as well. */
+  *routesOut(wanted: (route: AnnouncedRoute) => boolean): Generator<RouteOutItem | undefined, void> {
     const { node } = this.#sources;
     const sessions = new Map(this.#sources.sessions().map(({ peer, session }) => [peer, session]));
     for (const route of this.#sources.routes()) {
-      if (!wanted(route)) continue;
-      const out = sessions.get(route.peer)?.routeOut(route);
-      yield routeOutItem(node, route, out ?? { state: "no-session", attributes: undefined, nextHop: undefined });
+      const isWanted = wanted(route);
+      const out = isWanted ? sessions.get(route.peer)?.routeOut(route) : undefined;
+      yield isWanted ? routeOutItem(node, route, out ?? NO_SESSION) : undefined;
     }
   }
 
-  *routesIn(wanted: (peer: string, prefix: string) => boolean): Generator<RouteInItem, void> {
+  *routesIn(wanted: (peer: string, prefix: string) => boolean): Generator<RouteInItem | undefined, void> {
     const { node } = this.#sources;
     for (const { peer, session } of this.#sources.sessions()) {
       for (const route of session.learned) {
-        if (wanted(peer, `${route.prefix}`)) yield routeInItem({ node, peer }, route);
+        yield wanted(peer, `${route.prefix}`) ? routeInItem({ node, peer }, route) : undefined;
       }
     }
   }
 
-  *plan(wanted: (service: string) => boolean): Generator<PlanItem, void> {
+  *plan(wanted: (service: string) => boolean): Generator<PlanItem | undefined, void> {
     for (const decision of this.#sources.decisions()) {
-      if (wanted(decision.key)) yield planItem(this.#sources.node, decision);
+      yield wanted(decision.key) ? planItem(this.#sources.node, decision) : undefined;
     }
   }
 
