@@ -60,16 +60,33 @@ export function schemaAt(kind: string, version: string, path: string): Schema {
   return schema;
 }
 
+interface Judge {
+  readonly schema: Schema;
+  readonly validate: ReturnType<typeof compileValidator>;
+  readonly rules: RuleBook;
+}
+const judges = new Map<string, Judge>();
+
+function judgeOf(kind: string, version: string): Judge {
+  const id = `${kind} ${version}`;
+  const known = judges.get(id);
+  if (known !== undefined) return known;
+  const schema = crdVersion(kind, version).schema.openAPIV3Schema;
+  const made = { schema, validate: compileValidator(schema), rules: new RuleBook(schema) };
+  judges.set(id, made);
+  return made;
+}
+
 /** What an API server says about an object: its schema, list types and rules. Empty is accepted. */
 export function judge(
   object: { readonly apiVersion: string; readonly kind: string },
   old?: unknown,
 ): readonly string[] {
-  const schema = crdVersion(object.kind, object.apiVersion.split("/")[1] ?? "").schema.openAPIV3Schema;
+  const { schema, validate, rules: book } = judgeOf(object.kind, object.apiVersion.split("/")[1] ?? "");
   const defaulted = applyDefaults(structuredClone(object), schema) ?? object;
-  const causes = compileValidator(schema)(defaulted).map(({ field, message }) => `${field}: ${message}`);
+  const causes = validate(defaulted).map(({ field, message }) => `${field}: ${message}`);
   if (causes.length > 0) return causes;
-  const rules = new RuleBook(schema).check(defaulted, old).map(({ field, message }) => `${field}: ${message}`);
+  const rules = book.check(defaulted, old).map(({ field, message }) => `${field}: ${message}`);
   return [...rules, ...duplicates(defaulted, schema, "")];
 }
 

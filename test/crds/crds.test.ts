@@ -89,7 +89,9 @@ test.each([
   [
     "BGPSessionState",
     "v1beta1",
-    "Node string .status.node|Peer string .status.peer|VRF string .status.vrf|BGP string .status.bgpStatus|BFD string .status.bfdStatus",
+    "Node string .status.node|Peer string .status.peer|VRF string .status.vrf|BGP string .status.bgpStatus|BFD string .status.bfdStatus|" +
+      "Since date .status.since|Prefixes integer .status.prefixesSent|Flaps integer .status.flaps|BGPPeer string .status.bgpPeer 1|" +
+      "Received integer .status.prefixesReceived 1|Last Error string .status.lastError 1",
   ],
 ])("kubectl get %s (%s) shows the columns of section 1", (kind, version, want) => {
   const columns = (crdVersion(kind, version).additionalPrinterColumns ?? []).map(({ name, type, jsonPath, priority }) =>

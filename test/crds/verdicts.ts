@@ -331,6 +331,11 @@ export const ROWS: readonly Row[] = [
   ),
   { kind: "BGPPeer", apiVersion: "metallb.io/v1beta2", says: "no spec", spec: undefined, refusal: ANY },
   // 1.3: BGPPeer v1beta1
+  old(
+    "Exists, which needs values in v1beta1 and takes none",
+    { nodeSelectors: [{ matchExpressions: [{ key: "a", operator: "Exists", values: ["b"] }] }] },
+    /invalid selector/,
+  ),
   old("the least", {}),
   old("port 0", { peerPort: 0 }),
   old("peerASN 0", { peerASN: 0 }, /peer ASN/),
