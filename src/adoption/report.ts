@@ -51,7 +51,7 @@ export interface SceneOptions {
 }
 
 /** Kinds of MetalLB's group that `sortManifests` calls unknown: here they are findings or nothing. */
-const NOT_CONFIGURATION: ReadonlySet<unknown> = new Set(["AddressPool", "BGPSessionState"]);
+const NOT_CONFIGURATION: ReadonlySet<unknown> = new Set(["AddressPool"]);
 
 /** Looks at a dump of a cluster: pure, so that a file and a live cluster give the same answer. */
 export function adoptionScene(documents: readonly unknown[], options: SceneOptions): Scene {

@@ -41,12 +41,15 @@ export function revertSteps({ metallb }: StepsInput): readonly Step[] {
   const again =
     helmRelease === undefined
       ? "kubectl apply --server-side --force-conflicts -f YOUR-METALLB-MANIFEST.yaml"
-      : `helm upgrade ${helmRelease} metallb/metallb --version YOUR-VERSION --reuse-values --namespace ${namespace} --take-ownership`;
+      : `helm upgrade ${helmRelease} metallb/metallb --version YOUR-VERSION --reuse-values --namespace ${namespace} --take-ownership --force-conflicts`;
   return [
     {
       title: "Remove Herald",
-      commands: [`helm uninstall herald --namespace ${namespace}`],
-      note: "Definitions, pools, peers and the addresses of Services stay.",
+      commands: [
+        `helm upgrade herald ${CHART} --namespace ${namespace} --reuse-values --set controller.webhookMode=disabled --force-conflicts`,
+        `helm uninstall herald --namespace ${namespace}`,
+      ],
+      note: "The first command takes the conversion webhook out of the definitions. These, pools, peers and the addresses of Services stay.",
     },
     {
       title: "Start MetalLB again",
@@ -114,14 +117,14 @@ function install({ metallb, loadBalancerClass }: StepsInput, namespace: string):
     ...(loadBalancerClass === "" ? [] : [`--set loadBalancerClass=${loadBalancerClass}`]),
     ...(metallb?.ignoreExcludeLb === true ? ["--set speaker.ignoreExcludeLB=true"] : []),
   ];
-  const over = metallb === undefined ? "--create-namespace" : "--take-ownership";
+  const over = metallb === undefined ? "--create-namespace" : "--take-ownership --force-conflicts";
   return {
     title: "Install Herald",
     commands: [`helm upgrade --install herald ${CHART} --namespace ${namespace} ${over} ${sets.join(" ")}`],
     note:
       metallb === undefined
         ? ""
-        : "Helm 3.17 or later. Add what the warnings above name. The definitions become Herald's, which never deletes them.",
+        : "Helm 4; Helm 3.17 or later needs no --force-conflicts. Add what the warnings above name. The definitions become Herald's, which never deletes them.",
   };
 }
 

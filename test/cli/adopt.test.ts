@@ -3,30 +3,15 @@ import { Command, CommanderError } from "commander";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { registerAdopt } from "../../src/cli/adopt.ts";
 import { KubernetesClient } from "../../src/kubernetes/client.ts";
-import { isConflict } from "../../src/kubernetes/errors.ts";
 import { DEPLOYMENTS, type Resource, SECRETS, SERVICES } from "../../src/kubernetes/resource.ts";
 import { CodedError, ConfigError } from "../../src/wire/errors.ts";
 import { type Dumped, dump } from "../adoption/dumps.ts";
+import { DAEMON_SETS, DEFINITIONS, install, WEBHOOKS } from "../adoption/install.ts";
 import { type Cluster, startEmbedded } from "../integration/cluster.ts";
-import { DAEMON_SETS, FakeKubelet } from "../support/fake-kubelet.ts";
+import { FakeKubelet } from "../support/fake-kubelet.ts";
 import { silentLog } from "../support/silent-log.ts";
 
 const FIXTURES = join(import.meta.dirname, "../fixtures/adopt");
-const DEFINITIONS: Resource = {
-  group: "apiextensions.k8s.io",
-  version: "v1",
-  plural: "customresourcedefinitions",
-  kind: "CustomResourceDefinition",
-  namespaced: false,
-};
-const WEBHOOKS: Resource = {
-  group: "admissionregistration.k8s.io",
-  version: "v1",
-  plural: "validatingwebhookconfigurations",
-  kind: "ValidatingWebhookConfiguration",
-  namespaced: false,
-};
-
 interface Run {
   readonly code: number;
   readonly out: string;
@@ -100,7 +85,7 @@ describe("on a cluster with MetalLB (embedded API, workloads that settle at once
   beforeEach(async () => {
     cluster = await startEmbedded();
     client = new KubernetesClient({ log: silentLog }, cluster.config);
-    for (const object of dump("helm-frr-k8s")) await install(object);
+    for (const object of dump("helm-frr-k8s")) await install(client, object);
     kubelet = new FakeKubelet(client);
   });
   afterEach(async () => {
@@ -108,27 +93,6 @@ describe("on a cluster with MetalLB (embedded API, workloads that settle at once
     client.close();
     await cluster[Symbol.asyncDispose]();
   });
-
-  /** As the cluster would have it; the definitions are there already. */
-  async function install(object: Dumped): Promise<void> {
-    const resource = resourceOf(object);
-    const { namespace, name } = object.metadata;
-    const where = namespace === undefined ? {} : { namespace };
-    const { resourceVersion: _, ...metadata } = { resourceVersion: "", ...object.metadata };
-    try {
-      await client.create(resource, { ...object, metadata }, where);
-    } catch (error) {
-      if (!isConflict(error)) throw error;
-      await client.patch(resource, name, { metadata }, { ...where, type: "merge" });
-    }
-    if (object["status"] === undefined || resource === DEFINITIONS) return;
-    await client.patch(
-      resource,
-      name,
-      { status: object["status"] },
-      { ...where, type: "merge", subresource: "status" },
-    );
-  }
 
   const run = (...args: readonly string[]): Promise<Run> => adopt("--kubeconfig", cluster.kubeconfig, ...args);
   const spec = async (resource: Resource, name: string): Promise<Dumped> =>
@@ -234,7 +198,7 @@ describe("on a cluster with MetalLB (embedded API, workloads that settle at once
 
   test("--revert refuses while Herald runs for the same Services: no Service has two owners", async () => {
     await run("--apply", "--yes");
-    await install(heraldController("corp.example/metallb"));
+    await install(client, heraldController("corp.example/metallb"));
     const { code, err } = await run("--revert", "--yes");
     expect(code).toBe(1);
     expect(err).toContain("helm uninstall herald --namespace metallb first");
@@ -242,10 +206,10 @@ describe("on a cluster with MetalLB (embedded API, workloads that settle at once
   });
 
   test("--apply refuses while Herald runs for the same Services, and not for one of another class", async () => {
-    await install(heraldController("herald.io/lb"));
+    await install(client, heraldController("herald.io/lb"));
     expect((await run()).code).toBe(0);
     await client.delete(DEPLOYMENTS, "herald-controller", { namespace: "metallb" });
-    await install(heraldController("corp.example/metallb"));
+    await install(client, heraldController("corp.example/metallb"));
     const { code, err } = await run("--apply", "--yes");
     expect([code, err.includes("two-owners")]).toEqual([1, true]);
     expect(await seen()).toEqual(RUNNING);
@@ -269,13 +233,4 @@ function heraldController(lbClass: string): Dumped {
       template: { metadata: { labels }, spec: { containers: [container] } },
     },
   };
-}
-
-function resourceOf({ apiVersion, kind }: Dumped): Resource {
-  if (kind === "CustomResourceDefinition") return DEFINITIONS;
-  if (kind === "ValidatingWebhookConfiguration") return WEBHOOKS;
-  const [group = "", version = ""] = apiVersion.includes("/") ? apiVersion.split("/") : ["", apiVersion];
-  const plural =
-    kind === "Community" ? "communities" : /s$/.test(kind) ? `${kind.toLowerCase()}es` : `${kind.toLowerCase()}s`;
-  return { group, version, plural, kind, namespaced: kind !== "Node" && kind !== "Namespace" };
 }

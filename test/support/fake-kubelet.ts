@@ -2,7 +2,7 @@ import type { KubernetesClient } from "../../src/kubernetes/client.ts";
 import { isConflict, isNotFound } from "../../src/kubernetes/errors.ts";
 import { DEPLOYMENTS, type Resource } from "../../src/kubernetes/resource.ts";
 
-export const DAEMON_SETS: Resource = { ...DEPLOYMENTS, plural: "daemonsets", kind: "DaemonSet" };
+const DAEMON_SETS: Resource = { ...DEPLOYMENTS, plural: "daemonsets", kind: "DaemonSet" };
 
 interface Running {
   readonly metadata: { readonly name: string; readonly namespace: string; readonly generation?: number };
