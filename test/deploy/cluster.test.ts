@@ -1,0 +1,416 @@
+/**
+ * The chart on a cluster that enforces RBAC: installed with helm and with kubectl, then two controllers and two speakers as
+ * processes, each with the token of its ServiceAccount, through a life in which every right is needed once. A forbidden call fails
+ * it, and so does a right that nobody used: whoever adds a call adds a rule, and whoever adds a rule shows the call.
+ *
+ * With `HERALD_TEST_KUBECONFIG` the same runs against the cluster it names, as its admin: an API server with RBAC that nothing else
+ * runs behind (etcd and kube-apiserver), for its nodes are made up. The chart is installed into `metallb-system` and removed again.
+ */
+import { execFile } from "node:child_process";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { stringify } from "yaml";
+import { accountUser, type User } from "../../src/apiserver/auth/user.ts";
+import { KubernetesClient } from "../../src/kubernetes/client.ts";
+import { isNotFound } from "../../src/kubernetes/errors.ts";
+import {
+  apiVersionOf,
+  BFD_PROFILES,
+  BGP_ADVERTISEMENTS,
+  BGP_PEERS,
+  BGP_SESSION_STATES,
+  COMMUNITIES,
+  CONFIGURATION_STATES,
+  ENDPOINT_SLICES,
+  EVENTS,
+  IP_ADDRESS_POOLS,
+  L2_ADVERTISEMENTS,
+  LEASES,
+  NAMESPACES,
+  NODES,
+  PODS,
+  type Resource,
+  SECRETS,
+  SERVICE_BGP_STATUSES,
+  SERVICE_L2_STATUSES,
+  SERVICES,
+} from "../../src/kubernetes/resource.ts";
+import { findHelm, type Rendered, render } from "../support/helm.ts";
+import { Build } from "../support/herald.ts";
+import { findKubectl } from "../support/kubectl.ts";
+import { whyNoNamespaces } from "../support/network-namespace.ts";
+import { silentLog } from "../support/silent-log.ts";
+import { until, untilEqual } from "../support/until.ts";
+import { ClusterApi } from "./cluster-api.ts";
+import { Lan } from "./cluster-lan.ts";
+import { invocationOf, Pod, podSpecOf } from "./cluster-pods.ts";
+import { policyOf, rightsIn, rightsUsed } from "./cluster-rules.ts";
+
+const SYSTEM = "metallb-system";
+const APPS = "apps";
+const CHART = join(import.meta.dirname, "../../deploy/helm/herald");
+/** No API server of its own can reach a Service that nobody routes to: there the webhooks are off. */
+const WEBHOOKS = (process.env["HERALD_TEST_KUBECONFIG"] ?? "") === "" ? "enabled" : "disabled";
+const SETTINGS = ["controller.replicas=2", "networkpolicies.enabled=true", `controller.webhookMode=${WEBHOOKS}`];
+/** Each controller has an address of its own, as pods do. */
+const CONTROLLERS = { "herald-controller-a": "127.0.0.2", "herald-controller-b": "127.0.0.3" } as const;
+
+/** Rights that this life cannot use, and why. */
+const EXCUSED: Readonly<Record<string, string>> = {};
+
+const [helm, kubectl] = [await findHelm(), await findKubectl()];
+const missing = helm === undefined || kubectl === undefined ? " (skipped: no helm or no kubectl)" : whyNoNamespaces();
+if (missing !== undefined && process.env["CI"] === "true") throw new Error(`CI must run these tests: ${missing}`);
+
+interface Condition {
+  readonly type: string;
+  readonly status: string;
+}
+
+interface Raw {
+  readonly metadata: { readonly name: string; readonly labels?: Readonly<Record<string, string>> };
+  readonly status?: {
+    readonly conditions?: readonly Condition[];
+    readonly loadBalancer?: { readonly ingress?: readonly { readonly ip?: string }[] };
+    readonly node?: string;
+  };
+  readonly reason?: string;
+  readonly message?: string;
+  readonly count?: number;
+  readonly data?: Readonly<Record<string, string>>;
+  readonly spec?: { readonly holderIdentity?: string };
+}
+
+describe.skipIf(missing !== undefined)(`the chart where RBAC is enforced${missing ?? ""}`, () => {
+  let api: ClusterApi;
+  let client: KubernetesClient;
+  let lan: Lan;
+  let build: Build;
+  let chart: readonly Rendered[] = [];
+  const pods = new Map<string, Pod>();
+
+  beforeAll(async () => {
+    [api, build, chart] = await Promise.all([ClusterApi.start(), Build.make(), render(helm ?? "", SETTINGS)]);
+    client = new KubernetesClient({ log: silentLog }, api.admin);
+    lan = new Lan(2);
+    await api.open({ path: join(api.folder, "door") });
+    await lan.open(join(api.folder, "door"));
+  });
+  afterAll(async () => {
+    console.log([...new Set(api.calls.filter((c) => c.status >= 400).map((c) => c.message))]);
+    await Promise.all([...pods.values()].map((pod) => pod[Symbol.asyncDispose]()));
+    await lan?.[Symbol.asyncDispose]();
+    client?.close();
+    await api?.[Symbol.asyncDispose]();
+    build?.[Symbol.dispose]();
+  });
+
+  /** Runs helm or kubectl as the admin, with a home of its own. */
+  async function tool(program: string | undefined, ...args: readonly string[]): Promise<string> {
+    const home = api.folder;
+    const homes = { HELM_CACHE_HOME: home, HELM_CONFIG_HOME: home, HELM_DATA_HOME: home };
+    const env = { PATH: process.env["PATH"], HOME: home, KUBECONFIG: api.kubeconfig, ...homes };
+    return (await promisify(execFile)(program ?? "", args, { env, maxBuffer: 1 << 24 })).stdout;
+  }
+
+  async function put(resource: Resource, where: string | undefined, name: string, body: object): Promise<void> {
+    const { metadata, ...rest }: { metadata?: object } = { ...body };
+    const object = {
+      apiVersion: apiVersionOf(resource),
+      kind: resource.kind,
+      metadata: { name, ...(where === undefined ? {} : { namespace: where }), ...metadata },
+      ...rest,
+    };
+    const options = { namespace: where, type: "apply", fieldManager: "tests", force: true } as const;
+    await client.patch<unknown>(resource, name, object, options);
+  }
+
+  const list = async (resource: Resource, namespace = SYSTEM): Promise<readonly Raw[]> =>
+    (await client.list<Raw>(resource, { namespace })).items;
+  const get = (resource: Resource, name: string, namespace = SYSTEM): Promise<Raw | undefined> =>
+    client.get<Raw>(resource, name, { namespace }).catch((error: unknown) => {
+      if (isNotFound(error)) return undefined;
+      throw error;
+    });
+
+  async function ips(name: string): Promise<readonly string[]> {
+    const ingress = (await get(SERVICES, name, APPS))?.status?.loadBalancer?.ingress ?? [];
+    return ingress.flatMap(({ ip }) => ip ?? []);
+  }
+
+  async function service(name: string, spec: object = {}, annotations: object = {}): Promise<void> {
+    const ports = [{ name: "p", port: 80, protocol: "TCP" }];
+    const body = { type: "LoadBalancer", allocateLoadBalancerNodePorts: false, selector: { app: name }, ports };
+    await put(SERVICES, APPS, name, { metadata: { annotations }, spec: { ...body, ...spec } });
+    await put(ENDPOINT_SLICES, APPS, `${name}-1`, {
+      metadata: { labels: { "kubernetes.io/service-name": name } },
+      addressType: "IPv4",
+      ports: [{ name: "p", port: 8080, protocol: "TCP" }],
+      endpoints: ["n1", "n2"].map((nodeName, i) => ({
+        addresses: [`10.244.${i}.10`],
+        nodeName,
+        conditions: { ready: true },
+      })),
+    });
+  }
+
+  async function tokenOf(component: string): Promise<{ readonly user: User; readonly token: string }> {
+    const name = `herald-${component}`;
+    const token = (await tool(kubectl, "-n", SYSTEM, "create", "token", name)).trim();
+    const groups = ["system:serviceaccounts", `system:serviceaccounts:${SYSTEM}`, "system:authenticated"];
+    return { user: { name: accountUser(SYSTEM, name), groups }, token };
+  }
+
+  /** The pod as an object: nobody starts it. */
+  async function pod(component: string, name: string, nodeName: string, podIP: string): Promise<void> {
+    const labels = { "app.kubernetes.io/name": "herald", "app.kubernetes.io/component": component };
+    await put(PODS, SYSTEM, name, {
+      metadata: { labels },
+      spec: { nodeName, containers: [{ name: component, image: "herald" }] },
+    });
+    const status = { podIP, conditions: [{ type: "Ready", status: "True" }] };
+    await client.patch<unknown>(PODS, name, { status }, { namespace: SYSTEM, type: "merge", subresource: "status" });
+  }
+
+  async function runController(name: keyof typeof CONTROLLERS): Promise<void> {
+    const ip = CONTROLLERS[name];
+    await pod("controller", name, "n1", ip);
+    api.services.set(`${SYSTEM}/metallb-webhook-service`, { host: ip, port: 9443 });
+    const { user, token } = await tokenOf("controller");
+    const port = await api.open({ port: 0 });
+    const kubeconfig = api.kubeconfigFor(name, user, token, port);
+    const facts = { namespace: SYSTEM, name, node: "n1", ip };
+    const { args, env } = invocationOf(podSpecOf(chart, "Deployment"), facts);
+    const flags = ["--port=0", "--health-probe-port=0", `--kubeconfig=${kubeconfig}`];
+    pods.set(name, new Pod([process.execPath, build.file, ...args, ...flags], env));
+  }
+
+  async function runSpeaker(i: number): Promise<void> {
+    const name = `herald-speaker-n${i + 1}`;
+    await pod("speaker", name, `n${i + 1}`, lan.address(i));
+    const { user, token } = await tokenOf("speaker");
+    const kubeconfig = api.kubeconfigFor(name, user, token, 6443);
+    const facts = { namespace: SYSTEM, name, node: `n${i + 1}`, ip: lan.address(i) };
+    const { args, env } = invocationOf(podSpecOf(chart, "DaemonSet"), facts);
+    const state = join(api.folder, `${name}-state`);
+    mkdirSync(state, { recursive: true });
+    const paths = [`--state-dir=${state}`, `--admin-socket=${join(state, "socket")}`];
+    const flags = [...paths, `--kubeconfig=${kubeconfig}`, "--bgp-listen-port=1790"];
+    const command = [
+      "nsenter",
+      `--net=/run/netns/${lan.nodes[i] ?? ""}`,
+      process.execPath,
+      build.file,
+      ...args,
+      ...flags,
+    ];
+    pods.set(name, new Pod(command, { ...env, METALLB_ML_SECRET_KEY_PATH: join(api.folder, "gossip") }));
+  }
+
+  /** Whether a pod has asked for such objects. */
+  function askedFor(name: string, resource: string): boolean {
+    return api.calls.some(
+      ({ caller, attributes: { question } }) =>
+        caller === name && question.type === "resource" && question.resource === resource,
+    );
+  }
+
+  test("helm installs it, changes it and removes it; the definitions stay", async () => {
+    const chartArgs = [CHART, "--namespace", SYSTEM, "--set", SETTINGS.join(",")];
+    await tool(helm, "install", "herald", ...chartArgs, "--create-namespace");
+    await tool(helm, "upgrade", "herald", ...chartArgs, "--set", "controller.replicas=3");
+    expect(await tool(kubectl, "-n", SYSTEM, "get", "deployments", "-o", "jsonpath={.items[*].spec.replicas}")).toBe(
+      "3",
+    );
+    await tool(helm, "uninstall", "herald", "--namespace", SYSTEM);
+    const left = await tool(
+      kubectl,
+      "-n",
+      SYSTEM,
+      "get",
+      "deploy,ds,sa,role,rolebinding,netpol,pdb,cm,svc",
+      "-o",
+      "name",
+    );
+    expect(left).toBe("");
+    expect(await tool(kubectl, "get", "crd", "-o", "name")).toContain("ipaddresspools.metallb.io");
+  });
+
+  test("a configuration that is wrong from before there was anybody to refuse it stays", async () => {
+    for (const name of ["wrong", "wrong-too"])
+      await put(IP_ADDRESS_POOLS, SYSTEM, name, { spec: { addresses: ["203.0.113.0/24"] } });
+  });
+
+  test("kubectl applies what helm renders, and finds nothing to change the second time", async () => {
+    const file = join(api.folder, "rendered.yaml");
+    writeFileSync(file, chart.map((object) => stringify(object)).join("---\n"));
+    await tool(kubectl, "apply", "-f", file);
+    const lines = (await tool(kubectl, "apply", "-f", file)).trim().split("\n");
+    expect(lines.length).toBe(chart.length);
+    // Its selector's patch strategy is "replace": kubectl's patch of a budget is never empty, on any server.
+    const budget = "poddisruptionbudget.policy/herald-controller configured";
+    expect(lines.filter((line) => !line.endsWith(" unchanged") && line !== budget)).toEqual([]);
+  });
+
+  test("a first controller takes the lead and makes the key of the gossip", async () => {
+    await put(NAMESPACES, undefined, APPS, {});
+    await runController("herald-controller-a");
+    await until("the Lease", async () => (await get(LEASES, "herald-controller"))?.spec?.holderIdentity !== undefined);
+    await until("the key", async () => (await get(SECRETS, "herald-memberlist")) !== undefined);
+    const key = (await get(SECRETS, "herald-memberlist"))?.data?.["secretkey"] ?? "";
+    mkdirSync(join(api.folder, "gossip"));
+    writeFileSync(join(api.folder, "gossip", "secretkey"), Buffer.from(key, "base64"));
+  });
+
+  test("speakers start on both nodes and hear of each other", async () => {
+    for (const i of [0, 1]) {
+      const name = `n${i + 1}`;
+      await put(NODES, undefined, name, { metadata: { labels: { "kubernetes.io/hostname": name } } });
+      await runSpeaker(i);
+    }
+    await until("their states", async () => (await list(CONFIGURATION_STATES)).length >= 3);
+  });
+
+  test("pools, peers with a password, profiles, communities and advertisements are taken in", async () => {
+    await put(IP_ADDRESS_POOLS, SYSTEM, "routed", { spec: { addresses: ["198.51.100.0/28", "2001:db8::/120"] } });
+    await put(IP_ADDRESS_POOLS, SYSTEM, "lan", { spec: { addresses: ["10.78.0.100-10.78.0.110"], autoAssign: false } });
+    await put(SECRETS, SYSTEM, "password", { type: "kubernetes.io/basic-auth", stringData: { password: "s3cret" } });
+    await put(BFD_PROFILES, SYSTEM, "fast", { spec: { receiveInterval: 300, transmitInterval: 300 } });
+    await put(COMMUNITIES, SYSTEM, "names", { spec: { communities: [{ name: "blue", value: "64512:1" }] } });
+    for (const i of [0, 1]) {
+      await put(BGP_PEERS, SYSTEM, `from-n${i + 1}`, {
+        spec: {
+          myASN: 64512,
+          peerASN: 64512,
+          peerAddress: lan.address(1 - i),
+          peerPort: 1790,
+          passwordSecret: { name: "password" },
+          bfdProfile: "fast",
+          nodeSelectors: [{ matchLabels: { "kubernetes.io/hostname": `n${i + 1}` } }],
+        },
+      });
+    }
+    await put(BGP_ADVERTISEMENTS, SYSTEM, "all", { spec: { ipAddressPools: ["routed"], communities: ["blue"] } });
+    await put(L2_ADVERTISEMENTS, SYSTEM, "lan", { spec: { ipAddressPools: ["lan"] } });
+  });
+
+  test("Services get their addresses, and their statuses say who announces them", async () => {
+    await service("web", { ipFamilyPolicy: "RequireDualStack", ipFamilies: ["IPv4", "IPv6"] });
+    await service("local", {}, { "metallb.io/address-pool": "lan" });
+    for (const [i, name] of ["one", "two"].entries()) {
+      const annotations = { "metallb.io/allow-shared-ip": "k", "metallb.io/loadBalancerIPs": "198.51.100.9" };
+      await service(name, { ports: [{ name: "p", port: 80 + i, protocol: "TCP" }] }, annotations);
+    }
+    await until("both families", async () => (await ips("web")).length === 2);
+    for (const name of ["one", "two"]) await untilEqual(name, () => ips(name), ["198.51.100.9"]);
+    await until("who answers on the LAN", async () => (await list(SERVICE_L2_STATUSES)).length === 1, 20_000);
+    await until("what goes to the routers", async () => (await list(SERVICE_BGP_STATUSES)).length === 6);
+  });
+
+  test("what is wrong is said in events and states, once and again", async () => {
+    const wrong = async (): Promise<readonly string[]> => {
+      const states = await list(CONFIGURATION_STATES);
+      return states.filter(({ status }) => status?.conditions?.some((one) => one.status === "False")).map(nameOf);
+    };
+    await until("states of all three", async () => (await wrong()).length === 3);
+    const counted = (name: string, times: number) => async (): Promise<boolean> =>
+      (await list(EVENTS, APPS)).some(
+        ({ reason, message = "", count }) => reason === "AllocationFailed" && message.includes(name) && count === times,
+      );
+    for (const [name, times] of [
+      ["nowhere", 1],
+      ["elsewhere", 1],
+      ["nowhere", 2],
+    ] as const) {
+      await service("none", {}, { "metallb.io/address-pool": name });
+      await until(`the refusal of ${name}`, counted(name, times));
+    }
+    await client.delete(IP_ADDRESS_POOLS, "wrong-too", { namespace: SYSTEM });
+    await until("all is well", async () => (await wrong()).length === 0);
+  });
+
+  test("statuses that somebody edits are put right", async () => {
+    for (const [resource, label] of [
+      [SERVICE_L2_STATUSES, "metallb.io/service-name"],
+      [SERVICE_BGP_STATUSES, "metallb.io/service-name"],
+      [CONFIGURATION_STATES, "metallb.io/component-type"],
+      [BGP_SESSION_STATES, "frrk8s.metallb.io/peer"],
+    ] as const) {
+      for (const name of (await list(resource)).map(nameOf)) {
+        const metadata = { labels: { [label]: "nonsense" } };
+        await client.patch<unknown>(resource, name, { metadata }, { namespace: SYSTEM, type: "merge" });
+        await until(`the labels of ${name}`, async () => {
+          return (await get(resource, name))?.metadata.labels?.[label] !== "nonsense";
+        });
+      }
+    }
+  });
+
+  test("an address that a stranger answers for is said so on the Service", async () => {
+    lan.squat("10.78.0.110");
+    const annotations = { "metallb.io/address-pool": "lan", "metallb.io/loadBalancerIPs": "10.78.0.110" };
+    await service("squatted", {}, annotations);
+    await until("the condition", async () => {
+      const conditions = (await get(SERVICES, "squatted", APPS))?.status?.conditions ?? [];
+      return conditions.some(({ type, status }) => type === "herald.io/AddressConflict" && status === "True");
+    });
+  });
+
+  test("a node is drained and taken back, and says so in events", async () => {
+    const annotate = async (value: string | null): Promise<void> => {
+      const annotations = { "herald.io/drain": value, "herald.io/drain-wait": value === null ? null : "100ms" };
+      await client.patch<unknown>(NODES, "n1", { metadata: { annotations } }, { type: "merge" });
+    };
+    const said = async (reason: string): Promise<boolean> =>
+      (await list(EVENTS, "default")).some((event) => event.reason === reason);
+    await annotate("a test");
+    await until("n1 to be out", () => said("Drained"));
+    await annotate(null);
+    await until("n1 to be back", () => said("DrainEnded"));
+  });
+
+  test("the second controller takes over when the first is killed", async () => {
+    const holder = async (): Promise<string> => (await get(LEASES, "herald-controller"))?.spec?.holderIdentity ?? "";
+    await runController("herald-controller-b");
+    await until("the second to be ready", () => askedFor("herald-controller-b", "leases"));
+    await pods.get("herald-controller-a")?.end("SIGKILL");
+    await service("later");
+    await until("the second to lead", async () => (await holder()).startsWith("herald-controller-b"), 20_000);
+    await until("an address from it", async () => (await ips("later")).length === 1);
+  });
+
+  test("with the Services and the peers their statuses go", async () => {
+    for (const name of ["from-n1", "from-n2"]) await client.delete(BGP_PEERS, name, { namespace: SYSTEM });
+    for (const name of ["web", "local", "one", "two", "none", "squatted", "later"])
+      await client.delete(SERVICES, name, { namespace: APPS });
+    await until("no status to be left", async () => {
+      const left = await Promise.all(
+        [SERVICE_L2_STATUSES, SERVICE_BGP_STATUSES, BGP_SESSION_STATES].map((one) => list(one)),
+      );
+      return left.flat().length === 0;
+    });
+  });
+
+  test("nothing was forbidden", () => {
+    const refused = api.calls.filter(({ status }) => status === 401 || status === 403);
+    expect(new Set(refused.map(({ message }) => message))).toEqual(new Set());
+    const accounts = api.audit.filter(({ attributes }) => attributes.user.name.startsWith("system:serviceaccount:"));
+    expect(accounts.filter(({ decision }) => !decision.allowed)).toEqual([]);
+  });
+
+  test("every verb of every rule was used", () => {
+    const policy = policyOf(chart);
+    const used = rightsUsed(policy, api.calls);
+    const rights = rightsIn(policy);
+    expect(rights.filter((right, i) => rights.indexOf(right) !== i)).toEqual([]);
+    expect(rights.length).toBeGreaterThan(60);
+    expect(rights.filter((right) => !used.has(right) && EXCUSED[right] === undefined)).toEqual([]);
+    expect(Object.keys(EXCUSED).filter((right) => used.has(right) || !rights.includes(right))).toEqual([]);
+  });
+});
+
+function nameOf({ metadata }: Raw): string {
+  return metadata.name;
+}
