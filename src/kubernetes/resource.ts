@@ -76,6 +76,14 @@ export const CONFIGURATION_STATES = metallb("configurationstates", "Configuratio
 export const SERVICE_L2_STATUSES = metallb("servicel2statuses", "ServiceL2Status");
 export const SERVICE_BGP_STATUSES = metallb("servicebgpstatuses", "ServiceBGPStatus");
 
+export const BGP_SESSION_STATES: Resource = {
+  group: "frrk8s.metallb.io",
+  version: "v1beta1",
+  plural: "bgpsessionstates",
+  kind: "BGPSessionState",
+  namespaced: true,
+};
+
 /** `v1` or `group/version`: what an object of this resource carries as `apiVersion`. */
 export function apiVersionOf(resource: Resource): string {
   return resource.group === "" ? resource.version : `${resource.group}/${resource.version}`;

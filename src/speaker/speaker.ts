@@ -30,6 +30,7 @@ import { Layer2Control, type Layer2ControlOptions } from "./layer2-control.ts";
 import { everyone, type Members } from "./members.ts";
 import { MoveRecorder } from "./moves.ts";
 import { ServiceStatuses } from "./service-statuses.ts";
+import { SessionStates } from "./session-states.ts";
 import { SpeakerEvents, unsupportedObjects } from "./speaker-events.ts";
 import type { SpeakerReadings } from "./speaker-metrics.ts";
 
@@ -69,6 +70,7 @@ export class Speaker {
   readonly #drain: DrainControl;
   readonly #layer2: Layer2Control;
   readonly #statuses: ServiceStatuses;
+  readonly #sessionStates: SessionStates;
   readonly #state: ConfigurationStateWriter;
   /** Hashing every node with every address once is enough. */
   readonly #digests = new ElectionDigests();
@@ -99,8 +101,10 @@ export class Speaker {
       condition: "configReconcilerValid",
       podName: options.podName,
     });
-    const sessionChanged: BgpPeeringPorts["sessionChanged"] = (peer, { state, lastError }) =>
+    const sessionChanged: BgpPeeringPorts["sessionChanged"] = (peer, { state, lastError }) => {
       this.#recorder.session(peer, state, lastError);
+      this.#sessionStates.changed();
+    };
     this.#peering = new BgpPeering({ ...ports, sessionChanged }, options);
     this.#drain = new DrainControl({
       clock: ports.clock,
@@ -112,7 +116,9 @@ export class Speaker {
       },
     });
     this.#announcer = this.#makeAnnouncer(ports.log);
-    this.#statuses = new ServiceStatuses(ports, { ...options, nodeName: nodeName(options.nodeName) });
+    const whose = { ...options, nodeName: nodeName(options.nodeName) };
+    this.#statuses = new ServiceStatuses(ports, whose);
+    this.#sessionStates = new SessionStates({ ...ports, sessions: () => this.#peering.inspected() }, whose);
     this.#layer2 = this.#makeLayer2(ports);
   }
 
@@ -161,7 +167,7 @@ export class Speaker {
       config: () => ({ loaded: this.#invalid !== undefined, stale: (this.#invalid ?? 0) > 0 }),
       watches: () => [
         ...[this.#services.reading, this.#slices.reading],
-        ...[...this.#config.watches(), ...this.#statuses.watches()],
+        ...[...this.#config.watches(), ...this.#statuses.watches(), this.#sessionStates.watch],
       ],
       queues: () => this.#statuses.queues(),
       bfd: () => this.#peering.bfdReadings(),
@@ -187,9 +193,11 @@ export class Speaker {
     const stating = Promise.all([this.#state.run(watched), this.#statuses.run(watched), this.#layer2.run(watched)]);
     const synced = Promise.all([this.#services.synced, this.#slices.synced, this.#config.synced()]);
     await Promise.race([synced, aborted(signal)]);
+    let telling: Promise<void> | undefined;
     if (!signal.aborted) {
       this.#reconfigure();
       this.#statuses.settle(watched);
+      telling = this.#sessionStates.run(watched);
       await aborted(signal);
     }
     this.#statuses.leaveLayer2();
@@ -200,7 +208,7 @@ export class Speaker {
     this.#stopping = true;
     watching.abort();
     const goodbye = this.#drain.drain.handedOver ? "shutdown" : "restarting";
-    await Promise.all([this.#peering.close("speaker is stopping", goodbye), stating]);
+    await Promise.all([this.#peering.close("speaker is stopping", goodbye), stating, telling]);
     await Promise.all([this.#peering.stop("speaker is stopping"), this.#layer2.stop()]);
     await this.#events[Symbol.asyncDispose]();
   }
