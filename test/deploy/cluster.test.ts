@@ -53,7 +53,12 @@ const APPS = "apps";
 const CHART = join(import.meta.dirname, "../../deploy/helm/herald");
 /** No API server of its own can reach a Service that nobody routes to: there the webhooks are off. */
 const WEBHOOKS = (process.env["HERALD_TEST_KUBECONFIG"] ?? "") === "" ? "enabled" : "disabled";
-const SETTINGS = ["controller.replicas=2", "networkpolicies.enabled=true", `controller.webhookMode=${WEBHOOKS}`];
+const SETTINGS = [
+  "controller.replicas=2",
+  "networkpolicies.enabled=true",
+  "prometheus.secure=true",
+  `controller.webhookMode=${WEBHOOKS}`,
+];
 /** Each controller has an address of its own, as pods do. */
 const CONTROLLERS = { "herald-controller-a": "127.0.0.2", "herald-controller-b": "127.0.0.3" } as const;
 
@@ -99,7 +104,6 @@ describe.skipIf(missing !== undefined)(`the chart where RBAC is enforced${missin
     await lan.open(join(api.folder, "door"));
   });
   afterAll(async () => {
-    console.log([...new Set(api.calls.filter((c) => c.status >= 400).map((c) => c.message))]);
     await Promise.all([...pods.values()].map((pod) => pod[Symbol.asyncDispose]()));
     await lan?.[Symbol.asyncDispose]();
     client?.close();
@@ -183,7 +187,7 @@ describe.skipIf(missing !== undefined)(`the chart where RBAC is enforced${missin
     const kubeconfig = api.kubeconfigFor(name, user, token, port);
     const facts = { namespace: SYSTEM, name, node: "n1", ip };
     const { args, env } = invocationOf(podSpecOf(chart, "Deployment"), facts);
-    const flags = ["--port=0", "--health-probe-port=0", `--kubeconfig=${kubeconfig}`];
+    const flags = ["--health-probe-port=0", `--kubeconfig=${kubeconfig}`];
     pods.set(name, new Pod([process.execPath, build.file, ...args, ...flags], env));
   }
 
@@ -358,6 +362,23 @@ describe.skipIf(missing !== undefined)(`the chart where RBAC is enforced${missin
     });
   });
 
+  test("metrics are for who may get them", async () => {
+    await tool(kubectl, "-n", APPS, "create", "serviceaccount", "prometheus");
+    await tool(kubectl, "create", "clusterrole", "scraper", "--verb=get", "--non-resource-url=/metrics");
+    const binding = ["create", "clusterrolebinding", "scraper", "--clusterrole=scraper"];
+    await tool(kubectl, ...binding, `--serviceaccount=${APPS}:prometheus`);
+    const token = (await tool(kubectl, "-n", APPS, "create", "token", "prometheus")).trim();
+    const others = (await tokenOf("speaker")).token;
+    const speaker = ["nsenter", `--net=/run/netns/${lan.nodes[0] ?? ""}`];
+    for (const [where, host] of [
+      [[], CONTROLLERS["herald-controller-a"]],
+      [speaker, lan.address(0)],
+    ] as const) {
+      expect(await scrape(where, host, token)).toBe("200");
+      expect(await scrape(where, host, others)).toBe("403");
+    }
+  });
+
   test("a node is drained and taken back, and says so in events", async () => {
     const annotate = async (value: string | null): Promise<void> => {
       const annotations = { "herald.io/drain": value, "herald.io/drain-wait": value === null ? null : "100ms" };
@@ -413,4 +434,17 @@ describe.skipIf(missing !== undefined)(`the chart where RBAC is enforced${missin
 
 function nameOf({ metadata }: Raw): string {
   return metadata.name;
+}
+
+const SCRAPE = `
+const [host, token] = process.argv.slice(1);
+const headers = { authorization: "Bearer " + token };
+const options = { host, port: 9120, path: "/metrics", headers, rejectUnauthorized: false };
+require("node:https").get(options, (answer) => { console.log(answer.statusCode); answer.resume(); });
+`;
+
+/** The status of a request for the metrics, made in a network namespace where there is a command in front. */
+async function scrape(where: readonly string[], host: string, token: string): Promise<string> {
+  const [program = "", ...args] = [...where, process.execPath, "-e", SCRAPE, host, token];
+  return (await promisify(execFile)(program, args)).stdout.trim();
 }
