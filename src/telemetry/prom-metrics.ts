@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import { collectDefaultMetrics, Histogram, Registry } from "prom-client";
 import { InvariantError } from "../wire/errors.ts";
 import { EXPOSITION_TYPE, formatMetric } from "./exposition.ts";
@@ -10,6 +11,9 @@ class MetricTwice extends InvariantError {
 
 /** Between two looks at the event loop's delay, in milliseconds: each look wakes the process. */
 const EVENT_LOOP_PRECISION = 20;
+
+/** A chunk that cost enough to let others have their turn after it. */
+const LARGE = 16 * 1024;
 
 /** Reads a metric's samples at once, and gives its text later. */
 type Read = () => Promise<Generator<string, void>>;
@@ -56,7 +60,13 @@ export class PromMetrics implements Metrics {
     const texts = await Promise.all(this.#reads.map((read) => read()));
     const registry = this.#registry;
     return (async function* () {
-      for (const text of texts) yield* text;
+      for (const text of texts) {
+        for (const chunk of text) {
+          yield chunk;
+          // A reader that takes everything at once must not have the whole turn.
+          if (chunk.length >= LARGE) await setImmediate();
+        }
+      }
       yield await registry.metrics();
     })();
   }
