@@ -14,6 +14,7 @@ for (const name of ["SIGINT", "SIGTERM"] as const) {
 
 const code = await runCli(process.argv.slice(2), {
   env: process.env,
+  name: process.argv[1]?.endsWith("kubectl-herald") === true ? "kubectl herald" : "herald",
   signal: stop.signal,
   stdout: (text) => void process.stdout.write(text),
   stderr: (text) => void process.stderr.write(text),

@@ -1,6 +1,8 @@
 /** What a command may touch of the process it runs in. */
 export interface CliPorts {
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** What the user calls the program, `herald` when absent: as a plugin it is `kubectl herald`. */
+  readonly name?: string;
   /** Aborted when the user or the system asks the process to stop. */
   readonly signal: AbortSignal;
   /** Data for other programs and for the reader. */

@@ -37,7 +37,7 @@ export async function runCli(argv: readonly string[], ports: CliPorts): Promise<
 
 /** The whole command tree, also what completion and the documentation are made from. */
 function buildProgram(ports: CliPorts, done: (code: ExitCode) => void): Command {
-  const program = new Command("herald")
+  const program = new Command(ports.name ?? "herald")
     .description("Addresses for Services of type LoadBalancer on bare metal, announced by BGP or on the LAN.")
     .version(version(), "-V, --version", "print the version")
     .helpCommand("help [command]", "show help for a command")
