@@ -4,7 +4,8 @@ import { access } from "node:fs/promises";
 import { delimiter, join } from "node:path";
 import { parseAllDocuments, stringify } from "yaml";
 
-const CHART = join(import.meta.dirname, "../../deploy/helm/herald");
+/** The folder of the chart. */
+export const CHART = join(import.meta.dirname, "../../deploy/helm/herald");
 const CACHED = join(import.meta.dirname, "../../dist/tools/helm");
 
 /** A rendered object, as far as tests look into it. */
