@@ -15,7 +15,7 @@ export interface Action {
   readonly missing: (now: Given) => string | undefined;
 }
 
-export type ActionName =
+type ActionName =
   | "keep-definition"
   | "hide-release"
   | "open-webhook"

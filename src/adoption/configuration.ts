@@ -63,7 +63,7 @@ function profileFindings(profile: Given): readonly Finding[] {
 }
 
 /** Definitions that MetalLB's Helm release owns: removing the release removes them, and every pool and peer with them. */
-export function helmOwnedDefinitions(objects: GivenObjects): readonly Given[] {
+function helmOwnedDefinitions(objects: GivenObjects): readonly Given[] {
   return objects
     .of("CustomResourceDefinition")
     .filter(({ name, annotations }) => isMetallbs(name) && (annotations["meta.helm.sh/release-name"] ?? "") !== "");

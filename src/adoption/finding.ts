@@ -39,7 +39,7 @@ export type FindingName =
   | "announcer-moves";
 
 /** `error` stands in the way, `warning` wants a decision or a value, `info` is good to know. */
-export type Severity = "error" | "warning" | "info";
+type Severity = "error" | "warning" | "info";
 
 /** One thing that was found, about one object where there is one. */
 export interface Finding {

@@ -2,7 +2,7 @@ import type { GivenObjects } from "./objects.ts";
 import { type Container, flagOf, imagePath, imageTag, type Workload, workloadsOf } from "./workload.ts";
 
 /** How MetalLB speaks BGP. */
-export type BgpMode = "native" | "frr" | "frr-k8s";
+type BgpMode = "native" | "frr" | "frr-k8s";
 
 /** One load balancer of MetalLB's making: MetalLB itself, or Herald. */
 export interface Installation {
@@ -21,9 +21,8 @@ export interface Installation {
   readonly ignoreExcludeLb: boolean;
 }
 
-/** Says on a workload of MetalLB's what it was before `herald adopt` stopped it. */
+/** Says on MetalLB's controller how many there were before `herald adopt` stopped it. */
 export const FORMER_REPLICAS = "herald.io/adopt-replicas";
-export const FORMER_NODE_SELECTOR = "herald.io/adopt-node-selector";
 /** A label that no node has: a DaemonSet that wants it has no pods. */
 export const STOPPED_LABEL = "herald.io/adopt-stopped";
 

@@ -1,5 +1,3 @@
-import { serviceKey } from "../api/brands.ts";
-import type { ServiceKey } from "../api/config.ts";
 import type { Given, GivenObjects } from "./objects.ts";
 import { containersOf, imagePath, workloadsOf } from "./workload.ts";
 
@@ -14,7 +12,7 @@ export interface Rival {
   readonly claims: (service: Given, objects: GivenObjects) => boolean;
 }
 
-export type RivalName =
+type RivalName =
   | "k3s ServiceLB"
   | "kube-vip"
   | "PureLB"
@@ -74,11 +72,6 @@ export const RIVALS: readonly Rival[] = [
     claims: ({ annotations }) => annotations["lb.kubesphere.io/v1alpha1"] === "openelb",
   },
 ];
-
-/** The key of a Service as it was given. */
-export function keyOfGiven({ namespace, name }: Given): ServiceKey {
-  return serviceKey(namespace === "" ? "default" : namespace, name);
-}
 
 function serviceLbs(objects: GivenObjects): readonly Given[] {
   return [...objects.of("DaemonSet"), ...objects.of("Pod")].filter(({ labels }) => labels[SVCLB_NAME] !== undefined);

@@ -39,7 +39,7 @@ export function installationFindings(metallb: Installation, objects: GivenObject
 }
 
 /** The FRRConfigurations that MetalLB's speakers write are called `metallb-` and the node (reference 5.4). */
-export function foreignFrrConfigurations(metallb: Installation, objects: GivenObjects): readonly Given[] {
+function foreignFrrConfigurations(metallb: Installation, objects: GivenObjects): readonly Given[] {
   const own = (object: Given): boolean => object.namespace === metallb.namespace && object.name.startsWith("metallb-");
   return objects.of("FRRConfiguration").filter((object) => !own(object));
 }
