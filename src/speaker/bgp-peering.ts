@@ -13,8 +13,8 @@ import { BgpSession, type BgpSessionView } from "./bgp-session.ts";
 import { type BgpSessionConfig, SESSION_DEFAULTS } from "./bgp-session-config.ts";
 import type { Convergence } from "./convergence.ts";
 import { peersWithoutSession, type SessionConfigs, type SessionFacts, sessionConfigs } from "./session-config.ts";
+import type { SessionReading } from "./session-metrics.ts";
 import { SessionSet } from "./session-set.ts";
-import type { SessionReading } from "./speaker-metrics.ts";
 import { WeightPacer } from "./weight-pacer.ts";
 
 export interface BgpPeeringPorts extends BgpPorts {

@@ -2,9 +2,18 @@ import { seconds } from "../net/micros.ts";
 import { SPEAKER_METRICS } from "../telemetry/catalogue-speaker.ts";
 import type { MetricDefinition, Metrics, Sample } from "../telemetry/metrics.ts";
 import { one } from "../telemetry/shared-metrics.ts";
+import type { BfdReadings } from "./bfd-service.ts";
+import type { GossipInspection } from "./gossip-messages.ts";
 import type { Layer2Reading } from "./layer2-announcer.ts";
-import type { ThreadAnswers } from "./speaker-metrics.ts";
+import type { Layer2Inspection } from "./layer2-messages.ts";
 import type { ThreadReading } from "./thread-watch.ts";
+
+/** What is answered by a thread, asked once for all metrics of a scrape. */
+interface ThreadAnswers {
+  bfd(): Promise<BfdReadings | undefined>;
+  layer2(): Promise<Layer2Inspection | undefined>;
+  gossip(): Promise<GossipInspection | undefined>;
+}
 
 export interface LanReadings extends ThreadAnswers {
   lan(): Layer2Reading | undefined;

@@ -1,7 +1,16 @@
 import { SPEAKER_METRICS } from "../telemetry/catalogue-speaker.ts";
 import type { MetricDefinition, Metrics, Sample } from "../telemetry/metrics.ts";
 import type { BfdReading, BfdReadings } from "./bfd-service.ts";
-import type { SessionReading } from "./speaker-metrics.ts";
+import type { BgpSessionView } from "./bgp-session.ts";
+
+/** A session, and where its router is: the port is part of MetalLB's label. */
+export interface SessionReading {
+  readonly view: BgpSessionView;
+  readonly port: number;
+  /** The interface of a link-local peer, or of one that was not found yet. */
+  readonly interface: string | undefined;
+  readonly vrf: string | undefined;
+}
 
 type PeerLabel = "peer" | "vrf";
 type Gauge<Label extends string> = MetricDefinition<Label, "gauge">;

@@ -6,23 +6,13 @@ import { SPEAKER_METRICS } from "../telemetry/catalogue-speaker.ts";
 import type { Metrics, Sample } from "../telemetry/metrics.ts";
 import { registerSharedMetrics, type SharedReadings } from "../telemetry/shared-metrics.ts";
 import type { BfdReadings } from "./bfd-service.ts";
-import type { BgpSessionView } from "./bgp-session.ts";
 import { Convergence } from "./convergence.ts";
 import type { GossipInspection } from "./gossip-messages.ts";
 import { registerLanMetrics } from "./lan-metrics.ts";
 import type { Layer2Reading } from "./layer2-announcer.ts";
 import type { Layer2Inspection } from "./layer2-messages.ts";
-import { registerSessionMetrics } from "./session-metrics.ts";
+import { registerSessionMetrics, type SessionReading } from "./session-metrics.ts";
 import type { ThreadReading } from "./thread-watch.ts";
-
-/** A session, and where its router is: the port is part of MetalLB's label. */
-export interface SessionReading {
-  readonly view: BgpSessionView;
-  readonly port: number;
-  /** The interface of a link-local peer, or of one that was not found yet. */
-  readonly interface: string | undefined;
-  readonly vrf: string | undefined;
-}
 
 /** What a speaker can be asked at any moment. What it does not run answers undefined. */
 export interface SpeakerReadings extends SharedReadings {
@@ -39,13 +29,6 @@ export interface SpeakerMetricsPorts {
   readonly clock: Clock;
   /** How the threads fare. */
   threads(): readonly ThreadReading[];
-}
-
-/** What is answered by a thread, asked once for all metrics of a scrape. */
-export interface ThreadAnswers {
-  bfd(): Promise<BfdReadings | undefined>;
-  layer2(): Promise<Layer2Inspection | undefined>;
-  gossip(): Promise<GossipInspection | undefined>;
 }
 
 /** Measures how soon routers and the LAN hear of a change. */

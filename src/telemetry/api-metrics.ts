@@ -5,7 +5,7 @@ import type { Metrics, Observe, Sample } from "./metrics.ts";
 import { one } from "./shared-metrics.ts";
 
 /** One request to the API. */
-export interface ApiCall {
+interface ApiCall {
   /** As roles name it: `get list watch create update patch delete`. */
   readonly verb: string;
   readonly method: string;

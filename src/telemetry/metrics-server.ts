@@ -8,7 +8,7 @@ import { listenAt } from "../system/listen.ts";
 import { errorFields, type Log } from "./log.ts";
 
 /** What is served. */
-export interface MetricsText {
+interface MetricsText {
   readonly contentType: string;
   /** Reads everything at once, and gives it bit by bit. */
   chunks(): Promise<AsyncIterable<string>>;

@@ -25,7 +25,7 @@ export interface QueueNumbers {
 }
 
 /** Whether a configuration was ever read, and whether objects of the newest one are left out or go on as they last worked. */
-export interface ConfigNumbers {
+interface ConfigNumbers {
   readonly loaded: boolean;
   readonly stale: boolean;
 }

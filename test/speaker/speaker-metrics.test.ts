@@ -4,11 +4,8 @@ import type { ServiceKey } from "../../src/api/config.ts";
 import { parseIpAddress } from "../../src/net/ip-address.ts";
 import { micros, millis } from "../../src/net/micros.ts";
 import type { BfdReadings } from "../../src/speaker/bfd-service.ts";
-import {
-  registerSpeakerMetrics,
-  type SessionReading,
-  type SpeakerReadings,
-} from "../../src/speaker/speaker-metrics.ts";
+import type { SessionReading } from "../../src/speaker/session-metrics.ts";
+import { registerSpeakerMetrics, type SpeakerReadings } from "../../src/speaker/speaker-metrics.ts";
 import { PromMetrics } from "../../src/telemetry/prom-metrics.ts";
 import { VirtualClock } from "../support/virtual-clock.ts";
 
