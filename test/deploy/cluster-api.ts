@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import { Agent, createServer, request as httpsRequest, type Server } from "node:https";
 import { tmpdir } from "node:os";
@@ -48,6 +48,7 @@ export class ClusterApi implements AsyncDisposable {
 
   static async start(): Promise<ClusterApi> {
     const api = new ClusterApi();
+    chmodSync(api.folder, 0o711);
     await api.#certify();
     const given = process.env["HERALD_TEST_KUBECONFIG"] ?? "";
     if (given === "") await api.#startEmbedded();
@@ -89,7 +90,8 @@ export class ClusterApi implements AsyncDisposable {
       contexts: [{ name: "x", context: { cluster: "c", user: "u" } }],
       "current-context": "x",
     };
-    writeFileSync(file, stringify(config), { mode: 0o600 });
+    // Whoever the pod runs as: the token is worth nothing outside this test.
+    writeFileSync(file, stringify(config), { mode: 0o644 });
     return file;
   }
 

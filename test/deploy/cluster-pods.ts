@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { isFields } from "../../src/api/read-object.ts";
 import type { Rendered } from "../support/helm.ts";
-import { until } from "../support/until.ts";
 
 /** What the API server and the kubelet would know of a pod. */
 export interface PodFacts {
@@ -56,6 +55,19 @@ function variableOf(variable: Fields, facts: PodFacts): string {
   return value;
 }
 
+/** What stands in front of the program's command so that it runs as the container's security context says, and with no more. */
+export function confinementOf(pod: Fields): readonly string[] {
+  const [container = {}] = list(pod["containers"]);
+  const context = { ...fields(pod["securityContext"]), ...fields(container["securityContext"]) };
+  const { drop, add = [] } = fields(context["capabilities"]);
+  if (!Array.isArray(drop) || !drop.includes("ALL") || !Array.isArray(add)) throw new Error("not all is dropped");
+  const kept = ["-all", ...add.map((name) => `+${String(name).toLowerCase()}`)].join(",");
+  const { runAsUser: user = 0, runAsGroup: group = 0 } = context;
+  const who = [`--reuid=${String(user)}`, `--regid=${String(group)}`, "--clear-groups"];
+  const limits = [`--bounding-set=${kept}`, "--inh-caps=-all", ...who];
+  return ["setpriv", ...limits, ...(context["allowPrivilegeEscalation"] === false ? ["--no-new-privs"] : [])];
+}
+
 /** A running program. */
 export class Pod implements AsyncDisposable {
   readonly #child: ChildProcess;
@@ -73,13 +85,6 @@ export class Pod implements AsyncDisposable {
     }
     this.#ended = new Promise((resolve) => {
       this.#child.once("close", () => resolve());
-    });
-  }
-
-  async says(text: string): Promise<void> {
-    await until(`${text} from a pod, which said:\n${this.output}`, () => {
-      if (this.#child.exitCode !== null) throw new Error(`a pod ended with ${this.#child.exitCode}:\n${this.output}`);
-      return this.output.includes(text);
     });
   }
 

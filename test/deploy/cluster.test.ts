@@ -45,7 +45,7 @@ import { silentLog } from "../support/silent-log.ts";
 import { until, untilEqual } from "../support/until.ts";
 import { ClusterApi } from "./cluster-api.ts";
 import { Lan } from "./cluster-lan.ts";
-import { invocationOf, Pod, podSpecOf } from "./cluster-pods.ts";
+import { confinementOf, invocationOf, Pod, podSpecOf } from "./cluster-pods.ts";
 import { policyOf, rightsIn, rightsUsed } from "./cluster-rules.ts";
 
 const SYSTEM = "metallb-system";
@@ -188,8 +188,11 @@ describe.skipIf(missing !== undefined)(`the chart where RBAC is enforced${missin
     const facts = { namespace: SYSTEM, name, node: "n1", ip };
     const { args, env } = invocationOf(podSpecOf(chart, "Deployment"), facts);
     const flags = ["--health-probe-port=0", `--kubeconfig=${kubeconfig}`];
-    pods.set(name, new Pod([process.execPath, build.file, ...args, ...flags], env));
+    const as = confinementOf(podSpecOf(chart, "Deployment"));
+    pods.set(name, new Pod([...as, process.execPath, build.file, ...args, ...flags], env));
   }
+
+  const inNode = (i: number): readonly string[] => ["nsenter", `--net=/run/netns/${lan.nodes[i] ?? ""}`];
 
   async function runSpeaker(i: number): Promise<void> {
     const name = `herald-speaker-n${i + 1}`;
@@ -202,14 +205,8 @@ describe.skipIf(missing !== undefined)(`the chart where RBAC is enforced${missin
     mkdirSync(state, { recursive: true });
     const paths = [`--state-dir=${state}`, `--admin-socket=${join(state, "socket")}`];
     const flags = [...paths, `--kubeconfig=${kubeconfig}`, "--bgp-listen-port=1790"];
-    const command = [
-      "nsenter",
-      `--net=/run/netns/${lan.nodes[i] ?? ""}`,
-      process.execPath,
-      build.file,
-      ...args,
-      ...flags,
-    ];
+    const as = [...inNode(i), ...confinementOf(podSpecOf(chart, "DaemonSet"))];
+    const command = [...as, process.execPath, build.file, ...args, ...flags];
     pods.set(name, new Pod(command, { ...env, METALLB_ML_SECRET_KEY_PATH: join(api.folder, "gossip") }));
   }
 
@@ -369,10 +366,9 @@ describe.skipIf(missing !== undefined)(`the chart where RBAC is enforced${missin
     await tool(kubectl, ...binding, `--serviceaccount=${APPS}:prometheus`);
     const token = (await tool(kubectl, "-n", APPS, "create", "token", "prometheus")).trim();
     const others = (await tokenOf("speaker")).token;
-    const speaker = ["nsenter", `--net=/run/netns/${lan.nodes[0] ?? ""}`];
     for (const [where, host] of [
       [[], CONTROLLERS["herald-controller-a"]],
-      [speaker, lan.address(0)],
+      [inNode(0), lan.address(0)],
     ] as const) {
       expect(await scrape(where, host, token)).toBe("200");
       expect(await scrape(where, host, others)).toBe("403");
