@@ -2,7 +2,9 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { stringify } from "yaml";
+import { reviewsByPath } from "../../src/webhook/reviews.ts";
 import { findHelm, helm, type Rendered, render } from "../support/helm.ts";
+import { silentLog } from "../support/silent-log.ts";
 import { containerOf, podOf } from "./pods.ts";
 
 const binary = await findHelm();
@@ -95,6 +97,36 @@ describe.skipIf(binary === undefined)("the chart (skipped without helm)", () => 
     expect(Object.keys(secret ?? {}).toSorted()).toEqual(["apiVersion", "kind", "metadata", "type"]);
   });
 
+  test("every change of the configuration is shown to the controller, at a path it answers; only deleting does not need it", () => {
+    const { webhooks } = plain.find(({ kind }) => kind === "ValidatingWebhookConfiguration") as unknown as Webhooks;
+    const nothing = {
+      pools: [],
+      peers: [],
+      bgpAdvertisements: [],
+      l2Advertisements: [],
+      communities: [],
+      bfdProfiles: [],
+    };
+    const cluster = { objects: () => ({ ...nothing, namespace: "metallb-system", nodes: [] }), unsynced: () => [] };
+    const answered = reviewsByPath(cluster, silentLog);
+    const shown = new Map<string, string>();
+    for (const { clientConfig, rules, failurePolicy } of webhooks) {
+      expect([...answered.keys()]).toContain(clientConfig.service.path);
+      for (const { apiVersions, operations, resources } of rules)
+        for (const resource of resources)
+          for (const operation of operations)
+            shown.set(`${operation} ${resource} ${apiVersions.join()}`, failurePolicy);
+    }
+    const kinds = ["ipaddresspools", "bgpadvertisements", "l2advertisements", "communities", "bfdprofiles"];
+    const named = [...kinds.map((kind) => `${kind} v1beta1`), "bgppeers v1beta2"];
+    const expected = named.flatMap((name): [string, string][] => [
+      [`CREATE ${name}`, "Fail"],
+      [`UPDATE ${name}`, "Fail"],
+      [`DELETE ${name}`, "Ignore"],
+    ]);
+    expect(Object.fromEntries(shown)).toEqual(Object.fromEntries(expected));
+  });
+
   test("without webhooks the API server converts BGPPeers itself, and is told of none", async () => {
     const objects = await render(run, ["controller.webhookMode=disabled"]);
     expect(stringify(objects)).not.toContain("metallb-webhook");
@@ -142,4 +174,16 @@ describe.skipIf(binary === undefined)("the chart (skipped without helm)", () => 
 
 function argsOf(objects: readonly Rendered[], kind: "Deployment" | "DaemonSet"): readonly string[] {
   return containerOf(objects, kind).args ?? [];
+}
+
+interface Webhooks {
+  readonly webhooks: readonly {
+    readonly clientConfig: { readonly service: { readonly path: string } };
+    readonly failurePolicy: string;
+    readonly rules: readonly {
+      readonly apiVersions: readonly string[];
+      readonly operations: readonly string[];
+      readonly resources: readonly string[];
+    }[];
+  }[];
 }

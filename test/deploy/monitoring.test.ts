@@ -13,6 +13,7 @@ import { groupedBy, readsOf } from "./promql.ts";
 
 const DEPLOY = join(import.meta.dirname, "../../deploy");
 const RULES = join(DEPLOY, "monitoring/alerts.yaml");
+const PROMTOOL = process.env["PROMTOOL"] ?? "promtool";
 /** What Prometheus itself puts on every series. */
 const TARGET = ["instance", "job", "namespace", "pod", "container", "node", "service", "endpoint", "le"];
 
@@ -161,7 +162,7 @@ function concrete(expr: string): string {
 
 function promtool(args: readonly string[]): Promise<{ readonly failed: boolean; readonly output: string }> {
   return new Promise((resolve) => {
-    execFile("promtool", args, (error, stdout, stderr) => {
+    execFile(PROMTOOL, args, (error, stdout, stderr) => {
       resolve({ failed: error !== null, output: stdout + stderr });
     });
   });

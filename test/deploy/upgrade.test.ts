@@ -49,7 +49,7 @@ describe.skipIf(helm === undefined || kubectl === undefined)(
 
     test("is installed, and no certificate is in it yet", async () => {
       await run("install", "herald", CHART, "--create-namespace");
-      expect(bundles()).toEqual(Array.from({ length: 7 }, () => undefined));
+      expect(bundles()).toEqual(Array.from({ length: 8 }, () => undefined));
       expect(api.store.get(SECRET)).not.toHaveProperty("data");
     });
 
@@ -58,7 +58,7 @@ describe.skipIf(helm === undefined || kubectl === undefined)(
       ["as Helm 3 does it: the differences are patched", "false", "Fail"],
     ])("what the controller writes outlives an upgrade, %s", async (_, serverSide, policy) => {
       await write();
-      expect(bundles()).toEqual(Array.from({ length: 7 }, () => ENCODED));
+      expect(bundles()).toEqual(Array.from({ length: 8 }, () => ENCODED));
       await run(
         "upgrade",
         "herald",
@@ -67,9 +67,9 @@ describe.skipIf(helm === undefined || kubectl === undefined)(
         "--set",
         `crds.validationFailurePolicy=${policy}`,
       );
-      const webhooks = Array.from({ length: 6 }, () => ({ failurePolicy: policy }));
+      const webhooks = [...Array.from({ length: 6 }, () => ({ failurePolicy: policy })), { failurePolicy: "Ignore" }];
       expect(api.store.get(WEBHOOKS)).toMatchObject({ webhooks });
-      expect(bundles()).toEqual(Array.from({ length: 7 }, () => ENCODED));
+      expect(bundles()).toEqual(Array.from({ length: 8 }, () => ENCODED));
       expect(api.store.get(SECRET)).toHaveProperty("data", { "ca.crt": ENCODED });
     });
 
@@ -116,7 +116,7 @@ describe.skipIf(helm === undefined || kubectl === undefined)(
       );
     }
 
-    /** What each of the six webhooks and the conversion trusts. */
+    /** What each of the seven webhooks and the conversion trusts. */
     function bundles(): readonly (string | undefined)[] {
       const read = JSON.stringify([api.store.get(WEBHOOKS), api.store.get(PEERS)?.["spec"]]);
       const clients = [...read.matchAll(/"clientConfig":(\{(?:[^{}]|\{[^{}]*\})*\})/g)].map(([, text = "{}"]) =>
