@@ -1,7 +1,9 @@
 import { expect, test } from "vitest";
 import { poolName } from "../../src/api/brands.ts";
-import { registerControllerMetrics } from "../../src/controller/controller-metrics.ts";
+import { controllerStopwatch, registerControllerMetrics } from "../../src/controller/controller-metrics.ts";
+import { millis } from "../../src/net/micros.ts";
 import { PromMetrics } from "../../src/telemetry/prom-metrics.ts";
+import { VirtualClock } from "../support/virtual-clock.ts";
 
 async function scrape(leads: boolean, stale = false): Promise<string> {
   const metrics = new PromMetrics();
@@ -48,6 +50,19 @@ test("what waits, what failed and what is refused can be seen", async () => {
   expect(text).toContain('herald_allocator_refused{reason="no-available-addresses"} 4');
   expect(text).toContain("herald_controller_terms_total 3");
   expect(text).toContain("herald_controller_lease_transitions_total 7");
+});
+
+test("from a Service that changed until its addresses are written is measured, and not before they are", async () => {
+  const metrics = new PromMetrics();
+  const clock = new VirtualClock();
+  const changed = controllerStopwatch(metrics, clock);
+  const written = changed();
+  clock.advance(millis(7));
+  expect(await metrics.text()).toContain("herald_controller_convergence_seconds_count 0");
+  written();
+  const text = await metrics.text();
+  expect(text).toContain('herald_controller_convergence_seconds_bucket{le="0.005"} 0');
+  expect(text).toContain('herald_controller_convergence_seconds_bucket{le="0.01"} 1');
 });
 
 test("stale is 1 while an object is invalid, and 0 again when it is put back as it was", async () => {

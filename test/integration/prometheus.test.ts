@@ -157,6 +157,12 @@ describe.skipIf(!available)("a real Prometheus (skipped where it is not installe
     });
   }
 
+  async function service(name: string, annotations: Readonly<Record<string, string>>): Promise<void> {
+    const spec = { type: "LoadBalancer", ports: [{ port: 80 }], selector: { app: name } };
+    const object = { apiVersion: "v1", kind: "Service", metadata: { name, annotations }, spec };
+    await admin.create(resource("services", "Service", "", true), object, { namespace: "default" });
+  }
+
   function body(apiVersion: string, kind: string, name: string): object {
     return { apiVersion, kind, metadata: { name } };
   }
@@ -244,6 +250,22 @@ describe.skipIf(!available)("a real Prometheus (skipped where it is not installe
     await is("sum(herald_controller_is_leader)", "1");
     await is("count(herald_controller_is_leader)", "2");
     await is("sum(metallb_k8s_client_config_loaded_bool)", "3");
+  });
+
+  test("addresses given out, how soon they were, and those refused are in the leader's numbers", async () => {
+    const namespace = NAMESPACE;
+    const pools = { ...resource("ipaddresspools", "IPAddressPool", "metallb.io", true), version: "v1beta1" };
+    const pool = { ...body("metallb.io/v1beta1", "IPAddressPool", "main"), spec: { addresses: ["192.0.2.0/24"] } };
+    await admin.create(pools, pool, { namespace });
+    const is = (query: string, holds: (value: number) => boolean): Promise<void> =>
+      until(`${query} to be right`, async () => holds(Number(await value(query))), 30_000);
+    await is('sum(metallb_allocator_addresses_total{pool="main"})', (count) => count === 256);
+    await service("web", {});
+    await service("lost", { "metallb.io/address-pool": "nowhere" });
+    await is('sum(metallb_allocator_addresses_in_use_total{pool="main"})', (count) => count === 1);
+    await is('sum(metallb_allocator_services_allocated_total{pool="main"})', (count) => count === 1);
+    await is('sum(herald_allocator_refused{reason="pool-unknown"})', (count) => count === 1);
+    await is("sum(herald_controller_convergence_seconds_count)", (count) => count >= 1);
   });
 
   test("a bearer that the cluster knows and that has no role is kept out", async () => {

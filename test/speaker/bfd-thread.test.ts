@@ -1,6 +1,9 @@
 import { expect, it } from "vitest";
+import { machineClock } from "../../src/speaker/bfd-clock.ts";
 import type { BfdReport } from "../../src/speaker/bfd-messages.ts";
 import { startThread } from "../../src/speaker/bfd-thread.ts";
+import { type Pulse, ThreadWatch } from "../../src/speaker/thread-watch.ts";
+import { until } from "../support/until.ts";
 
 it("an engine answers from a thread of its own, run from source, and is not missed when it is closed", async () => {
   const lost: string[] = [];
@@ -17,6 +20,26 @@ it("an engine answers from a thread of its own, run from source, and is not miss
   });
   await channel.close();
   expect(lost).toEqual([]);
+});
+
+it("a thread that is watched lets its owner see that it moves, without being asked", async () => {
+  const watch = new ThreadWatch(machineClock);
+  let pulse: Pulse = new BigInt64Array(1);
+  const channel = startThread(
+    { report: () => {}, lost: () => {} },
+    {
+      started(name, given) {
+        pulse = given;
+        watch.started(name, given);
+      },
+      lost: (name, reason) => watch.lost(name, reason),
+      closed: (name) => watch.closed(name),
+    },
+  );
+  const begun = Atomics.load(pulse, 0);
+  await until("two beats", () => Atomics.load(pulse, 0) - begun > 1_000_000n);
+  expect(watch.readings()).toEqual([{ name: "bfd", losses: 0, trouble: undefined }]);
+  await channel.close();
 });
 
 it("an engine that throws is reported as lost, once", async () => {

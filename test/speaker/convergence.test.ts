@@ -93,6 +93,16 @@ describe("from a change to an UPDATE", () => {
     expect(seen).toEqual([]);
   });
 
+  test("is not measured where the change was taken back before the peer had read the one before it", () => {
+    open();
+    backlog = 1_000_000;
+    change(HOST, "announce");
+    change(HOST, "withdraw");
+    backlog = 0;
+    outbox.flush();
+    expect([outbox.size, seen]).toEqual([0, []]);
+  });
+
   test("what is decided again as a whole follows from no one change", () => {
     convergence.during("service", () => {});
     expect(convergence.current).toBeUndefined();
