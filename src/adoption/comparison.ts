@@ -2,7 +2,8 @@ import { type Convergence, withState } from "../allocation/convergence.ts";
 import { planAllocation } from "../allocation/plan.ts";
 import { planNodes } from "../announcement/plan.ts";
 import { isInScope } from "../announcement/service-survey.ts";
-import type { Config, ServiceKey } from "../api/config.ts";
+import { nodeName } from "../api/brands.ts";
+import type { Config, NodeName, ServiceKey } from "../api/config.ts";
 import type { Service } from "../api/core.ts";
 import { NO_ENDPOINTS, summarizeByService } from "../api/endpoints.ts";
 import type { Manifests } from "../api/manifests.ts";
@@ -39,6 +40,8 @@ export interface AdoptOptions {
   /** Empty serves Services without a class. */
   readonly loadBalancerClass: string;
   readonly ignoreExcludeLb: boolean;
+  /** Labels of the nodes on which speakers run: Herald's are to have MetalLB's selector. */
+  readonly nodeSelector: Readonly<Record<string, string>>;
 }
 
 /** What MetalLB's speakers say about themselves. */
@@ -154,7 +157,8 @@ function announcersThen(input: {
     endpoints: endpoints.get(keyOfService(service)) ?? NO_ENDPOINTS,
   }));
   const { ignoreExcludeLb, loadBalancerClass } = options;
-  const common = { config, nodes: manifests.nodes, services, members: undefined, ignoreExcludeLb };
+  const members = speakersOn(manifests, options);
+  const common = { config, nodes: manifests.nodes, services, members, only: members, ignoreExcludeLb };
   const plans = planNodes({ ...common, loadBalancerClass: loadBalancerClass === "" ? undefined : loadBalancerClass });
   const layer2: (readonly [string, string])[] = [];
   const bgp: (readonly [string, string])[] = [];
@@ -164,6 +168,14 @@ function announcersThen(input: {
       for (const service of of) bgp.push([service, `${plan.node} ${peer}`]);
   }
   return { layer2: grouped(layer2), bgp: grouped(bgp) };
+}
+
+/** Undefined where they run on every node. */
+function speakersOn({ nodes }: Manifests, { nodeSelector }: AdoptOptions): ReadonlySet<NodeName> | undefined {
+  const selector = Object.entries(nodeSelector);
+  if (selector.length === 0) return undefined;
+  const fits = nodes.filter(({ metadata: { labels = {} } }) => selector.every(([key, value]) => labels[key] === value));
+  return new Set(fits.map(({ metadata }) => nodeName(metadata.name)));
 }
 
 function announcerRows(

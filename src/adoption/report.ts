@@ -10,7 +10,7 @@ import { error, type Finding, info, warning } from "./finding.ts";
 import { findInstallations, type Installation, isControllerOn, isSpeakerOn, runs } from "./installation.ts";
 import { GivenObjects } from "./objects.ts";
 import { ownershipFindings } from "./ownership.ts";
-import { installationFindings } from "./settings.ts";
+import { installationFindings, ownNodeSelector } from "./settings.ts";
 import { revertSteps, type Step, switchSteps } from "./steps.ts";
 
 /** All that `herald adopt` says. The fields, and their order, are the interface of `-o json`. */
@@ -65,7 +65,8 @@ export function adoptionScene(documents: readonly unknown[], options: SceneOptio
   const manifests = inNamespace(sortManifests(documents.flatMap(withoutForeign)), namespace);
   const { config, invalid } = parseConfig(manifests, { nodes: manifests.nodes });
   const loadBalancerClass = options.loadBalancerClass ?? metallb?.loadBalancerClass ?? "";
-  const started = { loadBalancerClass, ignoreExcludeLb: metallb?.ignoreExcludeLb ?? false };
+  const nodeSelector = metallb?.speaker === undefined ? {} : ownNodeSelector(metallb.speaker);
+  const started = { loadBalancerClass, ignoreExcludeLb: metallb?.ignoreExcludeLb ?? false, nodeSelector };
   const comparison = compare(manifests, config, statusesOf(objects), started);
   const findings = sortFindings([
     ...whichFindings(candidates, installations, config),

@@ -63,16 +63,19 @@ function classOfItsOwn({ controller, loadBalancerClass }: Installation): readonl
 
 function speakerNodeSelector({ speaker }: Installation): readonly Finding[] {
   if (speaker === undefined) return [];
-  const own = Object.entries(speaker.nodeSelector).filter(
-    ([key]) => key !== "kubernetes.io/os" && key !== STOPPED_LABEL,
-  );
-  return own.map(([key, value]) =>
+  return Object.entries(ownNodeSelector(speaker)).map(([key, value]) =>
     warning(
       "speaker-node-selector",
       speaker.object,
       `runs on nodes with ${key}=${value} only: install Herald with --set-string speaker.nodeSelector.${escapeDots(key)}=${value}, or more nodes announce`,
     ),
   );
+}
+
+/** What the operator chose, without what every speaker has and what a stopped one gets. */
+export function ownNodeSelector({ nodeSelector }: Workload): Readonly<Record<string, string>> {
+  const { "kubernetes.io/os": _os, [STOPPED_LABEL]: _stopped, ...own } = nodeSelector;
+  return own;
 }
 
 function escapeDots(key: string): string {

@@ -294,6 +294,16 @@ describe("dumps of real-looking installations", () => {
     ]);
   });
 
+  test("only nodes that MetalLB's speakers are meant for stand for election: Herald's are to have the same selector", () => {
+    const objects = dump("native");
+    find(objects, "DaemonSet", "speaker")["spec"].template.spec.nodeSelector = { lan: "here" };
+    find(objects, "Node", "n1").metadata.labels = { lan: "here" };
+    const printer = look(objects).report.announcers.find(({ protocol }) => protocol === "layer2");
+    expect(printer).toMatchObject({ service: "shop/printer", after: ["n1"], result: "stays" });
+    const web = look(objects).report.announcers.find(({ protocol }) => protocol === "bgp");
+    expect(web).toMatchObject({ service: "shop/web", after: ["n1 tor"] });
+  });
+
   test("beside MetalLB, under a class of its own, Herald looks after none of MetalLB's Services", () => {
     const { report } = look(dump("native"), "herald.io/lb");
     expect(report.addresses).toEqual([]);
