@@ -36,6 +36,7 @@ export class Controller {
   start(signal: AbortSignal): void {
     const { services, namespaces, config } = this.#caches;
     services.onChange((change) => this.#term?.serviceChanged(change));
+    services.onRelist(() => this.#term?.relisted());
     namespaces.onChange(() => this.#term?.configChanged());
     config.onChange(() => this.#term?.configChanged());
     config.onPoolChange(() => this.#term?.poolTouched());

@@ -37,6 +37,16 @@ export class ServiceCache {
     return service.metadata.resourceVersion !== undefined;
   }
 
+  /**
+   * A whole list was read after all that was written: what the API does not know of it any more, it has lost, as after a
+   * restore. Answers the Services concerned.
+   */
+  relisted(): readonly Service[] {
+    const lost = [...this.#written.values()];
+    this.#written.clear();
+    return lost;
+  }
+
   /** Remembers what the API answered to our write until the watch has caught up. */
   wrote(service: Service): void {
     this.#written.set(objectKey(service), service);

@@ -205,6 +205,11 @@ export class Term {
     this.#use(this.#caches.config.read());
   }
 
+  /** The cache was read anew as a whole, perhaps from a cluster that lost what was written last. */
+  relisted(): void {
+    this.#enqueue(this.#cache.relisted().map(keyOfService));
+  }
+
   /** A pool's status that somebody edited is put right. */
   poolTouched(): void {
     this.#poolsDue ??= this.#ports.clock.after(POOL_STATUS_DELAY, () => {

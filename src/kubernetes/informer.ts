@@ -4,6 +4,7 @@ import { type Micros, micros, millis, seconds } from "../net/micros.ts";
 import type { Clock } from "../system/clock.ts";
 import type { Random } from "../system/random.ts";
 import { errorFields, type Log } from "../telemetry/log.ts";
+import { TransientError } from "../wire/errors.ts";
 import { backoffDelay, pause } from "./backoff.ts";
 import type { KubernetesClient, Selection, WatchEvent } from "./client.ts";
 import { ApiError, ApiGarbled, ApiUnreachable, isExpired, parseStatus } from "./errors.ts";
@@ -68,8 +69,20 @@ const BACKOFF = { baseDelay: millis(200), maxDelay: seconds(30) };
  * longer works, even when it has nothing to tell.
  */
 const SHORT_WATCH = seconds(1);
+/** A list with nothing of what was there: a server that is being restored, perhaps, or another one. So long nobody believes it. */
+const LOSS_DOUBT = seconds(30);
+/** One or two that are replaced by others while nobody watches are no loss of everything. */
+const SOME = 3;
 /** So many unreadable answers in a row, and the watch begins anew from a list. */
 const GARBAGE_PATIENCE = 3;
+
+/** The list has nothing of all that was there. */
+class LossDoubted extends TransientError {
+  readonly code = "ERR_API_LOSS_DOUBTED";
+}
+
+/** The uids of what was in the cache before a list, by key. */
+type Known = ReadonlyMap<string, string | undefined>;
 
 /**
  * A cache of the stripped objects of one collection, kept current by a list and a watch. It survives everything but a
@@ -87,6 +100,11 @@ export class Informer<T extends KubernetesObject> {
   #resourceVersion: string | undefined;
   #failures = 0;
   #isSynced = false;
+  /** Since when lists have come back without anything that was there. */
+  #lossSince: Micros | undefined;
+  /** What was known before the first of these, whatever they have brought. */
+  #doubted: Known | undefined;
+  readonly #listListeners = new Set<() => void>();
   #resolveSynced: () => void = () => {};
   /** What the present list, watch or pause is ended by. */
   #attempt = new AbortController();
@@ -161,6 +179,11 @@ export class Informer<T extends KubernetesObject> {
     return () => void this.#listeners.delete(listener);
   }
 
+  /** Tells when a whole list after the first one is in the cache: it may be of an older time than what was seen before. */
+  onRelist(listener: () => void): void {
+    this.#listListeners.add(listener);
+  }
+
   async #run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       this.#attempt = new AbortController();
@@ -204,24 +227,44 @@ export class Informer<T extends KubernetesObject> {
   async #relist(signal: AbortSignal): Promise<string> {
     const { resource, strip: _, ...selection } = this.#config;
     const refreshing = [...this.#refreshing];
-    const seen = new Set<string>();
+    const known = this.#doubted ?? new Map([...this.#entries].map(([key, { uid }]) => [key, uid]));
+    this.#doubted = known;
+    const seen = new Map<string, string | undefined>();
     let resourceVersion = "";
     for await (const page of this.#ports.client.pages<unknown>(resource, { ...selection, signal })) {
       if (page.first) seen.clear();
       for (const raw of page.items) {
         const key = this.#upsert(raw);
-        if (key !== undefined) seen.add(key);
+        if (key !== undefined) seen.set(key, metadataOf(raw)?.uid);
       }
       resourceVersion = page.resourceVersion;
     }
-    for (const key of [...this.#entries.keys()]) if (!seen.has(key)) this.#remove(key);
+    this.#removeAllBut(seen, known);
+    this.#doubted = undefined;
     this.#stats.lists += 1;
+    if (this.#isSynced) for (const listener of this.#listListeners) listener();
     this.#lastError = undefined;
     this.#isSynced = true;
     this.#resolveSynced();
     this.#refreshing = this.#refreshing.filter((resolve) => !refreshing.includes(resolve));
     for (const resolve of refreshing) resolve();
     return resourceVersion;
+  }
+
+  /** @throws {LossDoubted} */
+  #removeAllBut(seen: ReadonlyMap<string, string | undefined>, known: Known): void {
+    const kept = [...seen].filter(([key, uid]) => known.has(key) && known.get(key) === uid).length;
+    if (kept === 0 && known.size > 0 && (seen.size === 0 || known.size >= SOME)) this.#doubtLoss(known.size);
+    this.#lossSince = undefined;
+    for (const key of [...this.#entries.keys()]) if (!seen.has(key)) this.#remove(key);
+  }
+
+  /** @throws {LossDoubted} when everything would be gone at once, and nobody saw it go */
+  #doubtLoss(objects: number): void {
+    const now = this.#ports.clock.now();
+    if (this.#lossSince === undefined) this.#log.warn("list not believed yet", { objects });
+    this.#lossSince ??= now;
+    if (now - this.#lossSince < LOSS_DOUBT) throw new LossDoubted(`none of ${objects} objects is left in the list`);
   }
 
   async #follow(from: string, signal: AbortSignal): Promise<void> {

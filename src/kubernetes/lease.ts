@@ -171,10 +171,10 @@ export class LeaderElection {
         return;
       case "write":
         if (this.#election.role !== "leader") this.#wasReleased = effect.takeOver && effect.released;
-        void this.#request(() => this.#put(effect), effect.resourceVersion !== undefined);
+        void this.#request((maySend) => this.#put(effect, maySend), effect.resourceVersion !== undefined);
         return;
       case "make-vacant":
-        void this.#request(() => this.#create({ ...this.#spec(0), holderIdentity: "" }));
+        void this.#request((maySend) => this.#create({ ...this.#spec(0), holderIdentity: "" }, maySend));
         return;
       case "release":
         void this.#release(effect);
@@ -232,11 +232,12 @@ export class LeaderElection {
     }
   }
 
-  async #request(send: () => Promise<RawLease>, mayBeDeleted = false): Promise<void> {
+  async #request(send: (maySend: () => boolean) => Promise<RawLease>, mayBeDeleted = false): Promise<void> {
     const { clock } = this.#ports;
     const sentAt = clock.now();
     try {
-      const lease = await send();
+      // After a sleep of the process it would grant nothing any more, and speak for a term that is over.
+      const lease = await send(() => clock.now() < sentAt + this.#config.renewDeadline);
       this.#lease = lease;
       this.#dispatch({ type: "written", at: clock.now(), sentAt, record: this.#record(lease) });
     } catch (error) {
@@ -253,11 +254,11 @@ export class LeaderElection {
     this.#dispatch({ type: "failed", at: this.#ports.clock.now() });
   }
 
-  #put(effect: WriteEffect): Promise<RawLease> {
+  #put(effect: WriteEffect, maySend: () => boolean): Promise<RawLease> {
     const spec = this.#spec(effect.transitions);
     const acquireTime = effect.takeOver ? spec.acquireTime : (this.#lease.spec?.acquireTime ?? spec.acquireTime);
-    if (effect.resourceVersion === undefined) return this.#create({ ...spec, acquireTime });
-    return this.#update(effect.resourceVersion, { ...this.#lease.spec, ...spec, acquireTime });
+    if (effect.resourceVersion === undefined) return this.#create({ ...spec, acquireTime }, maySend);
+    return this.#update(effect.resourceVersion, { ...this.#lease.spec, ...spec, acquireTime }, maySend);
   }
 
   async #release(effect: ReleaseEffect): Promise<void> {
@@ -282,17 +283,17 @@ export class LeaderElection {
     };
   }
 
-  #create(spec: LeaseSpec): Promise<RawLease> {
+  #create(spec: LeaseSpec, maySend: () => boolean): Promise<RawLease> {
     const { namespace } = this.#where;
     const body = { ...LEASE_KIND, metadata: this.#where, spec };
-    return this.#ports.client.create(LEASES, body, { namespace, timeout: this.#timeout });
+    return this.#ports.client.create(LEASES, body, { namespace, timeout: this.#timeout, maySend });
   }
 
   /** Keeps what others have put into the Lease: labels, owners, unknown fields. */
-  #update(resourceVersion: string, spec: LeaseSpec): Promise<RawLease> {
+  #update(resourceVersion: string, spec: LeaseSpec, maySend?: () => boolean): Promise<RawLease> {
     const { namespace, name } = this.#where;
     const body = { ...LEASE_KIND, metadata: { ...this.#lease.metadata, ...this.#where, resourceVersion }, spec };
-    return this.#ports.client.update(LEASES, name, body, { namespace, timeout: this.#timeout });
+    return this.#ports.client.update(LEASES, name, body, { namespace, timeout: this.#timeout, maySend });
   }
 
   #record(lease: RawLease): LeaseRecord {

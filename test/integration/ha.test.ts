@@ -81,7 +81,6 @@ async function serve(name: string): Promise<number> {
 function report(what: string, times: readonly number[]): void {
   const sorted = times.toSorted((a, b) => a - b);
   const median = sorted[Math.trunc(sorted.length / 2)] ?? 0;
-  // biome-ignore lint/suspicious/noConsole: figures, for whoever asked for more of them
   if (times.length > 2) console.log(`${what}: ${times.length} times, median ${median} ms, worst ${sorted.at(-1)} ms`);
 }
 
