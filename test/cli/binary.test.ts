@@ -71,7 +71,7 @@ describe("daemons", () => {
     await untilEqual("the address", () => site.ips("web"), ["198.51.100.0"]);
     expect(herald.stdout).toMatch(/"msg":"flags have no effect"/);
     const said = herald.stdout.split("\n").filter((line) => line.includes("flags have no effect"));
-    expect(said[0]).toContain('["--pprof-bind-address","--webhook-mode","--disable-cert-rotation","--webhook-http2"]');
+    expect(said[0]).toContain('["--pprof-bind-address","--webhook-http2"]');
     expect(await herald.end("SIGTERM")).toBe(0);
     for (const line of herald.stdout.trim().split("\n")) expect(JSON.parse(line)).toMatchObject({ component: /./ });
   });
