@@ -1,7 +1,7 @@
 import { isFields } from "../../src/api/read-object.ts";
 
 /** The Pod Security Standards of Kubernetes 1.35 for Linux pods: https://kubernetes.io/docs/concepts/security/pod-security-standards */
-export type Profile = "baseline" | "restricted";
+type Profile = "baseline" | "restricted";
 
 /** What a pod asks that a profile forbids: the control's published name and the field. */
 export interface Violation {
