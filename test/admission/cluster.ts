@@ -35,7 +35,7 @@ export function verdict(proposed: ProposedChange, objects: Partial<ClusterObject
   return linesOf(reviewChange(proposed, cluster(objects)));
 }
 
-export function linesOf(admission: Admission): readonly string[] {
+function linesOf(admission: Admission): readonly string[] {
   const causes = admission.allowed ? ["allowed"] : admission.causes.map(({ field, message }) => `${field}: ${message}`);
   return [...causes, ...admission.warnings.map((warning) => `Warning: ${warning}`)];
 }
