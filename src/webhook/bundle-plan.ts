@@ -11,7 +11,7 @@ export interface WebhookService {
 }
 
 /** One operation of a JSON patch (RFC 6902). */
-export type PatchOperation =
+type PatchOperation =
   | { readonly op: "test" | "add"; readonly path: string; readonly value: unknown }
   | { readonly op: "remove"; readonly path: string };
 

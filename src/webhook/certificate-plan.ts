@@ -35,7 +35,7 @@ export interface CertificateContext {
 }
 
 /** Why an authority is replaced. */
-export type AuthorityReason =
+type AuthorityReason =
   | "authority-missing"
   | "authority-cannot-sign"
   | "authority-not-yet-valid"
@@ -43,7 +43,7 @@ export type AuthorityReason =
   | "authority-due";
 
 /** Why a certificate is issued. */
-export type ServerReason =
+type ServerReason =
   | "certificate-missing"
   | "certificate-key-differs"
   | "certificate-not-trusted"
@@ -85,7 +85,7 @@ export function planCertificates(facts: SecretFacts | undefined, context: Certif
 }
 
 /** From when on a certificate is renewed. */
-export function renewalTime({ notBefore, notAfter }: Validity): number {
+function renewalTime({ notBefore, notAfter }: Validity): number {
   return notBefore + (notAfter - notBefore) * RENEW_AT;
 }
 

@@ -6,13 +6,14 @@ import { join } from "node:path";
 import { afterAll, describe, expect, it, test } from "vitest";
 import { type CertifiedKey, issueServerCertificate, makeAuthority } from "../../src/system/certificates.ts";
 
+const OPENSSL = "openssl";
 const NOW = new Date("2026-11-22T12:00:00.750Z");
 const NAMES = ["metallb-webhook-service.metallb-system.svc", "localhost"];
 const folder = mkdtempSync(join(tmpdir(), "herald-certificates-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
 function openssl(...args: readonly string[]): string {
-  return execFileSync("openssl", args, { encoding: "utf8", cwd: folder, stdio: ["ignore", "pipe", "pipe"] });
+  return execFileSync(OPENSSL, args, { encoding: "utf8", cwd: folder, stdio: ["ignore", "pipe", "pipe"] });
 }
 
 function hasOpenssl(): boolean {

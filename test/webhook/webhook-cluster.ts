@@ -49,7 +49,7 @@ export function webhookConfiguration(failurePolicy: "Fail" | "Ignore"): object {
 }
 
 /** A port nobody listens on now. */
-export async function freePort(): Promise<number> {
+async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
   const address = server.address();
