@@ -106,10 +106,19 @@ describe.skipIf(missing !== undefined)(`the chart where RBAC is enforced${missin
   afterAll(async () => {
     await Promise.all([...pods.values()].map((pod) => pod[Symbol.asyncDispose]()));
     await lan?.[Symbol.asyncDispose]();
+    if (WEBHOOKS === "disabled") await cleanUp();
     client?.close();
     await api?.[Symbol.asyncDispose]();
     build?.[Symbol.dispose]();
   });
+
+  /** A cluster that was there before is left as it was, but for the definitions. */
+  async function cleanUp(): Promise<void> {
+    await tool(kubectl, "delete", "namespace", APPS, SYSTEM, "--ignore-not-found");
+    await tool(kubectl, "delete", "node", "n1", "n2", "--ignore-not-found");
+    const roles = ["scraper", "herald-controller", "herald-speaker"];
+    await tool(kubectl, "delete", "clusterrole,clusterrolebinding", ...roles, "--ignore-not-found");
+  }
 
   /** Runs helm or kubectl as the admin, with a home of its own. */
   async function tool(program: string | undefined, ...args: readonly string[]): Promise<string> {
