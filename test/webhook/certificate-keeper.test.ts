@@ -15,6 +15,7 @@ type Data = Readonly<Record<string, string>>;
 /** One Secret behind optimistic concurrency, and a clock that is wrong by as much as the test says. */
 class World {
   readonly clock = new VirtualClock();
+  readonly #keepers: CertificateKeeper[] = [];
   #busy = 0;
   readonly writes: Data[] = [];
   readonly stop = new AbortController();
@@ -44,6 +45,7 @@ class World {
         readOnly: options.readOnly ?? false,
       },
     );
+    this.#keepers.push(keeper);
     void keeper.run(this.stop.signal);
     return keeper;
   }
@@ -117,6 +119,8 @@ class World {
     this.data = data;
     this.version += 1;
     this.writes.push(data);
+    // As the watch does.
+    for (const keeper of this.#keepers) keeper.look();
     return this.#object() as never;
   }
 

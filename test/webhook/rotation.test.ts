@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it } from "vitest";
 import { KubernetesClient } from "../../src/kubernetes/client.ts";
 import { anonymousConfig } from "../../src/kubernetes/kubeconfig.ts";
 import { IP_ADDRESS_POOLS, VALIDATING_WEBHOOK_CONFIGURATIONS } from "../../src/kubernetes/resource.ts";
-import { micros } from "../../src/net/micros.ts";
+import { micros, millis } from "../../src/net/micros.ts";
 import { type Clock, systemClock, systemWallClock } from "../../src/system/clock.ts";
 import { Webhook } from "../../src/webhook/webhook.ts";
 import { silentLog } from "../support/silent-log.ts";
@@ -48,6 +48,8 @@ describe("two replicas whose webhooks the API server calls in turn", () => {
 
     const load = keepAsking(world);
     await until("the load runs", () => load.answered() > 20);
+    // What callers are told arrives late: until then nothing may be served that they do not trust.
+    world.api.faults.delayNext(4, millis(400), { method: "PATCH" });
     // As somebody does who wants everything new.
     world.api.store.delete(SECRET);
     await until("another authority", () => authoritiesOf(world).length === 2);
