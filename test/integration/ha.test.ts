@@ -17,7 +17,7 @@ let both: readonly [ControllerProcess, ControllerProcess];
 
 /** How often the leader dies in one run; more of it by hand, for figures. */
 const DEATHS = Number(process.env["HERALD_HA_DEATHS"] ?? 2);
-const CHAOS_MS = 1000 * Number(process.env["HERALD_HA_CHAOS_SECONDS"] ?? 12);
+const CHAOS_MS = 1000 * Number(process.env["HERALD_HA_CHAOS_SECONDS"] ?? 8);
 const BETWEEN = { path: /\/status/, method: "PATCH" };
 
 beforeAll(async () => {
