@@ -115,6 +115,17 @@ describe("what a request may leave out", () => {
     });
   });
 
+  test("its metadata: the request has the name", () => {
+    const body = review({
+      kind: kindOf(WEB),
+      operation: "CREATE",
+      object: { spec: WEB.spec },
+      name: "web",
+      namespace: "metallb-system",
+    });
+    expect(response(body)).toMatchObject({ allowed: true });
+  });
+
   test("the name of an object that gets one by generateName", () => {
     const body = request("CREATE", pool("", ["10.0.0.0/24"]), { name: "" });
     const object = { ...WEB, metadata: { namespace: "metallb-system", generateName: "web-" } };

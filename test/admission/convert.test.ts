@@ -84,6 +84,11 @@ describe("v1beta1 to v1beta2", () => {
       present({ ...REQUIRED, ...TIMES }),
     ],
     [
+      "a note that is a list says nothing",
+      old({}, { "herald.io/v1beta2-fields": "[1]" }),
+      present({ ...REQUIRED, ...TIMES }),
+    ],
+    [
       "a note cannot change what both versions have",
       old({}, note("v1beta2", { myASN: 1 })),
       present({ ...REQUIRED, ...TIMES }),
@@ -159,6 +164,11 @@ describe("v1beta2 to v1beta1", () => {
 test("an object in the version that is asked for is left as it is", () => {
   const object = present({ ...REQUIRED });
   expect(convertBgpPeer(object, V2)).toBe(object);
+});
+
+test("an object without a spec changes its version and nothing else", () => {
+  const { spec: _, ...bare } = old({});
+  expect(convertBgpPeer(bare, V2)).toEqual({ ...bare, apiVersion: V2 });
 });
 
 test.each([
@@ -344,6 +354,7 @@ describe("reviewConversion()", () => {
       'BGPPeer "metallb-system/p": spec: must be an object',
     ],
     ["one without a name by its place", [old({}), { kind: "Pod" }], "objects[1]: kind: must be BGPPeer"],
+    ["one without a kind by its name", [{ metadata: { name: "x" } }], 'object "x": kind: must be BGPPeer'],
     ["what is no object as well", ["x"], "objects[0]: kind: must be BGPPeer"],
   ])("%s, and nothing is converted", (_, objects, message) => {
     expect(response({ objects })).toEqual({ uid: "7", result: { status: "Failure", message } });

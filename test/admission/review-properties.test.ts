@@ -48,11 +48,12 @@ const communities = fc
   .tuple(
     name,
     fc.array(fc.record({ name: fc.constantFrom("vip", "x"), value: fc.constantFrom("1:1", "bad") }), { maxLength: 2 }),
+    day,
   )
-  .map(([own, aliases]) => raw("Community", own, { communities: aliases }));
+  .map(([own, aliases, age]) => raw("Community", own, { communities: aliases }, age));
 const profiles = fc
-  .tuple(name, spec({ detectMultiplier: fc.constantFrom(1, 3) }))
-  .map(([own, fields]) => raw("BFDProfile", own, fields));
+  .tuple(name, spec({ detectMultiplier: fc.constantFrom(1, 3) }), day)
+  .map(([own, fields, age]) => raw("BFDProfile", own, fields, age));
 
 function labelled(object: RawObject, value: string): RawObject {
   return { ...object, metadata: { ...object.metadata, labels: { rack: value } } };
@@ -80,12 +81,14 @@ const LISTS: Readonly<Record<string, "pools" | "bgpAdvertisements" | "peers" | "
 const listOf = ({ kind = "" }: RawObject): (typeof LISTS)[string] => LISTS[kind] ?? "pools";
 const objects = fc.oneof(pools, ads, peers, communities, profiles);
 
-/** The change that makes an object what it is to be: a creation, or an update of the one that has its name. */
+/** The change that makes an object what it is to be: a creation, or an update of the one that has its name and its age. */
 function applied(object: RawObject, before: ClusterObjects): { change: ProposedChange; after: ClusterObjects } {
   const list = before[listOf(object)];
   const old = list.find(({ metadata }) => metadata.name === object.metadata.name);
-  const after = { ...before, [listOf(object)]: [...list.filter((other) => other !== old), object] };
-  return { change: old === undefined ? create(object) : update(old, object), after };
+  const { creationTimestamp = "" } = old?.metadata ?? object.metadata;
+  const own = { ...object, metadata: { ...object.metadata, creationTimestamp } };
+  const after = { ...before, [listOf(object)]: [...list.filter((other) => other !== old), own] };
+  return { change: old === undefined ? create(own) : update(old, own), after };
 }
 
 /** All that objects refer to, sound: what is missing is not what this is about. */
@@ -135,7 +138,7 @@ describe("whatever the cluster is like", () => {
     let [refused, allowed] = [0, 0];
     fc.assert(
       fc.property(clusters, objects, (whole, object) => {
-        const objects_ = withoutBroken(whole, faults(whole), object);
+        const objects_ = withoutBroken(whole, faults(whole));
         const { change, after } = applied(object, objects_);
         const admission = reviewChange(change, objects_);
         expect(admission.allowed).toBe(faults(after).size === 0);
@@ -167,8 +170,9 @@ describe("whatever the cluster is like", () => {
   });
 });
 
-function withoutBroken(after: ClusterObjects, bad: ReadonlySet<string>, own: RawObject): ClusterObjects {
-  const keep = (object: RawObject): boolean => object === own || !bad.has(`${object.kind} ${object.metadata.name}`);
+function withoutBroken(after: ClusterObjects, bad: ReadonlySet<string>, own?: RawObject): ClusterObjects {
+  const isOwn = ({ kind, metadata }: RawObject): boolean => kind === own?.kind && metadata.name === own?.metadata.name;
+  const keep = (object: RawObject): boolean => isOwn(object) || !bad.has(`${object.kind} ${object.metadata.name}`);
   return {
     ...after,
     pools: after.pools.filter(keep),

@@ -53,6 +53,11 @@ describe("only in our namespace", () => {
     expect(verdict(remove(elsewhere(bfd("b"))), { peers: [peer("p", { bfdProfile: "b" })] })).toEqual(["allowed"]);
   });
 
+  test("a change without an object changes nothing", () => {
+    const { object: _, ...nothing } = create(WEB);
+    expect(verdict(nothing)).toEqual(["allowed"]);
+  });
+
   test("other kinds are no affair of ours, Secrets among them", () => {
     expect(verdict(remove(raw("Secret", "s")), { peers: [peer("p", { passwordSecret: { name: "s" } })] })).toEqual([
       "allowed",

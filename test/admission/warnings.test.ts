@@ -212,12 +212,29 @@ const ROWS: readonly Row[] = [
     { services: SERVICES },
     undefined,
   ],
+  [
+    "addresses-in-use: Services without an address lose none",
+    remove(WEB),
+    {
+      services: [
+        { ...service("g", "web"), status: {} },
+        { ...service("h", "web"), status: { loadBalancer: { ingress: [{ hostname: "x" }, { ip: "none" }] } } },
+      ],
+    },
+    undefined,
+  ],
   ["addresses-in-use: nobody has looked", remove(WEB), {}, undefined],
   [
     "pool-abandoned: the last advertisement goes",
     remove(l2("l", { ipAddressPools: ["web"] })),
     { pools: [WEB], l2Advertisements: [l2("l")] },
     'spec.ipAddressPools: nothing advertises IPAddressPool "web" then',
+  ],
+  [
+    "pool-abandoned: what was broken advertised nothing",
+    remove(l2("l", { interfaces: [5] })),
+    { pools: [WEB] },
+    undefined,
   ],
   [
     "pool-abandoned: the last one looks elsewhere",
