@@ -1,5 +1,6 @@
 import { PassThrough } from "node:stream";
 import { Exec, type V1Status } from "@kubernetes/client-node";
+import { aborted } from "../system/aborted.ts";
 import { ApiUnreachable, CommandFailed } from "./errors.ts";
 import { loadKubeconfig } from "./kubeconfig.ts";
 
@@ -33,7 +34,8 @@ async function* run(exec: Exec, about: PodCommand, signal: AbortSignal): AsyncGe
   const [stdin, stdout, stderr] = [new PassThrough(), new PassThrough(), new PassThrough()];
   const ended = outcomeOf(stdout);
   const complaints = textOf(stderr);
-  const socket = await connected(exec, about, { stdin, stdout, stderr, ended: ended.settle });
+  const connecting = connected(exec, about, { stdin, stdout, stderr, ended: ended.settle });
+  const socket = await unlessAborted(connecting, signal);
   const abort = (): void => socket.terminate();
   socket.onclose = () => void stdout.end();
   // What breaks after the beginning closes as well.
@@ -53,6 +55,17 @@ async function* run(exec: Exec, about: PodCommand, signal: AbortSignal): AsyncGe
     stdin.end();
     socket.terminate();
   }
+}
+
+/** The library has no way to give up: a connection that comes too late is closed. */
+async function unlessAborted(connecting: Promise<Socket>, signal: AbortSignal): Promise<Socket> {
+  const given = await Promise.race([connecting, aborted(signal)]);
+  if (given !== undefined) return given;
+  connecting.then(
+    (socket) => socket.terminate(),
+    () => {},
+  );
+  throw signal.reason;
 }
 
 interface Streams {
