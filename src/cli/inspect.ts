@@ -33,7 +33,7 @@ export function addInspectFlags(command: Command): Command {
 }
 
 /** Asks the speakers that the flags name. @throws CodedError where not even the pods can be listed */
-export async function askSpeakers<View extends ListView<unknown>>(
+async function askSpeakers<View extends ListView<unknown>>(
   flags: ReachFlags,
   ports: Pick<CliPorts, "signal">,
   path: string,

@@ -19,7 +19,7 @@ export interface TableStyle {
   /** False leaves out the line of titles. */
   readonly headers?: boolean;
   readonly colours?: boolean;
-  /** What comes to stand beneath what was printed before is as wide: from {@link tableWidths}. */
+  /** How wide each column is at least: what comes later stands beneath what was printed before. */
   readonly widths?: readonly number[];
 }
 
@@ -44,20 +44,8 @@ export function renderTable<Row>(
   return [...head, ...body].map((line) => `${line}\n`).join("");
 }
 
-/** How wide each column of the table is. */
-export function tableWidths<Row>(
-  columns: readonly Column<Row>[],
-  rows: readonly Row[],
-  style: TableStyle = {},
-): readonly number[] {
-  const shown = columns.filter(({ wide }) => wide !== true || style.wide === true);
-  return shown.map((column) =>
-    rows.reduce((width, row) => Math.max(width, cellOf(column, row).length), column.title.length),
-  );
-}
-
 /** The text in the colour of its tone. */
-export function painted(text: string, tone: Tone | undefined): string {
+function painted(text: string, tone: Tone | undefined): string {
   return tone === undefined ? text : `\u001b[${SGR[tone]}m${text}\u001b[0m`;
 }
 

@@ -44,7 +44,7 @@ function wordsOf(bytes: Uint8Array, cx: CodecContext): string {
 }
 
 function read(type: number | undefined, body: Uint8Array, cx: CodecContext): string {
-  switch (type) {
+  switch (type ?? 0) {
     case MESSAGE_TYPE.open:
       return formatOpen(decodeOpen(body));
     case MESSAGE_TYPE.update:
@@ -54,6 +54,6 @@ function read(type: number | undefined, body: Uint8Array, cx: CodecContext): str
     case MESSAGE_TYPE.keepalive:
       return "KEEPALIVE";
     default:
-      return type === MESSAGE_TYPE.routeRefresh ? "ROUTE-REFRESH" : `message of type ${type}`;
+      return type === MESSAGE_TYPE.routeRefresh ? "ROUTE-REFRESH" : `message of type ${type ?? 0}`;
   }
 }

@@ -1,25 +1,22 @@
 /** Something that changed on a node, as people speak of it. */
-export const MOVES = [
-  "allocated",
-  "released",
-  "announced",
-  "withdrawn",
-  "refused",
-  "elected",
-  "answering",
-  "silent",
-  "conflict",
-  "conflict-cleared",
-  "fenced",
-  "unfenced",
-  "session-up",
-  "session-down",
-  "member-joined",
-  "member-gone",
-  "draining",
-] as const;
-
-export type MoveType = (typeof MOVES)[number];
+type MoveType =
+  | "allocated"
+  | "released"
+  | "announced"
+  | "withdrawn"
+  | "refused"
+  | "elected"
+  | "answering"
+  | "silent"
+  | "conflict"
+  | "conflict-cleared"
+  | "fenced"
+  | "unfenced"
+  | "session-up"
+  | "session-down"
+  | "member-joined"
+  | "member-gone"
+  | "draining";
 
 /** One move of a node, with its reason. */
 export interface Move {

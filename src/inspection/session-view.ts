@@ -85,7 +85,7 @@ export interface Lacks {
   readonly peers: readonly string[];
 }
 
-export interface TimelineItem {
+interface TimelineItem {
   readonly at: string;
   readonly from: BgpState;
   readonly to: BgpState;

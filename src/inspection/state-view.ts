@@ -77,7 +77,7 @@ export interface PlanItem {
 }
 
 /** An address that is not announced by a protocol, and why. */
-export interface RefusalItem {
+interface RefusalItem {
   /** Left out where the Service has no address. */
   readonly ip?: string | undefined;
   readonly protocol: "bgp" | "layer2";

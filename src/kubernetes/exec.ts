@@ -5,7 +5,7 @@ import { ApiUnreachable, CommandFailed } from "./errors.ts";
 import { loadKubeconfig } from "./kubeconfig.ts";
 
 /** A command, and the container to run it in. */
-export interface PodCommand {
+interface PodCommand {
   readonly namespace: string;
   readonly pod: string;
   readonly container: string;

@@ -10,7 +10,7 @@ import { systemClock, systemWallClock } from "../../src/system/clock.ts";
 import { silentLog } from "../support/silent-log.ts";
 
 /** What a speaker that does nothing knows. */
-export function sources(over: Partial<AdminSources> = {}): AdminSources {
+function sources(over: Partial<AdminSources> = {}): AdminSources {
   return {
     node: "n1",
     clock: systemClock,

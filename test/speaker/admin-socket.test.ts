@@ -6,10 +6,9 @@ import { describe, expect, test } from "vitest";
 import type { AnnouncedRoute } from "../../src/announcement/route-table.ts";
 import { peerName } from "../../src/api/brands.ts";
 import type { ServiceKey } from "../../src/api/config.ts";
-import { IpAddress } from "../../src/net/ip-address.ts";
-import { IpPrefix } from "../../src/net/ip-prefix.ts";
 import { AdminSocket } from "../../src/speaker/admin-socket.ts";
 import { systemClock } from "../../src/system/clock.ts";
+import { prefix } from "../bgp/values.ts";
 import { eventually } from "../support/eventually.ts";
 import { silentLog } from "../support/silent-log.ts";
 import { Admin, ask, askJson, open, SocketFolder } from "./admin-scene.ts";
@@ -27,7 +26,7 @@ function socket(): AdminSocket {
 function manyRoutes(count: number): readonly AnnouncedRoute[] {
   return Array.from({ length: count }, (_, i) => ({
     peer: peerName("tor1"),
-    prefix: new IpPrefix(new IpAddress(4, BigInt(0x0a000000 + i)), 32),
+    prefix: prefix(`10.${i >> 16}.${(i >> 8) & 255}.${i & 255}/32`),
     localPref: 100,
     med: undefined,
     asPathPrepend: undefined,
