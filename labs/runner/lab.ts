@@ -118,6 +118,12 @@ export class Lab {
     return this.#speakers.get(node) ?? missing(`no speaker runs on ${node}`);
   }
 
+  /** A program that runs on a node, by its name: `apiserver`, `controller`, `bgpd`, ... */
+  program(node: string, name: string): LabProcess {
+    const all = this.#ports.processes.all;
+    return all.find(({ spec }) => spec.node === node && spec.name === name) ?? missing(`no ${name} runs on ${node}`);
+  }
+
   get speakers(): readonly string[] {
     return [...this.#speakers.keys()];
   }
@@ -151,17 +157,14 @@ export class Lab {
     return processes.start({ ...spec, argv: inNamespace(namespaces.of(spec.node), spec.argv) });
   }
 
-  /** The address of a family that a node has on the first of its links that carries one. */
+  /** The address of a family that a node has on the first of its links that carries one, or else on `lo`. */
   addressOf(node: string, family: 4 | 6): string {
-    const ports = this.topology.links.flat().filter((end) => end.node === node);
-    const known = this.#addresses.get(node) ?? [];
-    for (const { port } of ports) {
-      const found = known.find(
-        (a) => a.port === port && a.scope === "global" && a.address.includes(":") === (family === 6),
-      );
-      if (found !== undefined) return found.address;
-    }
-    return missing(`${node} has no IPv${family} address on a link`);
+    return this.#ownAddress(node, family) ?? missing(`${node} has no IPv${family} address on a link`);
+  }
+
+  /** The families that {@link addressOf} knows an address of. */
+  familiesOf(node: string): readonly (4 | 6)[] {
+    return ([4, 6] as const).filter((family) => this.#ownAddress(node, family) !== undefined);
   }
 
   /** The nodes that a router's kernel sends packets for a prefix to, sorted; empty when there is no route. */
@@ -193,6 +196,18 @@ export class Lab {
     );
     for (const object of objects) await this.api.apply(object);
     return objects.length;
+  }
+
+  #ownAddress(node: string, family: 4 | 6): string | undefined {
+    const ports = this.topology.links.flat().filter((end) => end.node === node);
+    const known = this.#addresses.get(node) ?? [];
+    for (const port of [...ports.map((end) => end.port), "lo"]) {
+      const found = known.find(
+        (a) => a.port === port && a.scope === "global" && a.address.includes(":") === (family === 6),
+      );
+      if (found !== undefined) return found.address;
+    }
+    return undefined;
   }
 
   #withRole(role: LabNode["role"]): readonly LabNode[] {
@@ -266,7 +281,7 @@ export class Lab {
   /** What the kubelet of a node would do: the Node, and the pod of its speaker where others look for it. */
   async #registerNode(node: LabNode): Promise<void> {
     const { name } = node;
-    const addresses = [this.addressOf(name, 4), this.addressOf(name, 6)];
+    const addresses = this.familiesOf(name).map((family) => this.addressOf(name, family));
     await this.api.apply(nodeObject(name, addresses));
     await this.api.patchStatus({ kind: "Node", name }, nodeStatus(name, addresses));
     const pod = speakerPod(node, HERALD_NAMESPACE);

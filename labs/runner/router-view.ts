@@ -21,17 +21,28 @@ export async function sessionsUp(
   nodes: readonly string[],
   within = PATIENCE,
 ): Promise<string> {
-  const { value } = await lab.until(`sessions of ${nodes.join(", ")} Established`, within, async () => {
-    const states = await sessionStates(lab, router);
-    const wanted = nodes.flatMap((node) => ([4, 6] as const).map((family) => ({ node, family })));
-    const wrong = wanted.filter(({ node, family }) => states.get(lab.addressOf(node, family)) !== "Established");
-    if (wrong.length === 0) return { value: wanted.length };
-    return { seen: `not Established: ${wrong.map(({ node, family }) => `${node} IPv${family}`).join(", ")}` };
-  });
-  return `${value} sessions`;
+  const neighbours = nodes.flatMap((node) => ([4, 6] as const).map((family) => lab.addressOf(node, family)));
+  return await established(lab, router, neighbours, within);
 }
 
-/** The router's word on every neighbour, by the neighbour's address. */
+/** Waits until a router has an Established session with each of these neighbours, by the names it has for them. */
+export async function established(
+  lab: Lab,
+  router: string,
+  neighbours: readonly string[],
+  within = PATIENCE,
+): Promise<string> {
+  await lab.until(`${router}: sessions of ${neighbours.join(", ")} Established`, within, async () => {
+    const states = await sessionStates(lab, router);
+    const wrong = neighbours.filter((neighbour) => states.get(neighbour) !== "Established");
+    if (wrong.length === 0) return { value: true };
+    const seen = wrong.map((neighbour) => `${lab.nodeOf(neighbour)} (${neighbour})`);
+    return { seen: `not Established: ${seen.join(", ")}` };
+  });
+  return `${neighbours.length} sessions`;
+}
+
+/** The router's word on every neighbour, by the neighbour's address or interface. */
 async function sessionStates(lab: Lab, router: string): Promise<ReadonlyMap<string, string>> {
   const summary = await lab.router(router).json("show bgp summary json");
   const peers = ["ipv4Unicast", "ipv6Unicast"].flatMap((family) =>

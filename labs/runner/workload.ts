@@ -24,9 +24,10 @@ export interface Placement {
   readonly unready?: readonly string[];
 }
 
-/** Writes a service's EndpointSlices, one per family, as the endpoint controller would for these pods. */
+/** Writes a service's EndpointSlices, one per family that the pods have, as the endpoint controller would for these pods. */
 export async function placeEndpoints(lab: Lab, service: string, placement: Placement): Promise<void> {
-  for (const family of [4, 6] as const) {
+  const all = podsOf(lab).map((pod) => lab.familiesOf(pod));
+  for (const family of ([4, 6] as const).filter((one) => all.every((families) => families.includes(one)))) {
     const endpoint = (pod: string, isReady: boolean): object => ({
       addresses: [lab.addressOf(pod, family)],
       nodeName: nodeOfPod(lab, pod),
