@@ -16,6 +16,21 @@ export async function reviveNode(lab: Lab, lan: string, node: string): Promise<v
   lab.speaker(node).start();
 }
 
+/** Takes ports of a node down: at their other ends the carrier is lost, as when a switch or a cable fails. */
+export async function portsDown(lab: Lab, node: string, ports: readonly string[]): Promise<void> {
+  await setPorts(lab, node, ports, "down");
+}
+
+/** Undoes {@link portsDown}. */
+export async function portsUp(lab: Lab, node: string, ports: readonly string[]): Promise<void> {
+  await setPorts(lab, node, ports, "up");
+}
+
+async function setPorts(lab: Lab, node: string, ports: readonly string[], state: "up" | "down"): Promise<void> {
+  const lines = ports.map((port) => `link set ${port} ${state}\n`).join("");
+  await lab.exec(node, ["ip", "-batch", "-"], lines);
+}
+
 /** Cuts the LAN in two: no frame goes between the ports of `side` and the others. */
 export async function partition(lab: Lab, lan: string, side: readonly string[]): Promise<number> {
   const ports = side.map((port) => `"${port}"`).join(", ");
