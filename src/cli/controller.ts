@@ -92,7 +92,9 @@ async function runController(flags: ControllerFlags, ports: CliPorts, unused: re
     identity,
     ...(flags.singleReplica ? { vacantWait: micros(0) } : {}),
   });
-  const health = new HealthServer(controllerHealth({ caches: controller, lease: () => lease, webhook }));
+  const health = new HealthServer(
+    controllerHealth({ caches: controller, watches: controller.readings().watches, lease: () => lease, webhook }),
+  );
   if (flags.healthProbePort !== 0) await health.listen(flags.healthProbePort, flags.healthProbeAddress);
   registerControllerMetrics(metrics.registry, controller.readings(), () => lease);
   await metrics.serve(flags, { client, log, signal: ports.signal });
@@ -119,7 +121,7 @@ async function runWebhookOnly(flags: ControllerFlags, ports: CliPorts, unused: r
   const config = new ConfigSource(base, namespace);
   const cluster = { objects: () => ({ ...config.objects(), namespace }), unsynced: () => config.unsynced() };
   const webhook = makeWebhook({ ...base, cluster }, flags, namespace);
-  const health = new HealthServer(controllerHealth({ caches: config, webhook }));
+  const health = new HealthServer(controllerHealth({ caches: config, watches: () => config.watches(), webhook }));
   if (flags.healthProbePort !== 0) await health.listen(flags.healthProbePort, flags.healthProbeAddress);
   registerSharedMetrics(metrics.registry, {
     watches: () => config.watches(),

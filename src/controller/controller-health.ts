@@ -1,9 +1,12 @@
+import type { WatchReading } from "../kubernetes/informer.ts";
 import { type Micros, seconds } from "../net/micros.ts";
 import type { HealthCheck } from "../system/health.ts";
 
 /** What of a controller can be asked how it is. What it does not run is absent. */
 export interface ControllerParts {
   readonly caches: { unsynced(): readonly string[] };
+  /** How each list and watch fares. */
+  readonly watches: () => readonly Pick<WatchReading, "resource" | "lastError">[];
   /** For how long the Lease was not seen to change; undefined before it was seen. */
   readonly lease?: () => { readonly unchangedFor: Micros | undefined };
   readonly webhook?: { waiting(): readonly string[] } | undefined;
@@ -11,14 +14,22 @@ export interface ControllerParts {
 
 /** A leader renews it every half a second, and whoever follows sees that, or takes over within four. */
 const STALE_AFTER = seconds(15);
+/**
+ * What the API server says of a list with objects stored in another version, while nobody converts them. Its calls reach replicas that
+ * are ready, so that one which waited for this list would wait for itself.
+ */
+const WAITS_FOR_US = /conversion webhook for metallb\.io|storage is \(re\)initializing/;
 
 /** What makes a controller fit to serve, as the leader or beside one. */
-export function controllerHealth({ caches, lease, webhook }: ControllerParts): {
+export function controllerHealth({ caches, watches, lease, webhook }: ControllerParts): {
   readonly healthz: readonly HealthCheck[];
   readonly readyz: readonly HealthCheck[];
 } {
+  const waitsForUs = (plural: string): boolean =>
+    webhook !== undefined &&
+    watches().some(({ resource, lastError = "" }) => resource === plural && WAITS_FOR_US.test(lastError));
   const checks: readonly (HealthCheck | undefined)[] = [
-    { name: "informers", trouble: () => waitingFor(caches.unsynced()) },
+    { name: "informers", trouble: () => waitingFor(caches.unsynced().filter((plural) => !waitsForUs(plural))) },
     lease && { name: "lease", trouble: () => leaseTrouble(lease().unchangedFor) },
     webhook && { name: "webhook", trouble: () => waitingFor(webhook.waiting()) },
   ];

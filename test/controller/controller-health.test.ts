@@ -3,7 +3,11 @@ import { type ControllerParts, controllerHealth } from "../../src/controller/con
 import { millis, seconds } from "../../src/net/micros.ts";
 import { answerHealth } from "../../src/system/health.ts";
 
-const well: ControllerParts = { caches: { unsynced: () => [] }, lease: () => ({ unchangedFor: seconds(1) }) };
+const well: ControllerParts = {
+  caches: { unsynced: () => [] },
+  watches: () => [],
+  lease: () => ({ unchangedFor: seconds(1) }),
+};
 const ready = (parts: ControllerParts): string => answerHealth("readyz", controllerHealth(parts).readyz, false).text;
 
 describe("a controller is ready", () => {
@@ -24,6 +28,27 @@ describe("a controller is ready", () => {
       "[-]webhook failed: waiting for the webhook's certificate",
     ],
   ])("but not while %s", (_name, parts, text) => expect(ready({ ...well, ...parts })).toContain(text));
+
+  describe("with peers that are stored in another version, which the API server lists when a replica that is ready converts them", () => {
+    const lastError =
+      'conversion webhook for metallb.io/v1beta1, Kind=BGPPeer failed: no endpoints available for service "w"';
+    const stuck: ControllerParts = {
+      ...well,
+      caches: { unsynced: () => ["bgppeers"] },
+      watches: () => [{ resource: "bgppeers", lastError }],
+      webhook: { waiting: () => [] },
+    };
+
+    test("as soon as it converts: nobody else would", () => expect(ready(stuck)).toBe("ok\n"));
+
+    test.each<readonly [string, Partial<ControllerParts>, string]>([
+      ["it does not convert yet", { webhook: { waiting: () => ["webhook certificate"] } }, "webhook certificate"],
+      ["it never converts", { webhook: undefined }, "waiting for bgppeers"],
+      ["another list is missing", { caches: { unsynced: () => ["bgppeers", "services"] } }, "waiting for services"],
+      ["the list fails for another reason", { watches: () => [{ resource: "bgppeers", lastError: "no" }] }, "bgppeers"],
+      ["the list has not failed", { watches: () => [{ resource: "bgppeers", lastError: undefined }] }, "bgppeers"],
+    ])("but not while %s", (_name, parts, text) => expect(ready({ ...stuck, ...parts })).toContain(text));
+  });
 
   test("also in the moments of a fail-over", () =>
     expect(ready({ ...well, lease: () => ({ unchangedFor: millis(14_999) }) })).toBe("ok\n"));
