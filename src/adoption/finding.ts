@@ -12,6 +12,7 @@ export type FindingName =
   | "address-pool-kind"
   | "config-map-configuration"
   | "frr-configuration"
+  | "not-readable"
   // What an operator has to know or to set.
   | "metallb-not-found"
   | "metallb-stopped"
@@ -34,6 +35,7 @@ export type FindingName =
   | "disable-mp"
   | "zero-hold-time"
   | "webhook-left-behind"
+  | "put-back"
   | "helm-owns-definitions"
   | "address-assigned"
   | "announcer-moves";

@@ -1,5 +1,5 @@
 import { error, type Finding, warning } from "./finding.ts";
-import { type Installation, isControllerOn } from "./installation.ts";
+import { type Installation, isControllerOn, isSpeakerOn } from "./installation.ts";
 import { type Given, type GivenObjects, idOf } from "./objects.ts";
 import { RIVALS, type Rival } from "./rivals.ts";
 
@@ -16,15 +16,19 @@ export function ownershipFindings(input: OwnershipInput): readonly Finding[] {
   return [...twoOwners(input), ...RIVALS.flatMap((rival) => rivalFindings(rival, input))];
 }
 
-/** Controllers of one class that would write the same Services. */
+/** Controllers of one class would write the same Services, and speakers announce them. */
 function twoOwners({ installations }: OwnershipInput): readonly Finding[] {
-  const running = installations.filter(({ controller }) => isControllerOn(controller));
-  return running.flatMap((one, i) =>
-    running.slice(i + 1).flatMap((other) => {
+  return installations.flatMap((one, i) =>
+    installations.slice(i + 1).flatMap((other) => {
       if (one.loadBalancerClass !== other.loadBalancerClass || one.product === other.product) return [];
       const which = one.loadBalancerClass === "" ? "without a class" : `of class ${one.loadBalancerClass}`;
-      const text = `${one.product} in ${one.namespace} and ${other.product} in ${other.namespace} both serve Services ${which}: stop one, or give Herald a loadBalancerClass`;
-      return [error("two-owners", other.controller?.object, text)];
+      const both = `${one.product} in ${one.namespace} and ${other.product} in ${other.namespace} both`;
+      const remedy = "stop one, or give Herald a loadBalancerClass";
+      if (isControllerOn(one.controller) && isControllerOn(other.controller))
+        return [error("two-owners", other.controller?.object, `${both} serve Services ${which}: ${remedy}`)];
+      if (isSpeakerOn(one.speaker) && isSpeakerOn(other.speaker))
+        return [error("two-owners", other.speaker?.object, `${both} announce Services ${which}: ${remedy}`)];
+      return [];
     }),
   );
 }

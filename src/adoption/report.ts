@@ -11,7 +11,7 @@ import { findInstallations, type Installation, isControllerOn, isSpeakerOn, runs
 import { GivenObjects } from "./objects.ts";
 import { ownershipFindings } from "./ownership.ts";
 import { installationFindings, ownNodeSelector } from "./settings.ts";
-import { revertSteps, type Step, switchSteps } from "./steps.ts";
+import { besideSteps, revertSteps, type Step, switchSteps } from "./steps.ts";
 
 /** All that `herald adopt` says. The fields, and their order, are the interface of `-o json`. */
 export interface AdoptionReport {
@@ -40,6 +40,8 @@ export interface Scene {
   readonly installations: readonly Installation[];
   /** The MetalLB that is to be replaced; undefined when there is none. */
   readonly metallb: Installation | undefined;
+  /** Herald is to serve other Services than MetalLB, which stays. */
+  readonly beside: boolean;
   readonly report: AdoptionReport;
 }
 
@@ -48,6 +50,8 @@ export interface SceneOptions {
   readonly namespace: string | undefined;
   /** What Herald is going to serve; undefined takes what MetalLB serves. */
   readonly loadBalancerClass: string | undefined;
+  /** What the API would not show, in its words: nobody may conclude that it is not there. */
+  readonly unread?: readonly string[];
 }
 
 /** Kinds of MetalLB's group that `sortManifests` calls unknown: here they are findings or nothing. */
@@ -68,9 +72,11 @@ export function adoptionScene(documents: readonly unknown[], options: SceneOptio
   const nodeSelector = metallb?.speaker === undefined ? {} : ownNodeSelector(metallb.speaker);
   const started = { loadBalancerClass, ignoreExcludeLb: metallb?.ignoreExcludeLb ?? false, nodeSelector };
   const comparison = compare(manifests, config, statusesOf(objects), started);
+  const beside = metallb !== undefined && metallb.loadBalancerClass !== loadBalancerClass;
   const findings = sortFindings([
+    ...(options.unread ?? []).map((what) => error("not-readable", undefined, what)),
     ...whichFindings(candidates, installations, config),
-    ...(metallb === undefined ? [] : ofMetallb(metallb, objects)),
+    ...(metallb === undefined || beside ? [] : ofMetallb(metallb, objects)),
     ...configurationFindings(objects, [...manifests.invalid, ...invalid]),
     ...ownershipFindings({ objects, installations, loadBalancerClass }),
     ...comparison.addresses.flatMap(addressFindings),
@@ -81,10 +87,10 @@ export function adoptionScene(documents: readonly unknown[], options: SceneOptio
     installations: installations.map(rowOf),
     findings,
     ...comparison,
-    steps: switchSteps(plan),
-    back: revertSteps(plan),
+    steps: beside ? besideSteps(plan) : switchSteps(plan),
+    back: beside ? [] : revertSteps(plan),
   };
-  return { objects, installations, metallb, report };
+  return { objects, installations, metallb, beside, report };
 }
 
 function ofMetallb(metallb: Installation, objects: GivenObjects): readonly Finding[] {

@@ -31,6 +31,7 @@ const RULES: readonly Rule[] = [
   frrConfigurations,
   frrK8sElsewhere,
   webhookLeftBehind,
+  putBack,
 ];
 
 /** What the way MetalLB is installed asks of Herald's, and what of it has no meaning there. */
@@ -185,4 +186,37 @@ function webhookLeftBehind({ namespace }: Installation, objects: GivenObjects): 
   const text =
     "refuses every change of pools and peers once MetalLB's controller is stopped; --apply sets failurePolicy Ignore until Herald's takes its place";
   return [warning("webhook-left-behind", object, text)];
+}
+
+/** Who keeps a workload as it is written elsewhere starts it again, minutes after everything looked well. */
+function putBack({ controller, speaker, frrk8s }: Installation): readonly Finding[] {
+  return [controller, speaker, frrk8s].flatMap((workload) => {
+    if (workload === undefined) return [];
+    const { object } = workload;
+    const owner = ownerOf(object);
+    if (owner !== undefined) {
+      const text = `belongs to ${owner}, which would start it again: stop that first, or Services get two owners`;
+      return [error("put-back", object, text)];
+    }
+    const by = KEEPERS.find(({ marks }) => marks.some((mark) => isMarked(object, mark)))?.name;
+    if (by === undefined) return [];
+    const text = `is kept as it is by ${by}, which would start it again: suspend that before --apply, until MetalLB is out of its source`;
+    return [warning("put-back", object, text)];
+  });
+}
+
+const KEEPERS = [
+  { name: "Argo CD", marks: ["argocd.argoproj.io/instance", "argocd.argoproj.io/tracking-id"] },
+  { name: "Flux", marks: ["kustomize.toolkit.fluxcd.io/name", "helm.toolkit.fluxcd.io/name"] },
+] as const;
+
+function isMarked({ labels, annotations }: Given, mark: string): boolean {
+  return Object.hasOwn(labels, mark) || Object.hasOwn(annotations, mark);
+}
+
+/** `MetalLB metallb`, as its Operator makes them. */
+function ownerOf({ fields }: Given): string | undefined {
+  const owners = fields.object("metadata")?.objects("ownerReferences") ?? [];
+  const owner = owners.find((one) => one.boolean("controller") === true);
+  return owner === undefined ? undefined : `${owner.string("kind") ?? ""} ${owner.string("name") ?? ""}`;
 }

@@ -19,6 +19,14 @@ export interface StepsInput {
 
 const KINDS = "ipaddresspools,bgppeers,bgpadvertisements,l2advertisements,communities,bfdprofiles";
 const CHART = "deploy/helm/herald";
+/** What of a second installation would clash with MetalLB's: names of the cluster, and ports of the nodes. */
+const BESIDE: readonly string[] = [
+  "crds.enabled=false",
+  "controller.webhookMode=disabled",
+  "speaker.memberlist.mlBindPort=7947",
+  "speaker.healthPort=17473",
+  "prometheus.metricsPort=9122",
+];
 
 /** The way from MetalLB to Herald; for a cluster without MetalLB, the way to a first installation. */
 export function switchSteps(input: StepsInput): readonly Step[] {
@@ -31,6 +39,25 @@ export function switchSteps(input: StepsInput): readonly Step[] {
     install(input, namespace),
     lookAtIt(namespace),
     ...(metallb === undefined ? [] : [removeRest(metallb)]),
+  ];
+}
+
+/** Herald for Services of its own, in a namespace of its own, and nothing of MetalLB's touched. */
+export function besideSteps({ findings, loadBalancerClass }: StepsInput): readonly Step[] {
+  const blocking = findings.filter(({ severity }) => severity === "error").length;
+  const sets = [...BESIDE, `loadBalancerClass=${loadBalancerClass}`].map((set) => `--set ${set}`);
+  return [
+    ...(blocking === 0 ? [] : [clearTheWay(blocking)]),
+    {
+      title: "Install Herald beside MetalLB, which stays as it is",
+      commands: [
+        "kubectl create namespace herald-system",
+        "kubectl label namespace herald-system pod-security.kubernetes.io/enforce=privileged",
+        `helm upgrade --install herald ${CHART} --namespace herald-system --set image.repository=registry.example/herald ${sets.join(" ")}`,
+      ],
+      note: "Both are on the host's network, so the ports are other ones. Pools and peers are Herald's own, in its namespace; its pools and MetalLB's have no address in common.",
+    },
+    lookAtIt("herald-system"),
   ];
 }
 
@@ -54,7 +81,7 @@ export function revertSteps({ metallb }: StepsInput): readonly Step[] {
     {
       title: "Start MetalLB again",
       commands: [`herald adopt --revert --yes --namespace ${namespace}`],
-      note: "It refuses while Herald's controller runs for the same Services.",
+      note: "It refuses while Herald runs for the same Services.",
     },
     {
       title: "Give MetalLB back what Herald's chart had taken over: the webhook's configuration, Service and Secret",

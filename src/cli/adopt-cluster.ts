@@ -98,19 +98,36 @@ const FOREIGN_KINDS: ReadonlySet<string> = new Set([
   "Eip",
 ]);
 
-/** Everything the decisions look at. What may not be read is left out with a note; Secrets only where MetalLB is. @throws {ApiError} as the client does */
-export async function readCluster(ports: AdoptPorts, namespace: string | undefined): Promise<readonly unknown[]> {
-  const first = (await Promise.all(EVERYWHERE.map((resource) => listAll(ports, resource)))).flat();
+/** What a cluster holds, as far as the decisions look at it. */
+export interface ReadCluster {
+  readonly documents: readonly unknown[];
+  /** What the API would not show, in its words. */
+  readonly unread: readonly string[];
+}
+
+/** Reads it all; Secrets only where MetalLB is. @throws {ApiError} as the client does */
+export async function readCluster({ client }: AdoptPorts, namespace: string | undefined): Promise<ReadCluster> {
+  const unread: string[] = [];
+  const listAll = async (resource: Resource, place?: string): Promise<readonly unknown[]> => {
+    try {
+      return (await client.list<unknown>(resource, { namespace: place })).items;
+    } catch (error) {
+      if (!(error instanceof ApiError) || (error.status !== 404 && error.status !== 403)) throw error;
+      if (error.status === 403) unread.push(error.message);
+      return [];
+    }
+  };
+  const first = (await Promise.all(EVERYWHERE.map((resource) => listAll(resource)))).flat();
   const given = new GivenObjects(first);
   const found = findInstallations(given).map((one) => one.namespace);
   const places = [...new Set([...found, ...(namespace === undefined ? [] : [namespace])])];
   const more = await Promise.all([
-    ...foreignResources(given).map((resource) => listAll(ports, resource)),
-    ...places.flatMap((place) => [SECRETS, CONFIG_MAPS].map((resource) => listAll(ports, resource, place))),
+    ...foreignResources(given).map((resource) => listAll(resource)),
+    ...places.flatMap((place) => [SECRETS, CONFIG_MAPS].map((resource) => listAll(resource, place))),
     // Where static pods of the control plane are.
-    listAll(ports, PODS, "kube-system"),
+    listAll(PODS, "kube-system"),
   ]);
-  return [...first, ...more.flat()];
+  return { documents: [...first, ...more.flat()], unread };
 }
 
 /**
@@ -153,16 +170,6 @@ async function awaitAction(
     await pause(ports.clock, POLL, ports.signal);
     if (ports.signal.aborted)
       throw new AdoptInterrupted(`${describeAction(action)}: not waited for; run the command again`);
-  }
-}
-
-async function listAll(ports: AdoptPorts, resource: Resource, namespace?: string): Promise<readonly unknown[]> {
-  try {
-    return (await ports.client.list<unknown>(resource, { namespace })).items;
-  } catch (error) {
-    if (!(error instanceof ApiError) || (error.status !== 404 && error.status !== 403)) throw error;
-    if (error.status === 403) ports.note(`not looked at: ${resource.plural} (${error.message})`);
-    return [];
   }
 }
 

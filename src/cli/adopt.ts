@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { type Action, applyActions, revertActions } from "../adoption/actions.ts";
-import { isControllerOn, runs } from "../adoption/installation.ts";
+import { runs } from "../adoption/installation.ts";
 import { adoptionScene, type Scene, type SceneOptions } from "../adoption/report.ts";
 import { KubernetesClient } from "../kubernetes/client.ts";
 import { clientConfigFromKubeconfig } from "../kubernetes/kubeconfig.ts";
@@ -114,6 +114,7 @@ async function onCluster(flags: AdoptFlags, cli: CliPorts): Promise<ExitCode> {
   const ports: AdoptPorts = { client, clock: systemClock, note, signal: cli.signal };
   try {
     const scene = await look(ports, flags);
+    if (flags.apply || flags.revert) checkMeant(scene);
     if (flags.apply) await apply(ports, scene, flags);
     else if (flags.revert) await revert(ports, scene, flags);
     else return show(scene, flags, cli);
@@ -124,7 +125,8 @@ async function onCluster(flags: AdoptFlags, cli: CliPorts): Promise<ExitCode> {
 }
 
 async function look(ports: AdoptPorts, flags: AdoptFlags): Promise<Scene> {
-  return adoptionScene(await readCluster(ports, flags.namespace), sceneOptions(flags));
+  const { documents, unread } = await readCluster(ports, flags.namespace);
+  return adoptionScene(documents, { ...sceneOptions(flags), unread });
 }
 
 function show({ report }: Scene, { output }: AdoptFlags, { stdout, terminal, env }: CliPorts): ExitCode {
@@ -132,6 +134,19 @@ function show({ report }: Scene, { output }: AdoptFlags, { stdout, terminal, env
     terminal === true && env["NO_COLOR"] === undefined ? `\u001b[1m${text}\u001b[0m` : text;
   stdout(renderAdoption(report, output, bold));
   return report.findings.some(({ severity }) => severity === "error") ? 2 : 0;
+}
+
+/** @throws {AdoptFlagsUnfit} where MetalLB stays, {AdoptionBlocked} where not all of the cluster can be seen */
+function checkMeant({ beside, report }: Scene): void {
+  if (beside)
+    throw new AdoptFlagsUnfit(
+      "--lb-class names Services that are not MetalLB's: MetalLB stays, and nothing is changed",
+    );
+  const unread = report.findings.filter(({ name }) => name === "not-readable");
+  if (unread.length > 0) {
+    const lines = unread.map(({ message }) => message);
+    throw new AdoptionBlocked(`nothing was changed, because not everything may be read:\n  ${lines.join("\n  ")}`);
+  }
 }
 
 /** Stops MetalLB and proves that nobody lost or doubled anything. */
@@ -159,12 +174,11 @@ async function revert(ports: AdoptPorts, { metallb, installations, objects }: Sc
     return;
   }
   const rival = installations.find(
-    ({ product, controller, loadBalancerClass }) =>
-      product === "herald" && isControllerOn(controller) && loadBalancerClass === metallb.loadBalancerClass,
+    (one) => one.product === "herald" && runs(one) && one.loadBalancerClass === metallb.loadBalancerClass,
   );
   if (rival !== undefined) {
     throw new AdoptionBlocked(
-      `Herald's controller runs in ${rival.namespace} for the same Services: helm uninstall herald --namespace ${rival.namespace} first, so that no Service has two owners`,
+      `Herald runs in ${rival.namespace} for the same Services: helm uninstall herald --namespace ${rival.namespace} first, so that no Service has two owners`,
     );
   }
   const actions = revertActions(metallb, objects);

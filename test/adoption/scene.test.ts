@@ -1,6 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { applyActions, revertActions } from "../../src/adoption/actions.ts";
+import { adoptionScene } from "../../src/adoption/report.ts";
 import { type Dumped, dump, find, findingsOf, look } from "./dumps.ts";
+
+const MEANT = { namespace: undefined, loadBalancerClass: undefined };
 
 /** What a dump says besides, and the finding that has to name it. */
 type Row = readonly [name: string, change: (objects: Dumped[]) => void, finding: string];
@@ -128,6 +131,27 @@ describe("what stands in the way is an error", () => {
       "error two-owners Deployment metallb-system/herald-controller",
     ],
     [
+      "speakers of both run, and no controller of Herald's",
+      (objects) => {
+        const speaker = structuredClone(find(objects, "DaemonSet", "speaker"));
+        speaker.metadata = {
+          ...meta("herald-speaker"),
+          labels: { "app.kubernetes.io/name": "herald", "app.kubernetes.io/component": "speaker" },
+        };
+        speaker["spec"].template.spec.containers[0].image = "registry.example/herald:0.1.0";
+        objects.push(speaker);
+      },
+      "error two-owners DaemonSet metallb-system/herald-speaker",
+    ],
+    [
+      "MetalLB's Operator would start it again",
+      (objects) => {
+        const { metadata } = find(objects, "Deployment", "controller");
+        Object.assign(metadata, { ownerReferences: [{ kind: "MetalLB", name: "metallb", controller: true }] });
+      },
+      "error put-back Deployment metallb-system/controller",
+    ],
+    [
       "MetalLB is there twice",
       (objects) => {
         const controller = structuredClone(find(objects, "Deployment", "controller"));
@@ -201,6 +225,20 @@ describe("what has no meaning in Herald, or another one, is named", () => {
         spec: { loadBalancerIPs: true },
       }),
       "warning rival-present CiliumL2AnnouncementPolicy all",
+    ],
+    [
+      "Argo CD keeps the speaker",
+      (objects) => {
+        find(objects, "DaemonSet", "speaker").metadata.annotations = { "argocd.argoproj.io/tracking-id": "lb:apps/x" };
+      },
+      "warning put-back DaemonSet metallb-system/speaker",
+    ],
+    [
+      "Flux keeps the controller",
+      (objects) => {
+        find(objects, "Deployment", "controller").metadata.labels = { "helm.toolkit.fluxcd.io/name": "metallb" };
+      },
+      "warning put-back Deployment metallb-system/controller",
     ],
     [
       "kube-vip runs for Services",
@@ -304,12 +342,21 @@ describe("dumps of real-looking installations", () => {
     expect(web).toMatchObject({ service: "shop/web", after: ["n1 tor"] });
   });
 
-  test("beside MetalLB, under a class of its own, Herald looks after none of MetalLB's Services", () => {
+  test("beside MetalLB, under a class of its own: nothing of MetalLB's is stopped, taken over or shared", () => {
     const { report } = look(dump("native"), "herald.io/lb");
     expect(report.addresses).toEqual([]);
-    expect(report.steps.flatMap(({ commands }) => commands).join("\n")).toContain(
-      "--set loadBalancerClass=herald.io/lb",
-    );
+    expect(report.findings).toEqual([]);
+    expect(report.back).toEqual([]);
+    const commands = report.steps.flatMap((step) => step.commands).join("\n");
+    expect(commands).not.toMatch(/adopt --apply|--take-ownership|metallb-system|delete/);
+    for (const set of ["loadBalancerClass=herald.io/lb", "crds.enabled=false", "controller.webhookMode=disabled"])
+      expect(commands).toContain(`--set ${set}`);
+  });
+
+  test("what may not be read stands in the way: it is not the same as what is not there", () => {
+    const { report } = adoptionScene(dump("native"), { ...MEANT, unread: ['services is forbidden: User "x" cannot'] });
+    expect(report.findings[0]).toMatchObject({ severity: "error", name: "not-readable" });
+    expect(report.steps[0]?.title).toBe("Clear the 1 error(s) above");
   });
 
   test("an empty cluster: no MetalLB, and the steps of a first installation", () => {

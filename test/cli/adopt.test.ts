@@ -1,3 +1,4 @@
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Command, CommanderError } from "commander";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -8,6 +9,7 @@ import { CodedError, ConfigError } from "../../src/wire/errors.ts";
 import { type Dumped, dump } from "../adoption/dumps.ts";
 import { DAEMON_SETS, DEFINITIONS, install, WEBHOOKS } from "../adoption/install.ts";
 import { type Cluster, startEmbedded } from "../integration/cluster.ts";
+import { ApiProxy } from "../support/api-proxy.ts";
 import { FakeKubelet } from "../support/fake-kubelet.ts";
 import { silentLog } from "../support/silent-log.ts";
 
@@ -205,6 +207,38 @@ describe("on a cluster with MetalLB (embedded API, workloads that settle at once
     expect(await seen()).toEqual(STOPPED);
   });
 
+  test("--revert refuses while Herald's speakers still run, though its controller is stopped", async () => {
+    await run("--apply", "--yes");
+    await install(client, heraldSpeaker("corp.example/metallb"));
+    const { code, err } = await run("--revert", "--yes");
+    expect(code).toBe(1);
+    expect(err).toContain("Herald runs in metallb for the same Services");
+    expect(await seen()).toEqual(STOPPED);
+  });
+
+  test.each(["--apply", "--revert"])("%s for a class that is not MetalLB's: MetalLB is not touched", async (flag) => {
+    const { code, err } = await run(flag, "--yes", "--lb-class", "herald.io/lb");
+    expect([code, err]).toEqual([2, expect.stringContaining("MetalLB stays")]);
+    expect(await seen()).toEqual(RUNNING);
+  });
+
+  test.each(["services", "ipaddresspools", "deployments", "secrets"])(
+    "--apply changes nothing for a user who may not list %s: what is not seen is not absent",
+    async (plural) => {
+      await using proxy = await ApiProxy.start(cluster.config);
+      const path = new RegExp(`/${plural}(\\?|$)`);
+      proxy.strike(100, { type: "status", status: 403, reason: "Forbidden" }, { method: "GET", path });
+      const kubeconfig = `${cluster.kubeconfig}-proxied`;
+      writeFileSync(kubeconfig, readFileSync(cluster.kubeconfig, "utf8").replace(cluster.config.server, proxy.url));
+      const { code, err } = await adopt("--kubeconfig", kubeconfig, "--apply", "--yes");
+      expect([code, err]).toEqual([
+        1,
+        expect.stringContaining("nothing was changed, because not everything may be read"),
+      ]);
+      expect(await seen()).toEqual(RUNNING);
+    },
+  );
+
   test("--apply refuses while Herald runs for the same Services, and not for one of another class", async () => {
     await install(client, heraldController("herald.io/lb"));
     expect((await run()).code).toBe(0);
@@ -215,6 +249,20 @@ describe("on a cluster with MetalLB (embedded API, workloads that settle at once
     expect(await seen()).toEqual(RUNNING);
   });
 });
+
+function heraldSpeaker(lbClass: string): Dumped {
+  const labels = { "app.kubernetes.io/name": "herald", "app.kubernetes.io/component": "speaker" };
+  const container = { name: "speaker", image: "registry.example/herald:0.1.0", args: [`--lb-class=${lbClass}`] };
+  return {
+    apiVersion: "apps/v1",
+    kind: "DaemonSet",
+    metadata: { name: "herald-speaker", namespace: "metallb", labels },
+    spec: {
+      selector: { matchLabels: labels },
+      template: { metadata: { labels }, spec: { containers: [container] } },
+    },
+  };
+}
 
 function heraldController(lbClass: string): Dumped {
   const labels = { "app.kubernetes.io/name": "herald", "app.kubernetes.io/component": "controller" };

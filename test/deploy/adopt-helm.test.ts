@@ -83,7 +83,7 @@ describe.skipIf(binary === undefined)("MetalLB installed by Helm itself (skipped
 
   async function change(actions: typeof applyActions): Promise<void> {
     const ports = { client, clock: systemClock, note: () => {}, signal: new AbortController().signal };
-    const scene: Scene = adoptionScene(await readCluster(ports, undefined), {
+    const scene: Scene = adoptionScene((await readCluster(ports, undefined)).documents, {
       namespace: undefined,
       loadBalancerClass: undefined,
     });
