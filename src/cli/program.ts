@@ -8,6 +8,7 @@ import { registerCompletion } from "./completion.ts";
 import { registerController } from "./controller.ts";
 import { registerDemo } from "./demo.ts";
 import { registerDrain } from "./drain.ts";
+import { registerExplain } from "./explain.ts";
 import { registerLayer2 } from "./layer2.ts";
 import { registerMembers } from "./members.ts";
 import { registerPlan } from "./plan.ts";
@@ -47,6 +48,7 @@ function buildProgram(ports: CliPorts, done: (code: ExitCode) => void): Command 
   const commands = [
     registerDemo,
     registerPlan,
+    registerExplain,
     registerSessions,
     registerRoutes,
     registerLayer2,

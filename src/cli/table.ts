@@ -45,7 +45,7 @@ export function renderTable<Row>(
 }
 
 /** The text in the colour of its tone. */
-function painted(text: string, tone: Tone | undefined): string {
+export function painted(text: string, tone: Tone | undefined): string {
   return tone === undefined ? text : `\u001b[${SGR[tone]}m${text}\u001b[0m`;
 }
 
