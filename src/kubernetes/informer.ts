@@ -200,6 +200,8 @@ export class Informer<T extends KubernetesObject> {
 
   async #recover(error: unknown, signal: AbortSignal): Promise<void> {
     this.#failures += 1;
+    // What was empty before the server went away says nothing of what it is when it is back.
+    if (!(error instanceof LossDoubted)) this.#lossSince = undefined;
     this.#lastError = error instanceof Error ? error.message : String(error);
     if (this.#mustRelist(error)) this.#resourceVersion = undefined;
     const jittered = backoffDelay(this.#failures, BACKOFF, this.#ports.random);

@@ -148,6 +148,25 @@ describe("an API that is away", () => {
     expect(told).toEqual([]);
   });
 
+  test("and is empty for a moment each time it comes back: moments do not add up", async () => {
+    start();
+    await pass(seconds(5));
+    told = [];
+    const before = world.items;
+    world.items = [];
+    world.cut(expired());
+    await pass(seconds(3));
+    world.away = gone();
+    await pass(seconds(600));
+    const { lists } = world;
+    world.away = undefined;
+    for (let left = 60; left > 0 && world.lists === lists; left--) await pass(seconds(1));
+    expect(world.lists).toBe(lists + 1);
+    world.items = before;
+    await pass(seconds(90));
+    expect(told).toEqual([]);
+  });
+
   test("and is empty for good when it comes back: that is believed within a minute and a half", async () => {
     const informer = start();
     await pass(seconds(5));
