@@ -12,7 +12,7 @@ import { inNamespace, type Namespaces } from "./namespaces.ts";
 import { type Look, type Met, until } from "./poll.ts";
 import type { LabProcess, Processes, ProcessSpec } from "./processes.ts";
 import type { Report } from "./report.ts";
-import { type InterfaceAddress, type Port, parseAddresses, parseNextHops, parsePorts } from "./routes.ts";
+import { type InterfaceAddress, type Port, parseAddresses, parseNextHops, parsePorts, parseWeights } from "./routes.ts";
 
 export interface LabPorts {
   readonly report: Report;
@@ -173,6 +173,12 @@ export class Lab {
     return parseNextHops(text)
       .map((gateway) => this.nodeOf(gateway))
       .toSorted();
+  }
+
+  /** The same with the weight of each; empty when there is no route, or one next hop without a weight. */
+  async kernelWeights(router: string, prefix: string): Promise<ReadonlyMap<string, number>> {
+    const text = await this.exec(router, ["ip", "-j", prefix.includes(":") ? "-6" : "-4", "route", "show", prefix]);
+    return new Map([...parseWeights(text)].map(([gateway, weight]) => [this.nodeOf(gateway), weight]));
   }
 
   /** Asks a URL `times` times, each on a connection of its own, and returns the answers; one that fails is missing. */

@@ -10,6 +10,15 @@ export function parseNextHops(text: string): readonly string[] {
   return gateways.filter((gateway) => gateway !== "").toSorted();
 }
 
+/** The weight of each gateway of the first route in what `ip -j route show` printed; empty unless it has several. */
+export function parseWeights(text: string): ReadonlyMap<string, number> {
+  const [route] = listOf(text.trim() === "" ? [] : parseJson(text));
+  const hops = listOf(at(route, "nexthops"));
+  return new Map(
+    hops.map((hop) => [textOf(at(hop, "gateway")) || textOf(at(hop, "via", "host")), Number(at(hop, "weight") ?? 1)]),
+  );
+}
+
 export interface InterfaceAddress {
   readonly port: string;
   readonly address: string;
