@@ -38,6 +38,8 @@ export interface WebhookOptions extends WebhookServerOptions {
 const DEFINITION = "bgppeers.metallb.io";
 const SERVICE_PORT = 443;
 const RETRY = { baseDelay: millis(200), maxDelay: seconds(10) };
+/** Until every node knows that the Service leads elsewhere: a call that finds nobody is not made again. */
+const LEAVE_AFTER = seconds(2);
 /** The API is not asked whom callers trust when somebody else tells them. */
 const TOLD_BY_OTHERS: ToldBundles = { told: () => [], knows: () => true };
 
@@ -80,7 +82,7 @@ export class Webhook {
     this.#secret = new Informer(this.#ports, { resource: SECRETS, namespace, fieldSelector, strip: readStoredSecret });
   }
 
-  /** Serves until the signal is aborted, and resolves when the last answer is given. */
+  /** Serves until a moment after the signal is aborted, and resolves when the last answer is given. */
   async run(signal: AbortSignal): Promise<void> {
     const { certificates } = this.#options;
     const use = (texts: CertificateTexts): void => void this.#use(texts, signal);
@@ -93,6 +95,7 @@ export class Webhook {
       this.#bundles?.onChange(() => this.#certificates.look());
       await Promise.all([this.#certificates.run(signal), this.#bundles?.run(signal)]);
     }
+    if (this.#answersItself) await pause(this.#ports.clock, LEAVE_AFTER, undefined);
     await this.#server.close();
   }
 

@@ -66,12 +66,31 @@ describe("two replicas whose webhooks the API server calls in turn", () => {
   });
 });
 
+describe("a replica that is told to stop, as in every upgrade", () => {
+  it("goes on answering until the Service leads elsewhere, and then ends", { timeout: 30_000 }, async () => {
+    await using world = await WebhookCluster.start("Fail");
+    const stop = new AbortController();
+    const { webhook, running } = replica(world, stop.signal, systemClock);
+    await until("ready", () => webhook.waiting().length === 0);
+    world.route(webhook.port ?? 0);
+    expect(await create(clientOf(world), 1)).toBeUndefined();
+    stop.abort();
+    for (let n = 2; n < 12; n++) expect(await create(clientOf(world), n)).toBeUndefined();
+    await running;
+    expect(webhook.port).toBeUndefined();
+  });
+});
+
 function clientOf(world: WebhookCluster): KubernetesClient {
   return new KubernetesClient({ log: silentLog }, anonymousConfig(world.api.url));
 }
 
-function replica(world: WebhookCluster, signal: AbortSignal): { readonly webhook: Webhook } {
-  const base = { clock: hurriedClock, wallClock: systemWallClock, random: Math.random, log: silentLog };
+function replica(
+  world: WebhookCluster,
+  signal: AbortSignal,
+  clock = hurriedClock,
+): { readonly webhook: Webhook; readonly running: Promise<void> } {
+  const base = { clock, wallClock: systemWallClock, random: Math.random, log: silentLog };
   const webhook = new Webhook(
     { ...base, client: clientOf(world), cluster: { objects: () => NOTHING, unsynced: () => [] } },
     {
@@ -85,8 +104,7 @@ function replica(world: WebhookCluster, signal: AbortSignal): { readonly webhook
       tls: { minVersion: "TLSv1.3" },
     },
   );
-  void webhook.run(signal);
-  return { webhook };
+  return { webhook, running: webhook.run(signal) };
 }
 
 async function create(client: KubernetesClient, n: number): Promise<unknown> {
