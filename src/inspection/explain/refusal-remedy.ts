@@ -106,10 +106,10 @@ const REMEDIES: { readonly [Reason in RefusalCause["reason"]]: (cause: CauseOf<R
     ...nodeField(node, undefined),
     change: "let a speaker run on a node that an L2Advertisement selects and that is neither excluded nor drained",
   }),
-  "lost-election": ({ node, winner }) => ({
+  "lost-election": ({ node }) => ({
     ...nodeField(node, undefined),
     rank: RANK.answer,
-    change: `nothing: one node answers for an address, and that is Node ${winner}. spec.preferredNodeSelectors of an L2Advertisement prefers another`,
+    change: "nothing: one node answers for an address. spec.preferredNodeSelectors of an L2Advertisement prefers one",
   }),
   "layer2-unavailable": ({ node }) => ({
     ...nodeField(node, undefined),

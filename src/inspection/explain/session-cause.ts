@@ -137,8 +137,8 @@ function unreached(session: SessionItem, peer: Peer | undefined): Pick<Cause, "n
     return { name: "wrong-password", field, change };
   }
   if (peer?.ttlSecurityHops !== undefined) {
-    const change = "set spec.ttlSecurityHops to the true number of hops, and the same on the router";
-    return { name: "ttl-too-low", field: "spec.ttlSecurityHops", change };
+    const change = "set spec.ttlSecurity.hops to the true number of hops, and the same on the router";
+    return { name: "ttl-too-low", field: "spec.ttlSecurity.hops", change };
   }
   return unroutable(peer);
 }
