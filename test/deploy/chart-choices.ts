@@ -56,7 +56,7 @@ export const CHOICES: Readonly<Record<string, readonly Values[]>> = {
   listen: [
     {},
     { speaker: { bgp: { listenPort: 179 } } },
-    { speaker: { bgp: { listenPort: 1790 }, realtime: true, drainOnStop: 30 } },
+    { speaker: { bgp: { listenPort: 1790 }, realtime: true, drainOnStop: 30, healthPort: 17473 } },
   ],
   class: [{}, { loadBalancerClass: "herald.io/lb" }],
   policies: [

@@ -67,6 +67,11 @@ describe.skipIf(binary === undefined)("the chart over its switches, every two to
       for (const { name, component } of bound(objects)) expect(accountsOf(objects, component)).toContain(name);
     });
 
+    test("a token that Prometheus is to take is made", () => {
+      const secrets = objects.filter(({ kind }) => kind === "Secret").map(({ metadata }) => metadata.name);
+      for (const name of tokensIn(objects)) expect(secrets).toContain(name);
+    });
+
     test("a Service selects pods that there are", () => {
       const pods = WORKLOADS.map((kind) => templateOf(objects, kind)?.metadata.labels ?? {});
       const services = objects.filter(({ kind }) => kind === "Service") as (Rendered & ServiceLike)[];
@@ -130,6 +135,12 @@ function portNamesIn(objects: readonly Rendered[]): readonly string[] {
     .map((object) => stringify(object["spec"]))
     .join("\n");
   return [...text.matchAll(/(?:targetPort|- port): ([a-z][-a-z]*)/g)].map(([, name = ""]) => name);
+}
+
+/** Secrets from which Prometheus is to take a token. */
+function tokensIn(objects: readonly Rendered[]): readonly string[] {
+  const text = stringify(objects.filter(({ kind }) => kind === "PodMonitor").map((object) => object["spec"]));
+  return [...text.matchAll(/credentials:\s+name: (\S+)/g)].map(([, name = ""]) => name);
 }
 
 /** Accounts that roles are bound to, but for Prometheus' own. */

@@ -1,7 +1,7 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
-import { stringify } from "yaml";
+import { parseAllDocuments, stringify } from "yaml";
 import { reviewsByPath } from "../../src/webhook/reviews.ts";
 import { findHelm, helm, type Rendered, render } from "../support/helm.ts";
 import { silentLog } from "../support/silent-log.ts";
@@ -161,6 +161,31 @@ describe.skipIf(binary === undefined)("the chart (skipped without helm)", () => 
     ["other interfaces excluded", ["speaker.excludeInterfaces.enabled=false"], "herald-speaker"],
   ])("renders with %s", async (_, settings, expected) => {
     expect(stringify(await render(run, settings))).toContain(expected);
+  });
+
+  test("modes of mounted files are the same for every reader of YAML: the gossip's key is its owner's alone", async () => {
+    const { stdout } = await helm(run, "template", ["tls.speakerMetricsTLSSecret=s"]);
+    for (const version of ["1.1", "1.2"] as const) {
+      const objects = parseAllDocuments(stdout, { version }).map((document): unknown => document.toJS());
+      const modes = [...stringify(objects).matchAll(/defaultMode: (\d+)/g)].map(([, mode]) => Number(mode));
+      expect(modes, version).toEqual([0o400, 0o444, 0o400]);
+    }
+  });
+
+  test("speaker.healthPort moves the port and whoever asks there: another load balancer may have it", async () => {
+    const objects = await render(run, ["speaker.healthPort=17473"]);
+    expect(argsOf(objects, "DaemonSet")).toContain("--health-probe-port=17473");
+    const { ports = [] } = containerOf(objects, "DaemonSet");
+    expect(ports.find(({ name }) => name === "health")?.containerPort).toBe(17473);
+    expect(stringify(containerOf(objects, "DaemonSet"))).not.toContain("17472");
+  });
+
+  test("no alert waits for a leader where no controller is to lead", async () => {
+    const alerts = async (...settings: readonly string[]): Promise<string> =>
+      stringify(await render(run, ["prometheus.prometheusRule.enabled=true", ...settings]));
+    expect(await alerts()).toMatch(/HeraldNoLeader[\s\S]*HeraldTwoLeaders/);
+    for (const setting of ["controller.webhookMode=onlywebhook", "controller.enabled=false"])
+      expect(await alerts(setting)).not.toMatch(/HeraldNoLeader|HeraldTwoLeaders/);
   });
 
   test("a role never says more than one component needs: no wildcards, no secrets of other namespaces", () => {
