@@ -54,7 +54,7 @@ Examples:
 
 --apply sets MetalLB's controller to 0 replicas, gives its DaemonSets a node selector that fits no node, sets the webhook's
 failurePolicy to Ignore, marks the resource definitions as to be kept and hides the Helm release from Helm, which would delete
-them. It stops at the first step that does not take, can be run again, and --revert undoes all of it.
+them. It stops at the first step that does not take, can be run again, and --revert undoes all but the mark.
 Exit code: 0 nothing stands in the way, 2 a finding of severity error does (or bad flags), 1 failed.
 `;
 
