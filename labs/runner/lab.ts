@@ -191,11 +191,11 @@ export class Lab {
     return stdout.split("\n").filter((line) => line !== "");
   }
 
-  /** Applies what `kubectl apply -f manifests/` would, in the order of the files' names. */
-  async applyManifests(): Promise<number> {
+  /** Applies what `kubectl apply -f manifests/` would, in the order of the files' names; only the files of which the name fits. */
+  async applyManifests(which = /\.yaml$/): Promise<number> {
     const folder = join(this.paths.lab, "manifests");
     const files = readdirSync(folder)
-      .filter((file) => file.endsWith(".yaml"))
+      .filter((file) => file.endsWith(".yaml") && which.test(file))
       .toSorted();
     const objects = files.flatMap((file) =>
       parseManifests(readFileSync(join(folder, file), "utf8"), join(folder, file)),
