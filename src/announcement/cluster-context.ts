@@ -18,8 +18,8 @@ export interface ClusterInput {
   readonly loadBalancerClass: string | undefined;
   /** Who answers for a Service now, for those whose advertisements are sticky; nobody knows when absent. */
   readonly incumbents?: ReadonlyMap<ServiceKey, NodeName> | undefined;
-  /** Kept by a caller that prepares again and again, to hash each node and address once. */
-  readonly digests?: ElectionDigests;
+  /** Kept by a caller that prepares again and again, so that elections that stand are not held again. */
+  readonly digests?: ElectionDigests<NodeName>;
 }
 
 /** Everything that neither the Service nor the node changes, worked out once. */
@@ -31,7 +31,7 @@ export interface ClusterContext {
   readonly incumbents: ReadonlyMap<ServiceKey, NodeName>;
   readonly poolIndex: PoolIndex;
   readonly pools: ReadonlyMap<PoolName, PoolAdvertisements>;
-  readonly digests: ElectionDigests;
+  readonly digests: ElectionDigests<NodeName>;
 }
 
 export interface NodeFacts {
@@ -80,7 +80,7 @@ export function prepareCluster(input: ClusterInput): ClusterContext {
     nodes: new Map(input.nodes.map((node) => factsOf(node, input.ignoreExcludeLb)).map((facts) => [facts.name, facts])),
     poolIndex: new PoolIndex(config.pools.values()),
     pools: new Map([...config.pools.values()].map((pool) => [pool.name, advertisementsOf(pool, config)])),
-    digests: input.digests ?? new ElectionDigests(),
+    digests: input.digests ?? new ElectionDigests<NodeName>(),
   };
 }
 

@@ -1,10 +1,9 @@
 import type { NodeName, ServiceKey } from "../api/config.ts";
 import { compareTexts } from "../api/raw-object.ts";
 import { keyOfService } from "../api/service-addresses.ts";
-import { elect } from "../layer2/election.ts";
 import { EvenSpread } from "../layer2/spread.ts";
 import { compareAddresses } from "../net/ip-address.ts";
-import { candidatesOf, incumbentOf } from "./candidates.ts";
+import { type Candidates, candidatesOf, incumbentOf } from "./candidates.ts";
 import type { ClusterContext } from "./cluster-context.ts";
 import {
   type Elected,
@@ -26,6 +25,14 @@ interface Party {
 /** Where a party ends up: by itself, or as the spread has it among these nodes. */
 type Choice = Elected | { readonly among: readonly NodeName[]; readonly electedBy: "spread" | "sticky" };
 
+/** Who cannot wait for millions of hashes at once. */
+export interface ElectionPace {
+  /** Whether this node wins is always known at once; which of the others does may come later. */
+  readonly home: NodeName;
+  /** The most hashes in one call. */
+  readonly hashes: number;
+}
+
 const NOBODY: Elected = { winner: undefined, electedBy: "digest" };
 
 /**
@@ -42,15 +49,23 @@ export class Elections {
   /** The parties whose node the spread decides, by address. */
   readonly #even = new Map<string, Party>();
   readonly #spread = new EvenSpread<NodeName>();
+  readonly #pace: ElectionPace | undefined;
+  /** The parties that went to another node than home, and nobody knows yet to which. */
+  readonly #unnamed = new Map<Party, Candidates>();
+  #hashesLeft = Number.POSITIVE_INFINITY;
 
-  constructor(cluster: ClusterContext) {
+  /** Without a pace every winner is known at once. */
+  constructor(cluster: ClusterContext, pace?: ElectionPace) {
     this.#cluster = cluster;
+    this.#pace = pace;
   }
 
   /** Takes another view of the cluster and all Services there are; all of them are to be decided again. */
   reconfigure(cluster: ClusterContext, services: Iterable<ServiceState>): void {
     this.#cluster = cluster;
-    for (const memo of [this.#surveys, this.#holders, this.#parties, this.#elected, this.#even]) memo.clear();
+    this.#hashesLeft = this.#pace?.hashes ?? Number.POSITIVE_INFINITY;
+    for (const memo of [this.#surveys, this.#holders, this.#parties, this.#elected, this.#even, this.#unnamed])
+      memo.clear();
     for (const state of services) this.#enter(state);
     const wanted = new Map<string, readonly NodeName[]>();
     for (const party of this.#formParties(this.#surveys.keys())) {
@@ -72,6 +87,24 @@ export class Elections {
     return this.#change(key, () => {}).filter((other) => other !== key);
   }
 
+  /** How many elections wait for `nameWinners`. */
+  get unnamed(): number {
+    return this.#unnamed.size;
+  }
+
+  /** Finds out more winners, as many as one call may, and returns the Services to decide again. */
+  nameWinners(): readonly ServiceKey[] {
+    this.#hashesLeft = this.#pace?.hashes ?? Number.POSITIVE_INFINITY;
+    const named: ServiceKey[] = [];
+    for (const [party, { favourites }] of this.#unnamed) {
+      if (this.#hashesLeft <= 0) break;
+      this.#unnamed.delete(party);
+      this.#elected.set(party, this.#electByDigest(party, favourites));
+      named.push(...party.members);
+    }
+    return named;
+  }
+
   /** What `decideSurvey` decides on; undefined for a Service it was not told of. */
   survey(key: ServiceKey): Survey | undefined {
     const survey = this.#surveys.get(key);
@@ -83,6 +116,7 @@ export class Elections {
 
   /** Lets those it shared with, and those it will share with, elect again. Returns the Services with another winner. */
   #change(key: ServiceKey, enter: () => void): readonly ServiceKey[] {
+    this.#hashesLeft = this.#pace?.hashes ?? Number.POSITIVE_INFINITY;
     const touched = new Set([key, ...this.#partners(key)]);
     this.#leave(key);
     enter();
@@ -133,6 +167,7 @@ export class Elections {
     for (const party of parties) {
       for (const member of party.members) this.#parties.delete(member);
       this.#elected.delete(party);
+      this.#unnamed.delete(party);
     }
     return [...parties].map(({ address }) => address).filter((address) => this.#even.delete(address));
   }
@@ -189,10 +224,31 @@ export class Elections {
       this.#elected.set(party, { winner: undefined, electedBy });
       return { among, electedBy };
     }
-    const winner = incumbent ?? elect(candidates.favourites, party.address, this.#cluster.digests);
-    const elected: Elected = { winner, electedBy: incumbent === undefined ? "digest" : "sticky" };
+    const elected: Elected =
+      incumbent === undefined ? this.#runElection(party, candidates) : { winner: incumbent, electedBy: "sticky" };
     this.#elected.set(party, elected);
     return elected;
+  }
+
+  /** Beyond what one call may hash, only whether home wins: that decides what is answered on the LAN. */
+  #runElection(party: Party, candidates: Candidates): Elected {
+    const { favourites, scores } = candidates;
+    const { digests } = this.#cluster;
+    const home = this.#pace?.home;
+    if (home === undefined || digests.effort(favourites, party.address) <= this.#hashesLeft)
+      return this.#electByDigest(party, favourites);
+    const score = scores.get(home);
+    const stands = score !== undefined && score === favourites[0]?.score;
+    if (stands && digests.wins({ node: home, score }, favourites, party.address))
+      return { winner: home, electedBy: "digest" };
+    this.#unnamed.set(party, candidates);
+    return { winner: undefined, electedBy: "digest", bestScore: favourites[0]?.score };
+  }
+
+  #electByDigest({ address }: Party, favourites: Candidates["favourites"]): Elected {
+    const { digests } = this.#cluster;
+    this.#hashesLeft -= digests.effort(favourites, address);
+    return { winner: digests.elect(favourites, address), electedBy: "digest" };
   }
 
   #outcome(party: Party | undefined): Elected {

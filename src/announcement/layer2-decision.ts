@@ -83,6 +83,8 @@ function notElectedCause(survey: Surveyed, { cluster, node, unavailable }: Layer
   const keptOut = facts?.ineligible ?? facts?.drained;
   if (keptOut !== undefined) return keptOut;
   if (survey.local && !survey.endpoints.nodes.has(node)) return { reason: "no-local-endpoint", node };
+  if (survey.winner === undefined && survey.bestScore !== undefined)
+    return lostToAnother(survey, node, survey.bestScore);
   if (survey.winner === undefined && unavailable !== undefined)
     return { reason: "layer2-unavailable", node, why: unavailable };
   if (survey.winner === undefined) return { reason: "no-candidate-node", node };
@@ -90,6 +92,18 @@ function notElectedCause(survey: Surveyed, { cluster, node, unavailable }: Layer
   const score = (name: NodeName): number => scores.get(name) ?? 0;
   const compared = [score(node), score(survey.winner)] as const;
   return { reason: "lost-election", node, winner: survey.winner, scores: compared, by: decidedBy(survey, compared) };
+}
+
+/** Which of the others won is still to be found out. */
+function lostToAnother({ advertisements }: Surveyed, node: NodeName, best: number): RefusalCause {
+  const own = advertisements.scores.get(node) ?? 0;
+  return {
+    reason: "lost-election",
+    node,
+    winner: undefined,
+    scores: [own, best],
+    by: own === best ? "digest" : "preference",
+  };
 }
 
 function decidedBy(

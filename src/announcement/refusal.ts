@@ -42,7 +42,8 @@ export type RefusalCause =
   | {
       readonly reason: "lost-election";
       readonly node: NodeName;
-      readonly winner: NodeName;
+      /** Undefined while all that is known is that it is another node: there are many, and the system has just started. */
+      readonly winner: NodeName | undefined;
       /** What spec.preferredNodeSelectors give the node and the winner. */
       readonly scores: readonly [number, number];
       readonly by: "preference" | "digest" | "spread" | "sticky" | "sharing";
@@ -119,7 +120,8 @@ const MESSAGES: { readonly [Reason in RefusalReason]: (cause: CauseOf<Reason>, a
     `Service ${service} has the annotation metallb.io/allow-shared-ip and L2Advertisement ${advertisement} has spec.serviceSelectors: they exclude each other`,
   "no-candidate-node": ({ node }, { service }) =>
     `no node can answer for Service ${service}: Node ${node} is not among the speakers, and no other node qualifies`,
-  "lost-election": (cause, { service }) => `Node ${cause.winner} answers for Service ${service}${whyLost(cause)}`,
+  "lost-election": (cause, { service }) =>
+    `${cause.winner === undefined ? "another node" : `Node ${cause.winner}`} answers for Service ${service}${whyLost(cause)}`,
   "layer2-unavailable": ({ node, why }) => `Node ${node} cannot answer, its speaker cannot do layer 2: ${why}`,
   fenced: ({ node, why }) => `Node ${node} is fenced and answers for nothing: ${why}`,
   "address-conflict": ({ node, address, mac, interface: name }) =>

@@ -50,9 +50,11 @@ export type Unelected = OutOfScope | Gated | Standing;
 
 /** Who answers by layer 2 on the LAN, and what decided it among those it is most preferred for. */
 export interface Elected {
-  /** Undefined when no node can. */
+  /** Undefined when no node can, or `bestScore` is there. */
   readonly winner: NodeName | undefined;
   readonly electedBy: "digest" | "spread" | "sticky";
+  /** The score of the winner while all that is known is that it is another node than ours. */
+  readonly bestScore?: number | undefined;
 }
 
 export interface Surveyed extends Omit<Standing, "type">, Elected {

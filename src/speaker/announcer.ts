@@ -6,10 +6,16 @@ import { type AnnouncedRoute, type RouteChange, RouteTable } from "../announceme
 import type { NodeName, PeerName, ServiceKey } from "../api/config.ts";
 import type { Service } from "../api/core.ts";
 import type { EndpointSummary } from "../api/endpoints.ts";
+import { micros } from "../net/micros.ts";
+import type { Clock, Timer } from "../system/clock.ts";
 import type { Log } from "../telemetry/log.ts";
+
+/** About twenty milliseconds of hashing in one turn of the event loop. */
+const HASHES_A_TURN = 40_000;
 
 /** What the announcer decides on. */
 export interface AnnouncerPorts {
+  readonly clock: Clock;
   readonly log: Log;
   readonly service: (key: ServiceKey) => Service | undefined;
   readonly services: () => Iterable<Service>;
@@ -32,6 +38,7 @@ export class Announcer {
   readonly #decisions = new Map<ServiceKey, Decision>();
   #elections: Elections | undefined;
   #context: NodeContext | undefined;
+  #naming: Timer | undefined;
 
   constructor(ports: AnnouncerPorts) {
     this.#ports = ports;
@@ -41,7 +48,7 @@ export class Announcer {
   reconfigure(context: NodeContext): void {
     this.#context = context;
     const services = [...this.#ports.services()];
-    this.#elections ??= new Elections(context.cluster);
+    this.#elections ??= new Elections(context.cluster, { home: context.name, hashes: HASHES_A_TURN });
     this.#elections.reconfigure(
       context.cluster,
       services.map((service) => ({ service, endpoints: this.#ports.endpoints(this.#ports.keyOf(service)) })),
@@ -49,6 +56,12 @@ export class Announcer {
     const seen = new Set(services.map((service) => this.#ports.keyOf(service)));
     const gone = [...this.#decisions.keys()].filter((key) => !seen.has(key));
     this.#pass([...seen], gone);
+    this.#nameSoon();
+  }
+
+  /** Does nothing by itself any more. */
+  stop(): void {
+    this.#naming?.cancel();
   }
 
   /** Decides one Service again, and those that depend on it: it or its endpoints changed. */
@@ -57,6 +70,7 @@ export class Announcer {
     const service = this.#ports.service(key);
     if (service === undefined) this.#pass(this.#elections.remove(key), [key]);
     else this.#pass(this.#elections.put({ service, endpoints: this.#ports.endpoints(key) }), []);
+    this.#nameSoon();
   }
 
   /** All routes a peer is to have: what a session that was just made starts with. */
@@ -78,6 +92,16 @@ export class Announcer {
   duel(key: ServiceKey, rival: NodeName): "keep" | "yield" {
     if (this.#context === undefined) return "yield";
     return settleDuel(this.#context, this.#elections?.survey(key), rival);
+  }
+
+  /** Which other node answers, of a thousand, takes long to find out for 10,000 addresses: routers and the LAN do not wait for that. */
+  #nameSoon(): void {
+    if (this.#elections === undefined || this.#elections.unnamed === 0) return;
+    this.#naming ??= this.#ports.clock.after(micros(0), () => {
+      this.#naming = undefined;
+      this.#pass(this.#elections?.nameWinners() ?? [], []);
+      this.#nameSoon();
+    });
   }
 
   #pass(keys: Iterable<ServiceKey>, gone: readonly ServiceKey[]): void {

@@ -41,6 +41,11 @@ export class MoveRecorder {
     for (const protocol of PROTOCOLS) this.#announced(service, protocol, { before, now, refusals });
     const silent = PROTOCOLS.every((one) => now.addresses[one].length === 0);
     const [elected] = refusals.flatMap((one) => (one.cause.reason === "lost-election" ? [one] : []));
+    if (elected !== undefined && now.winner === undefined) {
+      // Which node won is said when it is known.
+      this.#told.set(service, { ...now, winner: before.winner, refusal: before.refusal });
+      return;
+    }
     if (now.winner !== before.winner && elected !== undefined) {
       this.#ring.record({ type: "elected", protocol: "layer2", service, other: now.winner, ...why(elected) });
       return;

@@ -1,7 +1,7 @@
 import { setMaxListeners } from "node:events";
 import { prepareNode } from "../announcement/decision.ts";
 import { nodeName } from "../api/brands.ts";
-import type { PeerName, ServiceKey } from "../api/config.ts";
+import type { NodeName, PeerName, ServiceKey } from "../api/config.ts";
 import type { EndpointSlice, Service } from "../api/core.ts";
 import { keyOfService } from "../api/service-addresses.ts";
 import { stripEndpointSlice, stripService } from "../api/strip.ts";
@@ -72,8 +72,8 @@ export class Speaker {
   readonly #statuses: ServiceStatuses;
   readonly #sessionStates: SessionStates;
   readonly #state: ConfigurationStateWriter;
-  /** Hashing every node with every address once is enough. */
-  readonly #digests = new ElectionDigests();
+  /** Elections whose outcome nothing has changed are not held again. */
+  readonly #digests = new ElectionDigests<NodeName>();
   readonly #members: Members;
   readonly #ports: Pick<SpeakerPorts, "clock" | "wallClock">;
   readonly #moves: MoveRing;
@@ -115,7 +115,7 @@ export class Speaker {
         this.#recorder.record({ type: "draining", reason: phase, message: why === "" ? undefined : why });
       },
     });
-    this.#announcer = this.#makeAnnouncer(ports.log);
+    this.#announcer = this.#makeAnnouncer(ports);
     const whose = { ...options, nodeName: nodeName(options.nodeName) };
     this.#statuses = new ServiceStatuses(ports, whose);
     this.#sessionStates = new SessionStates({ ...ports, sessions: () => this.#peering.inspected() }, whose);
@@ -206,6 +206,7 @@ export class Speaker {
       this.#drain.stop("speaker is stopping", this.#options.drainOnStop ?? micros(0)),
     ]);
     this.#stopping = true;
+    this.#announcer.stop();
     watching.abort();
     const goodbye = this.#drain.drain.handedOver ? "shutdown" : "restarting";
     await Promise.all([this.#peering.close("speaker is stopping", goodbye), stating, telling]);
@@ -213,8 +214,9 @@ export class Speaker {
     await this.#events[Symbol.asyncDispose]();
   }
 
-  #makeAnnouncer(log: SpeakerPorts["log"]): Announcer {
+  #makeAnnouncer({ clock, log }: SpeakerPorts): Announcer {
     return new Announcer({
+      clock,
       log,
       service: (key) => this.#services.get(key),
       services: () => this.#services.values(),

@@ -239,3 +239,76 @@ describe("settleDuel()", () => {
     expect(settleDuel(nodeContext(prepareCluster(inputOf({})), nodeName("a")), undefined, nodeName("b"))).toBe("yield");
   });
 });
+
+describe("an election among many does not keep routers and the LAN waiting", () => {
+  const many = Array.from({ length: 60 }, (_, i) => `n${i}`);
+  const nodes = many.map((name) => node(name));
+  const services = Array.from({ length: 30 }, (_, i) => one(`s${i}`, [`10.0.0.${i + 1}`]));
+  const names = services.map(({ service: { metadata } }) => metadata.name);
+  const fields = { nodes, config: config(main, l2Ad("lan", { prefers: { n7: 1, n8: 1, n9: 1 } }), l2Ad("all")) };
+  const everyone = { nodes };
+
+  /** As a speaker on this node holds them, with so many hashes in one call. */
+  function paced(home: string, hashes: number, input: Partial<ClusterInput> = everyone): Elections {
+    const cluster = prepareCluster(inputOf(input));
+    const elections = new Elections(cluster, { home: nodeName(home), hashes });
+    elections.reconfigure(cluster, services);
+    return elections;
+  }
+
+  test("whether this node wins is known at once, and who else does later, as without a pace", () => {
+    const whole = electionsOf(everyone, ...services);
+    const winners = names.map((name) => winnerOf(whole, name));
+    for (const home of many) {
+      const elections = paced(home, 0);
+      expect(names.map((name) => winnerOf(elections, name) === home)).toEqual(winners.map((winner) => winner === home));
+      expect(elections.unnamed).toBe(winners.filter((winner) => winner !== home).length);
+    }
+  });
+
+  test.each([
+    ["preferred by none", "n3", everyone],
+    ["a favourite", "n7", fields],
+    ["not a favourite", "n3", fields],
+  ])("a call names no more than it may, and tells each Service once: %s", (_, home, input) => {
+    const elections = paced(home, 0, input);
+    const waiting = elections.unnamed;
+    const bounded = paced(home, 130, input);
+    const named: string[] = [];
+    while (bounded.unnamed > 0) {
+      const next = bounded.nameWinners();
+      expect(next.length).toBeGreaterThan(0);
+      expect(next.length * (input === fields ? 3 : 60)).toBeLessThan(130 + 60);
+      named.push(...next);
+    }
+    expect(new Set(named).size).toBe(named.length);
+    expect(named.length).toBeLessThanOrEqual(waiting);
+    const whole = electionsOf(input, ...services);
+    for (const name of names) expect(bounded.survey(key(name))).toEqual(whole.survey(key(name)));
+  });
+
+  test("until it is known who, a loser says that it is another", () => {
+    const elections = paced("n3", 0, fields);
+    const waiting = wordsOn(elections, fields, "n3", "s0");
+    expect(waiting).toEqual([
+      "another node answers for Service default/s0: spec.preferredNodeSelectors give it 1 and Node n3 0",
+    ]);
+    expect(
+      wordsOn(
+        paced("n3", 0),
+        everyone,
+        "n3",
+        known(names.find((name) => winnerOf(electionsOf(everyone, ...services), name) !== "n3")),
+      )[0],
+    ).toContain("another node answers");
+  });
+
+  test("a Service that comes alone has its winner at once, and one that goes waits for nobody", () => {
+    const elections = paced("n3", 60);
+    for (const name of names) elections.remove(key(name));
+    expect(elections.unnamed).toBe(0);
+    elections.put(one("late", ["10.0.1.1"]));
+    expect(elections.unnamed).toBe(0);
+    expect(winnerOf(elections, "late")).toBe(winnerOf(electionsOf(everyone, one("late", ["10.0.1.1"])), "late"));
+  });
+});

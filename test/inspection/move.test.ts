@@ -66,14 +66,14 @@ describe("a decision makes moves", () => {
       refresh: micros(0),
       conflictDetection: true,
     }));
-  const lost = (winner: string): Decision["refusals"][number] => ({
+  const lost = (winner: string | undefined): Decision["refusals"][number] => ({
     service: WEB,
     ip: "192.0.2.1",
     protocol: "layer2",
     cause: {
       reason: "lost-election",
       node: nodeName("n1"),
-      winner: nodeName(winner),
+      winner: winner === undefined ? undefined : nodeName(winner),
       scores: [0, 0],
       by: "digest",
     },
@@ -128,6 +128,18 @@ describe("a decision makes moves", () => {
         decision({ layer2: layer2("192.0.2.1") }),
       ],
       ["elected layer2 n2 lost-election", "elected layer2 n3 lost-election", "announced layer2 192.0.2.1"],
+    ],
+    [
+      "who else was elected, once it is known",
+      [
+        decision({ refusals: [lost(undefined)] }),
+        decision({ refusals: [lost("n2")] }),
+        decision({ refusals: [lost(undefined)] }),
+        decision({ refusals: [lost("n2")] }),
+        decision({ layer2: layer2("192.0.2.1") }),
+        decision({ refusals: [lost(undefined)] }),
+      ],
+      ["elected layer2 n2 lost-election", "announced layer2 192.0.2.1", "withdrawn layer2 192.0.2.1 lost-election"],
     ],
     [
       "no advertisement of the other protocol is no news",

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { type Candidate, ElectionDigests, elect, electionDigest, rankCandidates } from "../../src/layer2/election.ts";
+import { type Candidate, ElectionDigests, electionDigest, rankCandidates } from "../../src/layer2/election.ts";
 
 const bytes = (digest: Uint8Array): string => Buffer.from(digest).toString("hex");
 
@@ -17,6 +17,8 @@ describe("6.2 digest of node and address", () => {
   });
 });
 
+const elect = (list: readonly Candidate<string>[], address: string): string | undefined =>
+  new ElectionDigests().elect(list, address);
 const even = (...nodes: string[]): Candidate<string>[] => nodes.map((node) => ({ node, score: 0 }));
 
 describe("6.2 the winner", () => {
@@ -89,39 +91,85 @@ test("6.2 removing a node that did not win moves nothing", () => {
   );
 });
 
-describe("the memo of digests", () => {
-  test("changes no result", () => {
-    const digests = new ElectionDigests();
+/** More than are compared without remembering who came and who went. */
+const crowd = (from: number, to: number): Candidate<string>[] =>
+  even(...Array.from({ length: to - from }, (_, i) => `node-${from + i}`));
+
+/** A memo that says how often it hashed. */
+function counted(): { digests: ElectionDigests; hashed: () => number } {
+  let hashes = 0;
+  const digests = new ElectionDigests((node, ip) => {
+    hashes++;
+    return electionDigest(node, ip);
+  });
+  return { digests, hashed: () => hashes };
+}
+
+describe("the memo of elections", () => {
+  test("changes no result, whoever comes, goes or changes his score", () => {
+    const lists = fc.array(candidates, { minLength: 1, maxLength: 5 });
     fc.assert(
-      fc.property(candidates, address, (list, ip) => {
-        expect(elect(list, ip, digests)).toBe(elect(list, ip));
-        expect(elect(list, ip, digests)).toBe(elect(list, ip));
+      fc.property(lists, lists, address, (some, others, ip) => {
+        const digests = new ElectionDigests();
+        const many = [...some, ...others.map((list) => [...list, ...crowd(0, 20)]), ...some];
+        for (const list of many) {
+          const fresh = [...new Map(list.map((one) => [one.node, one])).values()];
+          const want = elect(fresh, ip);
+          expect(digests.effort(fresh, ip)).toBeLessThanOrEqual(fresh.length);
+          expect(digests.elect(fresh, ip)).toBe(want);
+          expect(digests.elect(fresh, ip)).toBe(want);
+        }
       }),
     );
   });
 
-  test("hashes each pair once", () => {
-    let hashed = 0;
-    const digests = new ElectionDigests((node, ip) => {
-      hashed++;
-      return electionDigest(node, ip);
-    });
-    for (let i = 0; i < 5; i++) elect(even("a", "b", "c", "d"), "10.0.0.1", digests);
-    expect(hashed).toBe(4);
+  test("of a node that comes, and of one that goes without having won, nothing but the newcomer is hashed", () => {
+    const { digests, hashed } = counted();
+    const before = crowd(0, 40);
+    const winner = digests.elect(before, "10.0.0.1");
+    expect(hashed()).toBe(40);
+    const others = before.filter(({ node }) => node === winner || node !== "node-7");
+    const now = [...others, { node: "late", score: 0 }];
+    expect(digests.effort(now, "10.0.0.1")).toBe(1);
+    digests.elect(now, "10.0.0.1");
+    expect(hashed()).toBe(41);
+    digests.elect(now, "10.0.0.1");
+    expect(hashed()).toBe(41);
+  });
+
+  test("what the winner had is elected anew when it goes", () => {
+    const { digests, hashed } = counted();
+    const winner = digests.elect(crowd(0, 40), "10.0.0.1");
+    const rest = crowd(0, 40).filter(({ node }) => node !== winner);
+    expect(digests.effort(rest, "10.0.0.1")).toBe(39);
+    expect(digests.elect(rest, "10.0.0.1")).toBe(elect(rest, "10.0.0.1"));
+    expect(hashed()).toBe(79);
+  });
+
+  test("who wins knows it as an election would tell, and who does not, soon", () => {
+    const all = crowd(0, 200);
+    let hashes = 0;
+    for (const own of all.slice(0, 40)) {
+      const { digests, hashed } = counted();
+      expect(digests.wins(own, all, "10.0.0.1")).toBe(elect(all, "10.0.0.1") === own.node);
+      hashes += hashed();
+    }
+    expect(hashes).toBeLessThan((40 * 200) / 4);
   });
 
   test("compares whole digests when the leading 48 bits are alike", () => {
     const last = (node: string): Uint8Array =>
       Uint8Array.from({ length: 32 }, (_, i) => (i === 31 && node === "b" ? 1 : 9));
     const digests = new ElectionDigests(last);
-    expect(elect(even("a", "b"), "10.0.0.1", digests)).toBe("b");
+    expect(digests.elect(even("a", "b"), "10.0.0.1")).toBe("b");
+    expect(digests.wins({ node: "a", score: 0 }, even("a", "b"), "10.0.0.2")).toBe(false);
     expect(digests.compare("a", "a", "10.0.0.1")).toBe(0);
   });
 
   test("starts again rather than grow without end", () => {
-    const digests = new ElectionDigests((node) => Uint8Array.of(0, 0, 0, 0, Number(node) >> 8, Number(node) & 255));
-    for (let i = 0; i < 10_002; i++) digests.compare(String(i), "0", "10.0.0.1");
-    for (let i = 0; i < 100_002; i++) digests.compare("1", "0", `address ${i}`);
-    expect(digests.compare("258", "257", "10.0.0.1")).toBe(1);
+    const digests = new ElectionDigests();
+    for (let i = 0; i < 100_002; i++) digests.elect(even("a"), `address ${i}`);
+    expect(digests.effort(even("a"), "address 1")).toBe(1);
+    expect(digests.effort(even("a"), "address 100001")).toBe(0);
   });
 });

@@ -5,9 +5,11 @@ import { nodeName, peerName, serviceKey } from "../../src/api/brands.ts";
 import type { Config, ServiceKey } from "../../src/api/config.ts";
 import type { Service } from "../../src/api/core.ts";
 import type { EndpointSummary } from "../../src/api/endpoints.ts";
+import { millis } from "../../src/net/micros.ts";
 import { Announcer } from "../../src/speaker/announcer.ts";
-import { base, bgpAd, config, main, node, on, peer, pool, service } from "../announcement/cluster.ts";
+import { base, bgpAd, config, l2Ad, main, node, on, peer, pool, service } from "../announcement/cluster.ts";
 import { silentLog } from "../support/silent-log.ts";
+import { VirtualClock } from "../support/virtual-clock.ts";
 
 const services = new Map<ServiceKey, Service>();
 const endpoints = new Map<ServiceKey, EndpointSummary>();
@@ -15,6 +17,7 @@ const told: string[] = [];
 const announced: string[] = [];
 const decided: string[] = [];
 let announcer: Announcer;
+let clock: VirtualClock;
 
 const keyOf = ({ metadata }: Service): ServiceKey => serviceKey(metadata.namespace, metadata.name);
 const text = ({ peer: to, prefix, route }: RouteChange): string => `${route === undefined ? "-" : "+"} ${to} ${prefix}`;
@@ -45,7 +48,9 @@ beforeEach(() => {
   told.length = 0;
   announced.length = 0;
   decided.length = 0;
+  clock = new VirtualClock();
   announcer = new Announcer({
+    clock,
     log: silentLog,
     service: (key) => services.get(key),
     services: () => services.values(),
@@ -55,6 +60,55 @@ beforeEach(() => {
     announced: ({ metadata }) => announced.push(metadata.name),
     decided: (key, decision) => decided.push(`${key} ${decision?.layer2.length ?? "gone"}`),
     passed: () => decided.push("passed"),
+  });
+});
+
+describe("among hundreds of nodes", () => {
+  const nodes = Array.from({ length: 500 }, (_, i) => node(`n${i}`));
+  const reconfigure = (): void =>
+    announcer.reconfigure(
+      prepareNode({
+        ...base,
+        config: config(main, peer("r1"), bgpAd("ad"), l2Ad("lan")),
+        nodes,
+        nodeName: nodeName("n1"),
+      }),
+    );
+  const winners = (): readonly (string | undefined)[] =>
+    [...announcer.decisions()].flatMap(({ refusals }) =>
+      refusals.flatMap(({ cause }) => (cause.reason === "lost-election" ? [cause.winner] : [])),
+    );
+
+  beforeEach(() => {
+    for (let i = 0; i < 200; i++) put(service(`s${i}`, { ips: [`10.0.0.${i}`] }));
+  });
+
+  test("routers are told at once, and who answers on the LAN is found out turn by turn", () => {
+    reconfigure();
+    expect(taken()).toHaveLength(200);
+    const waiting = winners().filter((winner) => winner === undefined).length;
+    expect(waiting).toBeGreaterThan(100);
+    decided.length = 0;
+    clock.advance(millis(10));
+    const turns = decided
+      .join()
+      .split("passed")
+      .slice(0, -1)
+      .map((turn) => turn.split("default/").length - 1);
+    expect(turns.length).toBeGreaterThan(1);
+    // Each turn takes 40,000 hashes, of 500 nodes each.
+    for (const services of turns) expect(services).toBeLessThanOrEqual(81);
+    expect(turns.reduce((sum, services) => sum + services, 0)).toBe(waiting);
+    expect(winners()).not.toContain(undefined);
+    expect(taken()).toEqual([]);
+  });
+
+  test("whoever stops finds out no more", () => {
+    reconfigure();
+    const before = winners();
+    announcer.stop();
+    clock.advance(millis(10));
+    expect(winners()).toEqual(before);
   });
 });
 

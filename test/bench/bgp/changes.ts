@@ -60,6 +60,7 @@ export async function measureChanges(
   );
   const endpoints = new Map([...services.keys()].map((key) => [key, here]));
   const announcer = new Announcer({
+    clock: ports.clock,
     log: silentLog,
     service: (key) => services.get(key),
     services: () => services.values(),
