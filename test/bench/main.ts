@@ -4,6 +4,7 @@ import { allocationBench } from "./allocation.ts";
 import { type Bench, markdownOf } from "./bench.ts";
 import { bfdBench } from "./bfd.ts";
 import { bgpBench } from "./bgp.ts";
+import { clusterBench } from "./cluster.ts";
 import { controllerBench } from "./controller.ts";
 import { layer2Bench } from "./layer2.ts";
 import { layer2FailoverBench } from "./layer2-failover.ts";
@@ -12,6 +13,7 @@ import { membershipBench } from "./membership.ts";
 const BENCHES: readonly Bench[] = [
   allocationBench,
   controllerBench,
+  clusterBench,
   bgpBench,
   bfdBench,
   layer2Bench,

@@ -7,9 +7,15 @@ import { build } from "esbuild";
 export async function bundleSubject(): Promise<{ readonly file: string; remove(): void }> {
   const folder = mkdtempSync(join(tmpdir(), "hben-"));
   const file = join(folder, "subject.mjs");
+  await bundle(join(import.meta.dirname, "subject.ts"), file);
+  return { file, remove: () => rmSync(folder, { recursive: true }) };
+}
+
+/** One file out of a module and all that it imports. */
+export async function bundle(entry: string, outfile: string): Promise<void> {
   await build({
-    entryPoints: [join(import.meta.dirname, "subject.ts")],
-    outfile: file,
+    entryPoints: [entry],
+    outfile,
     bundle: true,
     platform: "node",
     format: "esm",
@@ -20,5 +26,4 @@ export async function bundleSubject(): Promise<{ readonly file: string; remove()
       js: `import { createRequire as __createRequire } from "node:module";\nconst require = __createRequire(import.meta.url);`,
     },
   });
-  return { file, remove: () => rmSync(folder, { recursive: true }) };
 }
