@@ -5,7 +5,7 @@ import { comparePrefixes, type IpPrefix, parsePrefix } from "../net/ip-prefix.ts
 import { BgpListener } from "../speaker/bgp-listener.ts";
 import type { BgpPorts } from "../speaker/bgp-ports.ts";
 import { BgpSession } from "../speaker/bgp-session.ts";
-import { dialTcp, listenTcp } from "../system/tcp.ts";
+import { dialTcp, ListenRefused, listenTcp } from "../system/tcp.ts";
 import { InvariantError, SystemError } from "../wire/errors.ts";
 
 /** BGPPeer allows ports up to 16384 only, so the kernel cannot choose. */
@@ -46,7 +46,7 @@ export class DemoRouter {
       try {
         return await this.#listener.start(address, port);
       } catch (error) {
-        if (!(error instanceof Error && "code" in error && error.code === "EADDRINUSE")) throw error;
+        if (!(error instanceof ListenRefused && error.errno === "EADDRINUSE")) throw error;
       }
     }
     throw new NoPortFree(`no free TCP port from ${PORTS.first} to ${PORTS.last} on 127.0.0.1`);

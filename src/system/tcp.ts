@@ -138,21 +138,36 @@ class ListenerClosed extends SystemError {
   readonly code = "ERR_SYSTEM_LISTENER_CLOSED";
 }
 
-/** Listens; port 0 lets the kernel choose. @throws the system's error when it cannot. */
+/** The kernel refused to listen: the port is taken, not ours to take, or the address is not this host's. */
+export class ListenRefused extends SystemError {
+  readonly code = "ERR_SYSTEM_LISTEN_REFUSED";
+  /** The error's name: `EADDRINUSE`, `EACCES`. */
+  readonly errno: string;
+
+  constructor({ address, zone, port }: TcpListenTarget, errno: string, cause: Error) {
+    const where = address === undefined ? "any address" : hostText(address, zone);
+    super(`cannot listen on ${where} port ${port}: ${cause.message}`, { cause });
+    this.errno = errno;
+  }
+}
+
+/** Listens; port 0 lets the kernel choose. @throws ListenRefused, NativeMissing, InterfaceMissing */
 export async function listenTcp(
   where: TcpListenTarget,
   accepted: (connection: TcpConnection) => void,
   sockets: NativeSockets = systemSockets,
 ): Promise<TcpListener> {
   const native = sockets.available || where.bindToDevice !== undefined || where.optionsFor !== undefined;
-  const bound = native ? bindListener(where, sockets) : undefined;
+  const bound = native ? refusals(where, () => bindListener(where, sockets)) : undefined;
   const server = net.createServer({ noDelay: true, keepAlive: true }, (socket) => {
     const connection = admit(socket, where, sockets);
     if (connection === undefined) socket.destroy();
     else accepted(connection);
   });
   const fd = bound?.socket.release();
-  await listening(server, fd === undefined ? plainTarget(where) : { fd, backlog: 128 });
+  await listening(server, fd === undefined ? plainTarget(where) : { fd, backlog: 128 }).catch((error) => {
+    throw refusalOf(where, error);
+  });
   return {
     port: portOf(server) ?? where.port,
     setPassword(peers, password) {
@@ -224,6 +239,21 @@ function bindTo(
     socket.close();
     throw error;
   }
+}
+
+function refusals<T>(where: TcpListenTarget, bind: () => T): T {
+  try {
+    return bind();
+  } catch (error) {
+    throw refusalOf(where, error);
+  }
+}
+
+/** The kernel's errors in one shape, whoever made the socket; all others as they are. */
+function refusalOf(where: TcpListenTarget, error: unknown): unknown {
+  if (error instanceof SocketError) return new ListenRefused(where, error.errno, error);
+  if (!(error instanceof Error && "syscall" in error && "code" in error)) return error;
+  return new ListenRefused(where, String(error.code), error);
 }
 
 function plainTarget({ address, port, zone }: TcpListenTarget): net.ListenOptions {

@@ -1,12 +1,15 @@
 import { afterEach, describe, expect, it } from "vitest";
 import type { PeerAs } from "../../src/bgp/negotiation-offer.ts";
+import { DemoRouter } from "../../src/demo/router.ts";
 import type { IpAddress } from "../../src/net/ip-address.ts";
 import { BgpListener } from "../../src/speaker/bgp-listener.ts";
 import { BgpSession } from "../../src/speaker/bgp-session.ts";
 import type { BgpSessionConfig } from "../../src/speaker/bgp-session-config.ts";
 import { systemClock } from "../../src/system/clock.ts";
+import { systemSockets } from "../../src/system/native/socket.ts";
 import { dialTcp, listenTcp } from "../../src/system/tcp.ts";
 import { asn, ip, prefix, route } from "../bgp/values.ts";
+import { FakeNativeSockets } from "../support/fake-native-sockets.ts";
 import { silentLog } from "../support/silent-log.ts";
 
 // Real sockets on loopback: this is the contract of system/tcp.ts as much as of the listener.
@@ -186,8 +189,26 @@ describe("dialTcp()", () => {
   });
 });
 
-it("a port that is taken is an error", async () => {
-  const first = await listenTcp({ address: ip("127.0.0.1"), port: 0 }, () => {});
-  await expect(listenTcp({ address: ip("127.0.0.1"), port: first.port }, () => {})).rejects.toThrow("EADDRINUSE");
-  await first.close();
+describe("a port that is taken", () => {
+  it.each([
+    ["with the native layer, where there is one", () => systemSockets],
+    ["without it", () => Object.assign(new FakeNativeSockets(), { available: false })],
+  ])("is refused by name and place %s", async (_name, sockets) => {
+    const first = await listenTcp({ address: ip("127.0.0.1"), port: 0 }, () => {}, sockets());
+    await expect(listenTcp({ address: ip("127.0.0.1"), port: first.port }, () => {}, sockets())).rejects.toMatchObject({
+      code: "ERR_SYSTEM_LISTEN_REFUSED",
+      errno: "EADDRINUSE",
+      message: expect.stringContaining(`cannot listen on 127.0.0.1 port ${first.port}: `),
+    });
+    await first.close();
+  });
+
+  it("is no matter to a demo beside another: its router takes the next one", async () => {
+    const ports = { clock: systemClock, random: () => 0, log: silentLog };
+    const routers = [new DemoRouter(ports), new DemoRouter(ports)];
+    const taken: number[] = [];
+    for (const one of routers) taken.push(await one.start());
+    for (const one of routers) await one.stop();
+    expect(new Set(taken).size).toBe(2);
+  });
 });
