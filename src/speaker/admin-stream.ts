@@ -45,46 +45,49 @@ export async function* textBody(document: object): Body & AsyncGenerator<string>
 }
 
 /**
- * What is new, looked at again and again; `quiet` is what a reader hears where there is nothing for long. An empty piece stands for
- * no news: only where it yields can a generator be ended.
+ * What is new, looked at again and again; `quiet` is what a reader hears where there is nothing at first, or for long. An empty piece
+ * stands for no news: only where it yields can a generator be ended.
  */
 export async function* followBody(
   clock: Clock,
   look: () => string | Uint8Array,
   { every = LOOK, quiet = "" }: { readonly every?: Micros; readonly quiet?: string } = {},
 ): Body & AsyncGenerator<string | Uint8Array> {
-  let told = clock.now();
+  let told: Micros | undefined;
   for (;;) {
     const news = look();
-    const isLate = clock.now() - told >= SIGN_OF_LIFE;
+    const isLate = told === undefined || clock.now() - told >= SIGN_OF_LIFE;
     if (news.length > 0 || isLate) told = clock.now();
     yield news.length === 0 && isLate ? quiet : news;
     await turn(clock, every);
   }
 }
 
-/** Writes a body as fast as the reader takes it, and no faster; who takes nothing for half a minute is cut off. */
+/**
+ * Writes a body as fast as the reader takes it, and no faster; who takes nothing for half a minute is cut off. Nothing that lasts as long
+ * as the reader may be raced with a piece: it would keep them all.
+ */
 export async function send(clock: Clock, response: ServerResponse, body: Body): Promise<void> {
-  const gone = new Promise<void>((resolve) => void response.once("close", resolve));
-  const pieces = body[Symbol.asyncIterator]();
   try {
-    for (;;) {
-      const next = await Promise.race([pieces.next(), gone]);
-      if (next === undefined || next.done === true || response.destroyed) break;
-      if (next.value.length > 0 && !response.write(next.value)) await room(clock, response, gone);
+    for await (const piece of body) {
+      if (response.destroyed) return;
+      if (piece.length > 0 && !response.write(piece)) await room(clock, response);
     }
   } finally {
-    // Not awaited: one that sleeps until there is news ends at its next turn.
-    void pieces.return?.();
     response.end();
   }
 }
 
-async function room(clock: Clock, response: ServerResponse, gone: Promise<void>): Promise<void> {
-  const stalled = clock.after(STALLED, () => response.destroy());
-  const drained = new Promise<void>((resolve) => void response.once("drain", resolve));
-  await Promise.race([drained, gone]);
-  stalled.cancel();
+function room(clock: Clock, response: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    const stalled = clock.after(STALLED, () => response.destroy());
+    const done = (): void => {
+      stalled.cancel();
+      response.off("drain", done).off("close", done);
+      resolve();
+    };
+    response.once("drain", done).once("close", done);
+  });
 }
 
 function turn(clock: Clock, delay: Micros = micros(0)): Promise<void> {
