@@ -1,5 +1,5 @@
 import { hostname } from "node:os";
-import { type Command, Option } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import { Controller } from "../controller/controller.ts";
 import { controllerHealth } from "../controller/controller-health.ts";
 import { controllerStopwatch, registerControllerMetrics } from "../controller/controller-metrics.ts";
@@ -10,7 +10,7 @@ import { KubernetesClient } from "../kubernetes/client.ts";
 import { ConfigSource } from "../kubernetes/config-source.ts";
 import { clientConfigFromKubeconfig } from "../kubernetes/kubeconfig.ts";
 import { LeaderElection } from "../kubernetes/lease.ts";
-import { micros } from "../net/micros.ts";
+import { micros, seconds } from "../net/micros.ts";
 import { systemClock, systemWallClock } from "../system/clock.ts";
 import { HealthServer } from "../system/health-server.ts";
 import { systemRandom } from "../system/random.ts";
@@ -32,6 +32,7 @@ import {
 
 interface ControllerFlags extends DaemonOptions, WebhookFlags {
   readonly leaseName: string;
+  readonly leaseDuration: number;
   readonly singleReplica: boolean;
   readonly mlSecretName: string;
   readonly deployment?: string;
@@ -57,6 +58,14 @@ export function registerController(program: Command, ports: CliPorts, done: (cod
   addDaemonOptions(command, "0.0.0.0", IGNORED);
   addWebhookOptions(command)
     .addOption(new Option("--lease-name <name>", "Lease that the leader holds").default("herald-controller"))
+    .addOption(
+      new Option(
+        "--lease-duration <seconds>",
+        "until the other takes over from a leader that is gone; the API must answer in three eighths of it",
+      )
+        .argParser(parseLeaseDuration)
+        .default(4),
+    )
     .addOption(
       new Option("--ml-secret-name <name>", "make this Secret for the speakers' gossip, unless it is there")
         .env("METALLB_ML_SECRET_NAME")
@@ -90,10 +99,11 @@ async function runController(flags: ControllerFlags, ports: CliPorts, unused: re
     namespace,
     name: flags.leaseName,
     identity,
+    leaseDuration: seconds(flags.leaseDuration),
     ...(flags.singleReplica ? { vacantWait: micros(0) } : {}),
   });
   const health = new HealthServer(
-    controllerHealth({ caches: controller, watches: controller.readings().watches, lease: () => lease, webhook }),
+    controllerHealth({ caches: controller, watches: () => controller.watches(), lease: () => lease, webhook }),
   );
   if (flags.healthProbePort !== 0) await health.listen(flags.healthProbePort, flags.healthProbeAddress);
   registerControllerMetrics(metrics.registry, controller.readings(), () => lease);
@@ -113,6 +123,13 @@ async function runController(flags: ControllerFlags, ports: CliPorts, unused: re
     health.close();
     client.close();
   }
+}
+
+/** Whole seconds, because the Lease says them. @throws InvalidArgumentError for commander to report. */
+function parseLeaseDuration(text: string): number {
+  const time = /^\d{1,2}$/.test(text) ? Number(text) : Number.NaN;
+  if (!(time >= 2 && time <= 60)) throw new InvalidArgumentError("want a number of seconds from 2 to 60");
+  return time;
 }
 
 /** Answers webhooks and does nothing else: no Lease, no addresses. */

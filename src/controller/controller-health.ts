@@ -8,11 +8,11 @@ export interface ControllerParts {
   /** How each list and watch fares. */
   readonly watches: () => readonly Pick<WatchReading, "resource" | "lastError">[];
   /** For how long the Lease was not seen to change; undefined before it was seen. */
-  readonly lease?: () => { readonly unchangedFor: Micros | undefined };
+  readonly lease?: () => { readonly unchangedFor: Micros | undefined; readonly duration: Micros };
   readonly webhook?: { waiting(): readonly string[] } | undefined;
 }
 
-/** A leader renews it every half a second, and whoever follows sees that, or takes over within four. */
+/** A leader renews it eight times in its duration, and whoever follows sees that, or takes over when it is over. */
 const STALE_AFTER = seconds(15);
 /**
  * What the API server says of a list with objects stored in another version, while nobody converts them. Its calls reach replicas that
@@ -30,7 +30,7 @@ export function controllerHealth({ caches, watches, lease, webhook }: Controller
     watches().some(({ resource, lastError = "" }) => resource === plural && WAITS_FOR_US.test(lastError));
   const checks: readonly (HealthCheck | undefined)[] = [
     { name: "informers", trouble: () => waitingFor(caches.unsynced().filter((plural) => !waitsForUs(plural))) },
-    lease && { name: "lease", trouble: () => leaseTrouble(lease().unchangedFor) },
+    lease && { name: "lease", trouble: () => leaseTrouble(lease()) },
     webhook && { name: "webhook", trouble: () => waitingFor(webhook.waiting()) },
   ];
   // A process that answers is alive: its one thread is the one that answers, and the API's absence is nobody's fault here.
@@ -41,8 +41,11 @@ function waitingFor(missing: readonly string[]): string | undefined {
   return missing.length === 0 ? undefined : `waiting for ${missing.join(", ")}`;
 }
 
-function leaseTrouble(unchangedFor: Micros | undefined): string | undefined {
+function leaseTrouble({
+  unchangedFor,
+  duration,
+}: ReturnType<NonNullable<ControllerParts["lease"]>>): string | undefined {
   if (unchangedFor === undefined) return "the Lease has not been read";
-  if (unchangedFor < STALE_AFTER) return undefined;
+  if (unchangedFor < Math.max(STALE_AFTER, 2 * duration)) return undefined;
   return `the Lease has not been seen to change for ${Math.floor(unchangedFor / seconds(1))} s`;
 }

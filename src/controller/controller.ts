@@ -1,7 +1,7 @@
 import type { Service } from "../api/core.ts";
 import { stripNamespace, stripService } from "../api/strip.ts";
 import { ConfigSource } from "../kubernetes/config-source.ts";
-import { Informer } from "../kubernetes/informer.ts";
+import { Informer, type WatchReading } from "../kubernetes/informer.ts";
 import { NAMESPACES, SERVICES } from "../kubernetes/resource.ts";
 import { aborted } from "../system/aborted.ts";
 import type { ControllerReadings } from "./controller-metrics.ts";
@@ -47,7 +47,7 @@ export class Controller {
 
   /** What can be asked of it at any moment; of pools only while it leads. */
   readings(): ControllerReadings {
-    const { services, namespaces, config } = this.#caches;
+    const { config } = this.#caches;
     return {
       leads: () => this.#term !== undefined,
       terms: () => this.#terms,
@@ -58,8 +58,14 @@ export class Controller {
       backlog: () => this.#term?.backlog ?? 0,
       // A stand-by has read it as well: the alert on a configuration that was never loaded is not about it.
       config: () => ({ loaded: config.unsynced().length === 0, stale: (this.#term?.invalid ?? 0) > 0 }),
-      watches: () => [services.reading, namespaces.reading, ...config.watches()],
+      watches: () => this.watches(),
     };
+  }
+
+  /** How each list and watch fares. */
+  watches(): readonly WatchReading[] {
+    const { services, namespaces, config } = this.#caches;
+    return [services.reading, namespaces.reading, ...config.watches()];
   }
 
   /** Everything as the API has it, for verdicts on a change to it. */

@@ -238,9 +238,14 @@ function onWritten(
   // The answer came after the term that it grants.
   if (at >= until) return armRetry(election, config.retryPeriod);
   const type = election.role === "leader" ? "extend" : "lead";
-  const armed = armRetry({ ...election, role: "leader", until }, config.retryPeriod);
+  const armed = armRetry({ ...election, role: "leader", until }, untilRenewal(config, micros(at - sentAt)));
   const ending = armTermEnd(armed.election, at);
   return { election: ending.election, effects: [{ type, until }, ...armed.effects, ...ending.effects] };
+}
+
+/** Counted from when the last one was sent: an API that answers late leaves no time to wait besides. */
+function untilRenewal({ retryPeriod }: ElectionConfig, taken: Micros): Micros {
+  return micros(Math.max(retryPeriod - taken, retryPeriod / 10));
 }
 
 /** The claim ends first, the Lease is let go after; a request under way is waited for, it changes the version. */

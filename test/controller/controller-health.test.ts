@@ -6,7 +6,7 @@ import { answerHealth } from "../../src/system/health.ts";
 const well: ControllerParts = {
   caches: { unsynced: () => [] },
   watches: () => [],
-  lease: () => ({ unchangedFor: seconds(1) }),
+  lease: () => ({ unchangedFor: seconds(1), duration: seconds(4) }),
 };
 const ready = (parts: ControllerParts): string => answerHealth("readyz", controllerHealth(parts).readyz, false).text;
 
@@ -16,10 +16,14 @@ describe("a controller is ready", () => {
 
   test.each<readonly [string, Partial<ControllerParts>, string]>([
     ["a list is missing", { caches: { unsynced: () => ["services"] } }, "[-]informers failed: waiting for services"],
-    ["the Lease was not read", { lease: () => ({ unchangedFor: undefined }) }, "the Lease has not been read"],
+    [
+      "the Lease was not read",
+      { lease: () => ({ unchangedFor: undefined, duration: seconds(4) }) },
+      "the Lease has not been read",
+    ],
     [
       "nobody renews the Lease and this one cannot take it",
-      { lease: () => ({ unchangedFor: seconds(15) }) },
+      { lease: () => ({ unchangedFor: seconds(15), duration: seconds(4) }) },
       "[-]lease failed: the Lease has not been seen to change for 15 s",
     ],
     [
@@ -51,7 +55,10 @@ describe("a controller is ready", () => {
   });
 
   test("also in the moments of a fail-over", () =>
-    expect(ready({ ...well, lease: () => ({ unchangedFor: millis(14_999) }) })).toBe("ok\n"));
+    expect(ready({ ...well, lease: () => ({ unchangedFor: millis(14_999), duration: seconds(4) }) })).toBe("ok\n"));
+
+  test("also when these take longer, because the Lease lasts longer", () =>
+    expect(ready({ ...well, lease: () => ({ unchangedFor: seconds(17), duration: seconds(15) }) })).toBe("ok\n"));
 
   test("and alive whatever is away: to start anew would only lose what it knows", () =>
     expect(controllerHealth({ ...well, caches: { unsynced: () => ["services"] } }).healthz).toEqual([]));

@@ -114,7 +114,7 @@ describe("step()", () => {
     [
       "a success leads from when it was sent",
       leading,
-      { lead: { until: at(3010) }, "arm-retry": { after: millis(500) }, "arm-term-end": { after: millis(2990) } },
+      { lead: { until: at(3010) }, "arm-retry": { after: millis(490) }, "arm-term-end": { after: millis(2990) } },
     ],
     [
       "a success that comes after its own term is none",
@@ -125,6 +125,11 @@ describe("step()", () => {
       "a renewal extends from when it was sent",
       [...leading, written(520, 900, "3")],
       { extend: { until: at(3520) }, "arm-retry": {}, "arm-term-end": { after: millis(2620) } },
+    ],
+    [
+      "a renewal that took long is followed by the next one soon",
+      [...leading, written(520, 1900, "3")],
+      { extend: { until: at(3520) }, "arm-retry": { after: millis(50) }, "arm-term-end": {} },
     ],
     ["a failure retries and the claim stays", [...leading, { type: "failed", at: at(2000) }], { "arm-retry": {} }],
     ["a refusal reads soon", [...leading, { type: "refused", at: at(2000) }], { "arm-retry": { after: millis(50) } }],

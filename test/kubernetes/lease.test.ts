@@ -1,8 +1,9 @@
 import { describe, expect, test } from "vitest";
-import type { KubernetesClient } from "../../src/kubernetes/client.ts";
+import type { KubernetesClient, RequestOptions } from "../../src/kubernetes/client.ts";
 import { ApiError, ApiUnreachable } from "../../src/kubernetes/errors.ts";
 import { InvalidLeaseTiming, LeaderElection, type LeaseConfig } from "../../src/kubernetes/lease.ts";
-import { type Micros, millis, seconds } from "../../src/net/micros.ts";
+import { type Micros, micros, millis, seconds } from "../../src/net/micros.ts";
+import type { Clock } from "../../src/system/clock.ts";
 import { HostClock } from "../support/host-clock.ts";
 import { settle } from "../support/settle.ts";
 import { silentLog } from "../support/silent-log.ts";
@@ -20,28 +21,32 @@ type LeaseClient = Pick<KubernetesClient, "get" | "create" | "update">;
 /** One Lease behind the three calls that an election makes. */
 class LeaseStore {
   lease: StoredLease | undefined;
+  /** Milliseconds from a request to its answer. */
+  latency = 0;
   #version = 0;
 
   /** The way of one host to the store. */
-  client(isUp: () => boolean): LeaseClient {
-    const answer = async <T>(act: () => StoredLease): Promise<T> => {
+  client(isUp: () => boolean, clock?: Clock): LeaseClient {
+    const answer = async <T>(act: () => StoredLease, { timeout }: RequestOptions = {}): Promise<T> => {
       await Promise.resolve();
-      if (!isUp()) throw new ApiUnreachable("down");
+      const limit = Math.min(millis(this.latency), timeout ?? Number.POSITIVE_INFINITY);
+      if (limit > 0) await new Promise<void>((resolve) => clock?.after(micros(limit), resolve));
+      if (!isUp() || limit < millis(this.latency)) throw new ApiUnreachable("down");
       return act() as T;
     };
     return {
-      get: (): Promise<never> => answer(() => this.#found()),
-      create: (_, body): Promise<never> =>
+      get: (_, __, options): Promise<never> => answer(() => this.#found(), options),
+      create: (_, body, options): Promise<never> =>
         answer(() => {
           if (this.lease !== undefined) throw refusal(409);
           return this.put(body);
-        }),
-      update: (_, __, body): Promise<never> =>
+        }, options),
+      update: (_, __, body, options): Promise<never> =>
         answer(() => {
           const version = (body as StoredLease).metadata.resourceVersion;
           if (this.#found().metadata.resourceVersion !== version) throw refusal(409);
           return this.put(body);
-        }),
+        }, options),
     };
   }
 
@@ -207,6 +212,38 @@ describe("LeaderElection", () => {
     await sim.pass(300);
     expect(election.isLeader()).toBe(true);
   });
+
+  test.each<[number, LeaseConfig["leaseDuration"], boolean]>([
+    [1400, undefined, true],
+    [1600, undefined, false],
+    [1600, seconds(8), true],
+    [5000, seconds(15), true],
+    [9000, seconds(15), false],
+    [9000, seconds(30), true],
+  ])(
+    "an API that takes %i ms for each request, with a duration of %s: a leader %s",
+    async (latency, leaseDuration, leads) => {
+      const sim = new Sim();
+      sim.store.latency = latency;
+      const warnings: unknown[] = [];
+      const log = {
+        ...silentLog,
+        child: () => log,
+        warn: (_message: string, fields: unknown) => warnings.push(fields),
+      };
+      const client = sim.store.client(() => true, sim.clock);
+      const ports = { client, clock: sim.clock, wallClock: () => new Date(0), random: () => 0, log };
+      const timing = leaseDuration === undefined ? {} : { leaseDuration };
+      const election = new LeaderElection(ports, { ...config, ...timing });
+      election.onChange((leading) => sim.changes.push(leading ? "leads" : "follows"));
+      const stop = new AbortController();
+      election.start(stop.signal);
+      await sim.pass(120_000);
+      expect(sim.changes).toEqual(leads ? ["leads"] : []);
+      expect(warnings).toHaveLength(leads ? 0 : 1);
+      stop.abort();
+    },
+  );
 
   test("stop() before anything was asked resolves", async () => {
     const sim = new Sim();
