@@ -45,9 +45,12 @@ const HOLDS: Readonly<Record<Settled, Micros>> = {
 };
 /** Metrics are wanted most while the API is away: who was let in before is let in for so long. */
 const GRACE = seconds(900);
-const REMEMBERED = 128;
-/** A flood of tokens must not become a flood of questions to the API. */
-const MOST_AT_ONCE = 4;
+/** Of each kind: who is let in is never forgotten for the sake of who is refused. */
+const REMEMBERED = 32;
+/** A flood of tokens must not become a flood of questions to the API: so many at once, and then one a second. */
+const STRANGERS_AT_ONCE = 4;
+const STRANGERS_IN_A_ROW = 20;
+const STRANGER_EVERY = seconds(1);
 const TIMEOUT = seconds(5);
 
 /**
@@ -56,8 +59,12 @@ const TIMEOUT = seconds(5);
  */
 export class MetricsAccess {
   readonly #ports: MetricsAccessPorts;
-  readonly #remembered = new Map<string, Remembered>();
+  readonly #allowed = new Map<string, Remembered>();
+  readonly #refused = new Map<string, Remembered>();
   readonly #asking = new Map<string, Promise<AccessVerdict>>();
+  #strangers = 0;
+  /** Until when the questions about strangers so far count. */
+  #strangersUntil = micros(0);
 
   constructor(ports: MetricsAccessPorts) {
     this.#ports = ports;
@@ -66,19 +73,29 @@ export class MetricsAccess {
   /** Whether the bearer of the token may read metrics. */
   async verdict(token: string): Promise<AccessVerdict> {
     const hash = createHash("sha256").update(token).digest("base64");
-    const known = this.#remembered.get(hash);
+    const friend = this.#allowed.get(hash);
+    const known = friend ?? this.#refused.get(hash);
     if (known !== undefined && this.#ports.clock.now() < known.until) return known.verdict;
-    const asked = this.#asking.get(hash) ?? this.#begin(hash, token);
-    const verdict = await asked;
-    return verdict === "unavailable" && this.#hasGrace(known) ? "allowed" : verdict;
+    const begin = (): Promise<AccessVerdict> =>
+      friend === undefined ? this.#beginStranger(hash, token) : this.#begin(hash, token);
+    const verdict = await (this.#asking.get(hash) ?? begin());
+    const hasGrace = friend !== undefined && this.#ports.clock.now() < friend.graceUntil;
+    return verdict === "unavailable" && hasGrace ? "allowed" : verdict;
   }
 
-  #hasGrace(known: Remembered | undefined): boolean {
-    return known?.verdict === "allowed" && this.#ports.clock.now() < known.graceUntil;
+  /** Whoever was let in before is always asked about: no stranger takes his place. */
+  #beginStranger(hash: string, token: string): Promise<AccessVerdict> {
+    const since = Math.max(this.#strangersUntil, this.#ports.clock.now());
+    const inARow = (since - this.#ports.clock.now()) / STRANGER_EVERY;
+    if (this.#strangers >= STRANGERS_AT_ONCE || inARow > STRANGERS_IN_A_ROW - 1) return Promise.resolve("unavailable");
+    this.#strangersUntil = micros(since + STRANGER_EVERY);
+    this.#strangers += 1;
+    return this.#begin(hash, token).finally(() => {
+      this.#strangers -= 1;
+    });
   }
 
   #begin(hash: string, token: string): Promise<AccessVerdict> {
-    if (this.#asking.size >= MOST_AT_ONCE) return Promise.resolve("unavailable");
     const asked = this.#ask(hash, token).finally(() => this.#asking.delete(hash));
     this.#asking.set(hash, asked);
     return asked;
@@ -115,11 +132,13 @@ export class MetricsAccess {
   /** The oldest go first. */
   #remember(hash: string, verdict: Settled): void {
     const now = this.#ports.clock.now();
-    this.#remembered.delete(hash);
-    this.#remembered.set(hash, { verdict, until: micros(now + HOLDS[verdict]), graceUntil: micros(now + GRACE) });
-    for (const oldest of this.#remembered.keys()) {
-      if (this.#remembered.size <= REMEMBERED) return;
-      this.#remembered.delete(oldest);
+    this.#allowed.delete(hash);
+    this.#refused.delete(hash);
+    const kind = verdict === "allowed" ? this.#allowed : this.#refused;
+    kind.set(hash, { verdict, until: micros(now + HOLDS[verdict]), graceUntil: micros(now + GRACE) });
+    for (const oldest of kind.keys()) {
+      if (kind.size <= REMEMBERED) return;
+      kind.delete(oldest);
     }
   }
 }

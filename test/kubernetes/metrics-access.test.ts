@@ -15,6 +15,9 @@ interface Scene {
   api: "up" | "away" | "silent";
 }
 
+const ALLOWED = { user: "prometheus", allowed: true };
+const range = (count: number): readonly number[] => Array.from({ length: count }, (_, n) => n);
+
 function scene(): Scene {
   const clock = new VirtualClock();
   const asked: Scene["asked"] = [];
@@ -93,19 +96,56 @@ describe("verdicts are kept for a while", () => {
     expect(await Promise.all([access.verdict("good"), access.verdict("good")])).toEqual(["allowed", "allowed"]);
     expect(asked).toHaveLength(2);
   });
+});
 
-  test("a flood of tokens is no flood of questions: four at once, and the oldest verdicts are forgotten", async () => {
+describe("a flood of made-up tokens", () => {
+  test("is no flood of questions: four at once, and no more than one a second after the first twenty", async () => {
+    const silent = scene();
+    silent.api = "silent";
+    for (let n = 0; n < 4; n++) void silent.access.verdict(`bad-${n}`);
+    expect(await silent.access.verdict("another")).toBe("unavailable");
+    expect(silent.asked).toHaveLength(4);
     const here = scene();
+    for (let n = 0; n < 100; n++) await here.access.verdict(`bad-${n}`);
+    expect(here.asked).toHaveLength(20);
+    expect(await here.access.verdict("bad-20")).toBe("unavailable");
+    here.clock.advance(seconds(2));
+    for (let n = 0; n < 100; n++) await here.access.verdict(`worse-${n}`);
+    expect(here.asked).toHaveLength(22);
+  });
+
+  test("does not push out who was let in: he is let in while the API is away", async () => {
+    const here = scene();
+    await here.access.verdict("good");
+    for (let n = 0; n < 200; n++) {
+      await here.access.verdict(`bad-${n}`);
+      here.clock.advance(seconds(1));
+    }
+    here.api = "away";
+    expect(await here.access.verdict("good")).toBe("allowed");
+  });
+
+  test("takes no place from who was let in: the API is asked again for him, and what it says counts", async () => {
+    const here = scene();
+    await here.access.verdict("good");
     here.api = "silent";
-    for (let n = 0; n < 4; n++) void here.access.verdict(`bad-${n}`);
-    expect(await here.access.verdict("good")).toBe("unavailable");
-    expect(here.asked).toHaveLength(4);
-    const other = scene();
-    await other.access.verdict("good");
-    for (let n = 0; n < 128; n++) await other.access.verdict(`bad-${n}`);
-    const before = other.asked.length;
-    await other.access.verdict("good");
-    expect(other.asked.length).toBe(before + 2);
+    for (let n = 0; n < 40; n++) void here.access.verdict(`bad-${n}`);
+    here.clock.advance(seconds(60));
+    here.api = "up";
+    here.tokens = { good: { user: "prometheus", allowed: false } };
+    expect(await here.access.verdict("good")).toBe("forbidden");
+  });
+
+  test("the refused are forgotten, the oldest first, and so are those let in long ago", async () => {
+    const here = scene();
+    here.tokens = { ...here.tokens, ...Object.fromEntries(range(40).map((n) => [`good-${n}`, ALLOWED])) };
+    for (const n of range(40)) {
+      await here.access.verdict(`good-${n}`);
+      here.clock.advance(seconds(1));
+    }
+    here.api = "away";
+    expect(await here.access.verdict("good-0")).toBe("unavailable");
+    expect(await here.access.verdict("good-39")).toBe("allowed");
   });
 });
 
