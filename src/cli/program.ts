@@ -16,6 +16,7 @@ import type { CliPorts, ExitCode } from "./ports.ts";
 import { registerRoutes } from "./routes.ts";
 import { registerSessions } from "./sessions.ts";
 import { registerSpeaker } from "./speaker.ts";
+import { registerValidate } from "./validate.ts";
 import { version } from "./version.ts";
 import { registerWatch } from "./watch.ts";
 
@@ -49,6 +50,7 @@ function buildProgram(ports: CliPorts, done: (code: ExitCode) => void): Command 
     registerDemo,
     registerPlan,
     registerExplain,
+    registerValidate,
     registerSessions,
     registerRoutes,
     registerLayer2,

@@ -132,10 +132,16 @@ export function speakerFinding({ facts: { observed } }: Scene, { node }: Place):
     const change = `look at the speaker's pod on Node ${node}: kubectl -n metallb-system get pods -o wide`;
     return broken(at, { name: "speaker-silent", rank: SPEAKER_RANK, object, words, change }, "unknown");
   }
-  if (!observed.complete) return undefined;
+  if (!observed.complete) return unasked(node);
   const words = `no speaker runs on Node ${node}`;
   const change = `let the speakers' DaemonSet run on Node ${node}: tolerations and nodeSelector`;
   return broken(at, { name: "no-speaker", rank: SPEAKER_RANK, object, words, change });
+}
+
+/** No fault: some speakers alone were asked. */
+function unasked(node: string): Finding {
+  const object = { kind: "Node", name: node };
+  return { step: "speaker", basis: "observed", verdict: "unknown", object, words: "was not asked", below: [] };
 }
 
 const SPEAKER_RANK = 75;

@@ -1,0 +1,189 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { runCli } from "../../src/cli/program.ts";
+import { serveAdmin } from "../../src/cli/speaker-admin.ts";
+import { runDemo } from "../../src/demo/demo.ts";
+import { KubernetesClient } from "../../src/kubernetes/client.ts";
+import { clientConfigFromKubeconfig } from "../../src/kubernetes/kubeconfig.ts";
+import { BGP_PEERS, SERVICES } from "../../src/kubernetes/resource.ts";
+import { systemClock, systemWallClock } from "../../src/system/clock.ts";
+import { systemRandom } from "../../src/system/random.ts";
+import { shippedDefinitions } from "../integration/cluster.ts";
+import { silentLog } from "../support/silent-log.ts";
+import { until } from "../support/until.ts";
+
+interface Outcome {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+async function run(args: readonly string[], terminal = false): Promise<Outcome> {
+  let [stdout, stderr] = ["", ""];
+  const code = await runCli(args, {
+    env: {},
+    signal: new AbortController().signal,
+    terminal,
+    stdout: (text) => {
+      stdout += text;
+    },
+    stderr: (text) => {
+      stderr += text;
+    },
+  });
+  return { code, stdout, stderr };
+}
+
+const folder = mkdtempSync(join(tmpdir(), "herald-explain-"));
+const kubeconfig = join(folder, "kubeconfig");
+const stop = new AbortController();
+let demo: Promise<void>;
+let reach: readonly string[] = [];
+
+/** The demo's API and its three speakers, which have told their routes and stay. */
+beforeAll(async () => {
+  let said = "";
+  const found = ["--kubeconfig", kubeconfig];
+  const ports = {
+    clock: systemClock,
+    wallClock: systemWallClock,
+    random: systemRandom,
+    log: silentLog,
+    say: (text: string) => {
+      said += text;
+    },
+    saveKubeconfig: (text: string) => {
+      writeFileSync(kubeconfig, text, { mode: 0o600 });
+      return kubeconfig;
+    },
+    inspect: async (speaker: Parameters<typeof serveAdmin>[1], node: string) => {
+      const path = join(folder, `${node}.sock`);
+      found.push("--socket", path);
+      const socket = await serveAdmin(path, speaker, silentLog);
+      return { path, close: () => socket.close() };
+    },
+  };
+  demo = runDemo(ports, { crds: shippedDefinitions(), keep: true }, stop.signal);
+  await until("the demo", () => said.includes("Look into the three speakers"));
+  reach = found;
+});
+afterAll(async () => {
+  stop.abort();
+  await demo;
+  rmSync(folder, { recursive: true });
+});
+
+async function withClient<T>(use: (client: KubernetesClient) => Promise<T>): Promise<T> {
+  const client = new KubernetesClient({ log: silentLog, clock: systemClock }, clientConfigFromKubeconfig(kubeconfig));
+  try {
+    return await use(client);
+  } finally {
+    client.close();
+  }
+}
+
+describe("herald explain service, against a cluster", () => {
+  test("a Service that is announced: every link holds, and the router is what cannot be seen", async () => {
+    const { code, stdout, stderr } = await run(["explain", "service", "web", ...reach]);
+    expect(stdout).toMatch(/^Service default\/web is announced\.\n/);
+    expect(stdout).toMatch(/✓ session +seen: established since .* with AS 64513/);
+    expect(stdout).toMatch(/✓ route +seen: sent, next hop 127\.0\.0\.11/);
+    expect(stdout).toContain("If nothing answers all the same: ask router 127.0.0.1");
+    expect([code, stderr]).toEqual([0, ""]);
+  });
+
+  test("colours are for terminals alone; JSON and YAML have the same causes", async () => {
+    const [plain, coloured] = [
+      await run(["explain", "service", "web", ...reach]),
+      await run(["explain", "service", "web", ...reach], true),
+    ];
+    expect(plain.stdout).not.toContain("\u001b[");
+    expect(coloured.stdout).toContain("\u001b[32m✓\u001b[0m");
+    const document = JSON.parse((await run(["explain", "service", "web", "-o", "json", ...reach])).stdout);
+    expect(document).toMatchObject({ service: "default/web", answers: "yes", observed: true });
+    expect((await run(["explain", "service", "web", "-o", "yaml", ...reach])).stdout).toMatch(
+      /^service: default\/web\n/,
+    );
+  });
+
+  test("the AS of the router is changed under a session: the peer and the field are named, and it fails", async () => {
+    const name = "router-node-b";
+    await withClient((client) =>
+      client.patch(BGP_PEERS, name, { spec: { peerASN: 64999 } }, { namespace: "metallb-system", type: "merge" }),
+    );
+    const ask = (): Promise<Outcome> => run(["explain", "service", "web", "--node", "node-b", "-o", "json", ...reach]);
+    let last = await ask();
+    await until("the speaker says the reason", async () => {
+      last = await ask();
+      return last.stdout.includes("wrong-asn");
+    });
+    const { causes, answers } = JSON.parse(last.stdout);
+    expect(causes[0]).toMatchObject({
+      name: "wrong-asn",
+      object: { kind: "BGPPeer", name },
+      field: "spec.peerASN",
+      at: ["Node node-b"],
+    });
+    expect([answers, last.code]).toEqual(["no", 1]);
+    const all = await run(["explain", "service", "web", ...reach]);
+    expect(all.stdout).toMatch(/^Service default\/web is announced, but not everywhere it should be\.\n/);
+    expect(all.code).toBe(0);
+  });
+
+  test("a Service that asks for what is in no pool", async () => {
+    await withClient((client) =>
+      client.create(
+        SERVICES,
+        {
+          apiVersion: "v1",
+          kind: "Service",
+          metadata: { name: "lost", namespace: "default" },
+          spec: { type: "LoadBalancer", loadBalancerIP: "203.0.113.1", ports: [{ port: 80 }] },
+        },
+        { namespace: "default" },
+      ),
+    );
+    const { code, stdout } = await run(["explain", "service", "lost", ...reach]);
+    expect(stdout).toMatch(
+      /Change: ask for an address that is in spec\.addresses of an IPAddressPool.*\n {2}Service default\/lost spec\.loadBalancerIP: /,
+    );
+    expect(code).toBe(1);
+  });
+
+  test("only the speaker of one node is asked: the others are unknown, and nothing is held against them", async () => {
+    const sockets = reach.filter((one) => one.endsWith("node-a.sock"));
+    const args = [
+      "--kubeconfig",
+      kubeconfig,
+      "--socket",
+      "/nowhere/x.sock",
+      ...sockets.flatMap((one) => ["--socket", one]),
+    ];
+    const { stdout, code } = await run(["explain", "service", "web", ...args]);
+    expect(stdout).toMatch(/^Service default\/web is announced\.\n/);
+    expect(stdout).toMatch(/\? speaker +seen: was not asked {2}\[Node node-c\]/);
+    expect(code).toBe(0);
+    const nobody = await run(["explain", "service", "web", "--kubeconfig", kubeconfig, "--socket", "/nowhere/x.sock"]);
+    expect(nobody.stdout).toMatch(/session +seen: established, says BGPSessionState node-a-/);
+  });
+
+  test.each([
+    ["no such Service", ["nothing"], "there is no Service default/nothing"],
+    ["no such Node", ["web", "--node", "nowhere"], "there is no Node nowhere"],
+    ["no name", ["a/b/c"], "it has to be NAMESPACE/NAME or NAME"],
+  ])("%s is bad input", async (_, args, words) => {
+    const { code, stderr } = await run(["explain", "service", ...args, ...reach]);
+    expect(code).toBe(2);
+    expect(stderr).toContain(words);
+  });
+});
+
+test("herald explain -f goes by the objects alone, and says so", async () => {
+  const path = join(import.meta.dirname, "../fixtures/plan/cluster");
+  const { code, stdout } = await run(["explain", "service", "home/one", "-f", path]);
+  expect(stdout).toMatch(/\(by the objects alone: nobody was asked what really happens\)\.\n/);
+  expect(stdout).not.toContain("seen:");
+  expect(code).toBe(0);
+});
