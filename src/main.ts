@@ -16,6 +16,7 @@ const code = await runCli(process.argv.slice(2), {
   env: process.env,
   name: process.argv[1]?.endsWith("kubectl-herald") === true ? "kubectl herald" : "herald",
   signal: stop.signal,
+  hungUp: (again) => process.on("SIGHUP", again),
   stdout: (text) => void process.stdout.write(text),
   stderr: (text) => void process.stderr.write(text),
   terminal: process.stdout.isTTY === true,

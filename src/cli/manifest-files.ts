@@ -29,6 +29,16 @@ export function readManifestSets(paths: readonly string[]): readonly (readonly u
   return sets;
 }
 
+/** The files of one path by themselves, and what of them cannot be read: for those who go on with what they had. */
+export function readManifestFolder(path: string): {
+  readonly sources: readonly { readonly file: string; readonly documents: readonly unknown[] }[];
+  readonly faults: readonly string[];
+} {
+  const faults: string[] = [];
+  const sources = filesOf(path, faults).map((file) => ({ file, documents: documentsOf(file, faults) }));
+  return { sources, faults };
+}
+
 function filesOf(path: string, faults: string[]): readonly string[] {
   try {
     if (!statSync(path).isDirectory()) return [path];

@@ -5,6 +5,8 @@ export interface CliPorts {
   readonly name?: string;
   /** Aborted when the user or the system asks the process to stop. */
   readonly signal: AbortSignal;
+  /** Calls back at every SIGHUP, which then no longer ends the process. */
+  readonly hungUp?: (again: () => void) => void;
   /** Data for other programs and for the reader. */
   readonly stdout: (text: string) => void;
   /** Notes, progress and errors. */

@@ -16,6 +16,7 @@ import type { CliPorts, ExitCode } from "./ports.ts";
 import { registerRoutes } from "./routes.ts";
 import { registerSessions } from "./sessions.ts";
 import { registerSpeaker } from "./speaker.ts";
+import { registerStandalone } from "./standalone.ts";
 import { registerValidate } from "./validate.ts";
 import { version } from "./version.ts";
 import { registerWatch } from "./watch.ts";
@@ -62,6 +63,7 @@ function buildProgram(ports: CliPorts, done: (code: ExitCode) => void): Command 
     registerController,
     registerSpeaker,
     registerApiserver,
+    registerStandalone,
     registerCompletion,
     registerAdminGet,
   ];

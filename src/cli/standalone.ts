@@ -1,0 +1,217 @@
+import { randomBytes } from "node:crypto";
+import { renameSync, rmSync, writeFileSync } from "node:fs";
+import { hostname } from "node:os";
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { defined } from "../api/defined.ts";
+import type { ClientConfig } from "../kubernetes/kubeconfig.ts";
+import { seconds } from "../net/micros.ts";
+import { machineClock } from "../speaker/bfd-clock.ts";
+import { startThread } from "../speaker/bfd-thread.ts";
+import { bgpSystem } from "../speaker/bgp-system.ts";
+import { lanChannels } from "../speaker/lan-thread.ts";
+import { ThreadWatch } from "../speaker/thread-watch.ts";
+import { runProbe } from "../standalone/probes.ts";
+import { runStandalone, type StandaloneOptions } from "../standalone/standalone.ts";
+import { StateFile } from "../standalone/state-file.ts";
+import { watchFolder } from "../standalone/watch-folder.ts";
+import { shippedCrdFolder } from "../system/assets.ts";
+import { systemClock, systemWallClock } from "../system/clock.ts";
+import { systemRandom } from "../system/random.ts";
+import { LOG_LEVELS, type LogLevel, pinoLog } from "../telemetry/pino-log.ts";
+import { secured } from "./apiserver.ts";
+import { parsePort, parseSeconds } from "./daemon-options.ts";
+import { readManifestFiles, readManifestFolder } from "./manifest-files.ts";
+import { PLAN_FORMATS, type PlanFormat } from "./plan-render.ts";
+import type { CliPorts, ExitCode } from "./ports.ts";
+import { serveAdmin } from "./speaker-admin.ts";
+import { planOnce } from "./standalone-once.ts";
+
+interface StandaloneFlags {
+  readonly manifests: string;
+  readonly once: boolean;
+  readonly output: PlanFormat;
+  readonly nodeName?: string;
+  readonly nodeLabels: Readonly<Record<string, string>>;
+  readonly namespace: string;
+  readonly lbClass: string;
+  readonly stateDir?: string;
+  readonly kubeconfigOut?: string;
+  readonly apiPort: number;
+  readonly adminSocket?: string;
+  readonly bgpListenPort?: number;
+  readonly drainOnStop: number;
+  readonly logLevel: LogLevel;
+}
+
+const LOOPBACK = "127.0.0.1";
+
+const EXAMPLES = `
+Examples:
+  herald standalone -f manifests/ --once                what would be announced, and everything that is wrong; exit code 0 or 2
+  herald standalone -f manifests/ --state-dir /var/lib/herald
+  herald standalone -f manifests/ --kubeconfig-out kubeconfig --admin-socket /run/herald/speaker.sock
+  herald sessions --socket /run/herald/speaker.sock
+  KUBECONFIG=kubeconfig kubectl get services,healthchecks -A
+
+The folder has IPAddressPools, BGPPeers, BGPAdvertisements and Services as in a cluster, and for each Service a HealthCheck:
+
+  apiVersion: herald.io/v1alpha1
+  kind: HealthCheck
+  metadata: { name: web }          # of the Service of this name, or of spec.service
+  spec:
+    http: { port: 80, path: /healthz }        # or tcp: { port: 53 }, or exec: { command: [/usr/bin/check] }
+    interval: 2s                   # also: timeout, rise, fall, address (127.0.0.1)
+
+A Service is announced while all of its checks pass. Its address must be on this host, or nobody answers there:
+  ip addr add 203.0.113.10/32 dev lo
+
+The folder is read again when it changes, and on SIGHUP. A file that is broken changes nothing: the last good state of the whole
+folder stays, and the log says which file and field. On SIGTERM the routes are withdrawn.
+`;
+
+/** Adds `herald standalone`. */
+export function registerStandalone(program: Command, ports: CliPorts, done: (code: ExitCode) => void): void {
+  program
+    .command("standalone")
+    .summary("announce services of a host without Kubernetes")
+    .description("Announces the Services of a folder of manifests from this host, while their health checks pass.")
+    .option("-f, --manifests <folder>", "folder of YAML or JSON files", "/etc/herald/manifests")
+    .option("--once", "only check the folder and show what would be announced with every health check passing", false)
+    .addOption(new Option("-o, --output <format>", "of --once").choices(PLAN_FORMATS).default("table"))
+    .option("--node-name <name>", "this host (default: host name)")
+    .addOption(
+      new Option("--node-labels <key=value,...>", "labels of this host, for node selectors")
+        .argParser(parseLabels)
+        .default({}, "none"),
+    )
+    .option("--namespace <name>", "namespace of pools, peers and advertisements", "metallb-system")
+    .addOption(
+      new Option("--lb-class <class>", "handle only Services of this loadBalancerClass").default(
+        "",
+        "those without one",
+      ),
+    )
+    .option("--state-dir <path>", "remember here who has which address, and which sessions were up")
+    .option("--kubeconfig-out <file>", "write a kubeconfig for kubectl there")
+    .option("--api-port <port>", "port of the API on 127.0.0.1, 0 for any free one", parsePort, 0)
+    .option("--admin-socket <path>", "answer herald sessions, routes, watch and capture at this Unix socket")
+    .option("--bgp-listen-port <port>", "also let routers open sessions to this port, usually 179", parsePort)
+    .option("--drain-on-stop <seconds>", "on SIGTERM, hand the traffic over for so long first", parseSeconds, 0)
+    .addOption(new Option("--log-level <level>", "how much to log").choices(LOG_LEVELS).default("info"))
+    .addHelpText("after", EXAMPLES)
+    .action(async (flags: StandaloneFlags) => {
+      if (flags.once) done(once(flags, ports));
+      else await run(flags, ports);
+    });
+}
+
+function once(flags: StandaloneFlags, ports: CliPorts): ExitCode {
+  return planOnce(
+    { ...ports, wallClock: systemWallClock, log: pinoLog("none") },
+    { ...flags, host: hostOf(flags), crds: shippedCrds() },
+  );
+}
+
+async function run(flags: StandaloneFlags, ports: CliPorts): Promise<void> {
+  const host = hostOf(flags);
+  const log = pinoLog(flags.logLevel, { component: "standalone", node: host.nodeName });
+  const base = { clock: systemClock, wallClock: systemWallClock, random: systemRandom, log };
+  const { manifests: folder, stateDir } = flags;
+  const threads = new ThreadWatch(machineClock);
+  const bgp = bgpSystem(base, { stateDir });
+  const native = bgp.facts.native
+    ? {
+        startBfd: (handlers: Parameters<typeof startThread>[0]) => startThread(handlers, threads),
+        startLayer2: lanChannels(threads).startLayer2,
+      }
+    : {};
+  // Anybody on this host reaches the port: only who has the token may say what is announced.
+  const token = randomBytes(24).toString("hex");
+  const { tls, rbac } = await secured(LOOPBACK);
+  const options: StandaloneOptions = {
+    host,
+    crds: shippedCrds(),
+    api: { host: LOOPBACK, port: flags.apiPort, token, ...defined({ tls, rbac }) },
+    clientConfig: (api) => bearer(api.url, token, tls?.cert),
+    speaker: {
+      loadBalancerClass: flags.lbClass,
+      ignoreExcludeLb: false,
+      drainOnStop: seconds(flags.drainOnStop),
+      sessions: bgp.facts,
+      layer2: { unavailable: "the native sockets are missing, see the build of the native layer" },
+      ...(flags.bgpListenPort === undefined ? {} : { bgpPort: flags.bgpListenPort }),
+    },
+  };
+  const listeners = new Set<() => void>();
+  ports.hungUp?.(() => {
+    for (const again of listeners) again();
+  });
+  try {
+    await runStandalone(
+      {
+        ...base,
+        runProbe,
+        machine: { ...bgp.ports, ...native },
+        read: () => readManifestFolder(folder),
+        watch: (changed) => {
+          const watcher = watchFolder(folder, changed);
+          listeners.add(changed);
+          return {
+            close: () => {
+              listeners.delete(changed);
+              watcher.close();
+            },
+          };
+        },
+        ...(stateDir === undefined ? {} : { state: new StateFile(stateDir) }),
+        started: async ({ api, speaker }) => {
+          const { kubeconfigOut: file } = flags;
+          if (file !== undefined) writeSecret(file, api.kubeconfig());
+          const admin = await serveAdmin(flags.adminSocket, speaker, log);
+          ports.stderr(`herald standalone: ${host.nodeName} announces what ${folder} says; API at ${api.url}\n`);
+          return {
+            close: () => {
+              admin.close();
+              if (file !== undefined) rmSync(file, { force: true });
+            },
+          };
+        },
+      },
+      options,
+      ports.signal,
+    );
+  } finally {
+    bgp.close();
+  }
+}
+
+/** How this process itself reaches its API. */
+function bearer(server: string, token: string, ca: string | undefined): ClientConfig {
+  const credentials = { headers: { Authorization: `Bearer ${token}` }, tls: defined({ ca }), fingerprint: "own" };
+  return { server, credentials: () => Promise.resolve(credentials) };
+}
+
+/** Whole or not at all: who waits for the file must not read half of it. */
+function writeSecret(file: string, text: string): void {
+  writeFileSync(`${file}.new`, text, { mode: 0o600 });
+  renameSync(`${file}.new`, file);
+}
+
+function hostOf({ namespace, nodeName = hostname(), nodeLabels }: StandaloneFlags): StandaloneOptions["host"] {
+  return { namespace, nodeName, nodeLabels };
+}
+
+function shippedCrds(): readonly unknown[] {
+  return readManifestFiles([shippedCrdFolder()]);
+}
+
+function parseLabels(text: string): Readonly<Record<string, string>> {
+  const pairs = text.split(",").filter((pair) => pair !== "");
+  return Object.fromEntries(
+    pairs.map((pair) => {
+      const [, key = "", value = ""] = /^([^=,]+)=([^=,]*)$/.exec(pair) ?? [];
+      if (key === "") throw new InvalidArgumentError(`want key=value,... and not "${pair}"`);
+      return [key, value];
+    }),
+  );
+}

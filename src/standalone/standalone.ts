@@ -1,0 +1,227 @@
+import { setMaxListeners } from "node:events";
+import { type ApiServer, type ApiServerOptions, createApiServer } from "../apiserver/server.ts";
+import { Controller } from "../controller/controller.ts";
+import { KubernetesClient } from "../kubernetes/client.ts";
+import type { ClientConfig } from "../kubernetes/kubeconfig.ts";
+import { Speaker, type SpeakerOptions, type SpeakerPorts } from "../speaker/speaker.ts";
+import type { Clock, WallClock } from "../system/clock.ts";
+import type { Random } from "../system/random.ts";
+import type { Log } from "../telemetry/log.ts";
+import { ConfigError } from "../wire/errors.ts";
+import { AddressMemory } from "./address-memory.ts";
+import { type FolderContent, type FolderVerdict, readFolder, type TryOut } from "./folder-content.ts";
+import { titleOf } from "./folder-object.ts";
+import { followFolder } from "./follow-folder.ts";
+import { Gate } from "./gate.ts";
+import { HEALTH_CHECK_DEFINITION } from "./health-check-definition.ts";
+import { HealthMonitor } from "./health-monitor.ts";
+import type { Host } from "./host.ts";
+import type { FolderReading } from "./manifest-source.ts";
+import type { RunProbe } from "./prober.ts";
+import { NOTHING, type Recollection, type Remembered } from "./state-file.ts";
+import { StoreSync } from "./store-sync.ts";
+
+/** What a host without Kubernetes is made of. */
+export interface StandalonePorts {
+  readonly clock: Clock;
+  readonly wallClock: WallClock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly read: () => FolderReading;
+  /** Calls back when the folder has changed, or somebody asks to read it again. */
+  readonly watch: (changed: () => void) => { close(): void };
+  readonly runProbe: RunProbe;
+  /** What outlives the process; absent, nothing does. */
+  readonly state?: { read(): Recollection; write(state: Remembered): void };
+  /** The machine as sessions and layer 2 use it. */
+  readonly machine: Omit<SpeakerPorts, "client" | "clock" | "wallClock" | "random" | "log">;
+  /** Told when the API answers and the speaker is there; what it returns is called at the end. */
+  readonly started?: (running: Running) => Promise<{ close(): void }>;
+}
+
+/** What can be looked into while it runs. */
+export interface Running {
+  readonly api: ApiServer;
+  readonly speaker: Speaker;
+  readonly client: KubernetesClient;
+}
+
+export interface StandaloneOptions {
+  readonly host: Host;
+  /** How the API is served; only this process and whoever has the kubeconfig should reach it. */
+  readonly api: Omit<ApiServerOptions, "crds">;
+  /** The shipped CustomResourceDefinitions. */
+  readonly crds: readonly unknown[];
+  readonly clientConfig: (api: ApiServer) => ClientConfig;
+  readonly speaker: Omit<SpeakerOptions, "namespace" | "nodeName">;
+}
+
+/** The folder is not usable, and there is no earlier state to go on with. */
+export class FolderRefused extends ConfigError {
+  readonly code = "ERR_STANDALONE_FOLDER_REFUSED";
+
+  constructor(faults: readonly string[]) {
+    super(`the manifests cannot be used:\n${faults.map((fault) => `  ${fault}`).join("\n")}`);
+  }
+}
+
+/** More checks at a time would measure each other. */
+const CHECKS_AT_ONCE = 16;
+
+/** What is said of a folder as a whole. */
+export type Judge = (reading: FolderReading) => FolderVerdict;
+
+/** Judges folders, with everything that an API server would say of them. */
+export function folderJudge(
+  ports: Pick<StandalonePorts, "wallClock" | "log">,
+  { host, crds }: Pick<StandaloneOptions, "host" | "crds">,
+): Judge {
+  const tryOut = trial(ports, host, crds);
+  return (reading) => readFolder(reading, host, tryOut);
+}
+
+/** Herald on a host without Kubernetes, until the signal is aborted. @throws FolderRefused */
+export async function runStandalone(
+  ports: StandalonePorts,
+  options: StandaloneOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  const { read, log } = ports;
+  const { remembered, problem } = ports.state?.read() ?? { remembered: NOTHING, problem: undefined };
+  if (problem !== undefined) log.error("state file not used", { reason: problem });
+  const judge = folderJudge(ports, options);
+  const first = firstReading(read(), remembered, judge, log);
+  await using api = createApiServer(ports, { ...options.api, crds: [...options.crds, HEALTH_CHECK_DEFINITION] });
+  await api.start();
+  await new Standalone(ports, options, { api, judge, remembered, first }).run(signal);
+}
+
+/** The folder as it is, or as it last was good: a host must come back after a reboot although somebody broke a file meanwhile. */
+function firstReading(reading: FolderReading, { sources }: Remembered, judge: Judge, log: Log): Taken {
+  const { content, faults } = judge(reading);
+  if (content !== undefined) return { reading, content };
+  const before = sources === undefined ? undefined : { sources, faults: [] };
+  const last = before === undefined ? undefined : judge(before);
+  if (before === undefined || last?.content === undefined) throw new FolderRefused(faults);
+  log.error("manifests refused, started with the last good ones", { faults });
+  return { reading: before, content: last.content };
+}
+
+interface Taken {
+  readonly reading: FolderReading;
+  readonly content: FolderContent;
+}
+
+interface Beginning {
+  readonly api: ApiServer;
+  readonly judge: Judge;
+  readonly remembered: Remembered;
+  readonly first: Taken;
+}
+
+class Standalone {
+  readonly #ports: StandalonePorts;
+  readonly #options: StandaloneOptions;
+  readonly #api: ApiServer;
+  readonly #judge: Judge;
+  readonly #sync: StoreSync;
+  readonly #monitor: HealthMonitor;
+  readonly #memory: AddressMemory;
+  /** The last folder that was looked at, good or not: the same again is no news. */
+  #seen: string;
+
+  constructor(ports: StandalonePorts, options: StandaloneOptions, { api, judge, remembered, first }: Beginning) {
+    const { nodeName } = options.host;
+    this.#ports = ports;
+    this.#options = options;
+    this.#api = api;
+    this.#judge = judge;
+    this.#sync = new StoreSync(api.store, options.host);
+    this.#monitor = new HealthMonitor({ ...ports, store: api.store, gate: new Gate(CHECKS_AT_ONCE) }, nodeName);
+    this.#memory = new AddressMemory(ports, remembered);
+    this.#seen = JSON.stringify(first.reading);
+    this.#take(first);
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock, log, watch, machine, started } = this.#ports;
+    const { host, speaker: speakerOptions, clientConfig } = this.#options;
+    const stop = new AbortController();
+    const until = AbortSignal.any([stop.signal, signal]);
+    // Some dozens of watches listen to it: no leak.
+    setMaxListeners(0, until);
+    const config = clientConfig(this.#api);
+    const client = (): KubernetesClient => new KubernetesClient(this.#ports, config);
+    const named = { ...speakerOptions, namespace: host.namespace, nodeName: host.nodeName };
+    const forController = client();
+    const forSpeaker = client();
+    const controller = new Controller(
+      { ...this.#ports, client: forController, log: log.child({ part: "controller" }) },
+      named,
+    );
+    const speaker = new Speaker(
+      { ...machine, ...this.#base(), client: forSpeaker, log: log.child({ part: "speaker" }) },
+      named,
+    );
+    this.#memory.follow(forController, until);
+    controller.start(until);
+    const running = [
+      // There is one controller and it is in this process: nobody to compete with for a Lease.
+      controller.lead(until),
+      speaker.run(until),
+      followFolder({ clock, watch, look: () => this.#look() }, until),
+    ];
+    const open = await started?.({ api: this.#api, speaker, client: forSpeaker });
+    try {
+      await Promise.all(running);
+    } finally {
+      stop.abort();
+      await this.#monitor.stop();
+      await Promise.allSettled(running);
+      open?.close();
+      forController.close();
+      forSpeaker.close();
+    }
+  }
+
+  /** Reads the folder, and takes it as a whole or not at all. */
+  #look(): void {
+    const { log, read } = this.#ports;
+    const reading = read();
+    const text = JSON.stringify(reading);
+    if (text === this.#seen) return;
+    this.#seen = text;
+    const { content, faults } = this.#judge(reading);
+    if (content === undefined) {
+      log.error("manifests refused, the last good ones stay", { faults });
+      return;
+    }
+    this.#take({ reading, content });
+  }
+
+  #take({ reading, content: { objects, checks, notes } }: Taken): void {
+    const { log } = this.#ports;
+    // All were tried out: what is refused here stands against something that others changed through the API.
+    for (const { object, message } of this.#sync.replace(objects, this.#memory.addresses))
+      log.error("object not taken", { file: object.file, object: titleOf(object), reason: message });
+    this.#monitor.replace(checks);
+    this.#memory.took(reading.sources, objects);
+    log.info("manifests taken", { objects: objects.length, checks: checks.length, notes });
+  }
+
+  #base(): Pick<StandalonePorts, "clock" | "wallClock" | "random"> {
+    const { clock, wallClock, random } = this.#ports;
+    return { clock, wallClock, random };
+  }
+}
+
+/** A second store, in which the folder is tried: what is refused there has changed nothing here. It is empty between trials. */
+function trial(ports: Pick<StandalonePorts, "wallClock" | "log">, host: Host, crds: readonly unknown[]): TryOut {
+  const { store } = createApiServer(ports, { host: "127.0.0.1", port: 0, crds: [...crds, HEALTH_CHECK_DEFINITION] });
+  return (objects) => {
+    const sync = new StoreSync(store, host);
+    const refused = sync.replace(objects, {});
+    sync.replace([], {});
+    return refused;
+  };
+}
