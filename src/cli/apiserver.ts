@@ -65,7 +65,7 @@ async function runApiserver(flags: ApiserverFlags, ports: CliPorts): Promise<voi
 }
 
 /** Clients send tokens by TLS only. What signed the certificate is in the kubeconfig, and its key nowhere. */
-async function secured(host: string): Promise<Pick<ApiServerOptions, "rbac" | "tls">> {
+export async function secured(host: string): Promise<Pick<ApiServerOptions, "rbac" | "tls">> {
   const now = systemWallClock();
   const authority = await makeAuthority({ now, name: "herald apiserver" });
   const ipAddresses = [...new Set([host, "127.0.0.1", "::1"])].filter((address) => isIP(address) !== 0);
