@@ -1,10 +1,8 @@
-import { once } from "node:events";
-import { createWriteStream } from "node:fs";
+import { type FileHandle, open } from "node:fs/promises";
 import type { Command } from "commander";
 import { SystemError } from "../wire/errors.ts";
 import type { CliPorts, ExitCode } from "./ports.ts";
-import { addReachFlags, askOptions, type ReachFlags, reachSpeakers, reportSilent } from "./reach.ts";
-import { NodeNotFound } from "./sessions.ts";
+import { addReachFlags, askOptions, needSpeakers, type ReachFlags, reportSilent } from "./reach.ts";
 import { follow } from "./transport.ts";
 
 interface CaptureFlags extends ReachFlags {
@@ -45,12 +43,9 @@ export function registerCapture(program: Command, ports: CliPorts, done: (code: 
 }
 
 async function runCapture(flags: CaptureFlags, peer: string, ports: CliPorts): Promise<ExitCode> {
-  const { lines, silent } = await reachSpeakers(flags, ports);
+  const { lines, silent } = await needSpeakers(flags, ports);
   const [line] = lines;
-  if (line === undefined) {
-    reportSilent(ports, { silent });
-    throw new NodeNotFound(`no speaker on node ${flags.node.join()} was found`);
-  }
+  if (line === undefined) return reportSilent(ports, { silent });
   const path = `/v1/sessions/${encodeURIComponent(peer)}/capture${flags.follow ? "?follow=1" : ""}`;
   const octets = follow(line, path, askOptions(flags, ports));
   try {
@@ -63,27 +58,22 @@ async function runCapture(flags: CaptureFlags, peer: string, ports: CliPorts): P
   return 0;
 }
 
-/** The file is made only when there is something to put into it. */
+/** The file is made only when there is something to put into it. @throws CaptureNotWritten */
 async function save(path: string, octets: AsyncIterable<Uint8Array>): Promise<void> {
-  let file: ReturnType<typeof createWriteStream> | undefined;
+  let file: FileHandle | undefined;
   try {
     for await (const piece of octets) {
-      file ??= await opened(path);
-      if (!file.write(piece)) await once(file, "drain");
+      file ??= await open(path, "w").catch(notWritten(path));
+      await file.appendFile(piece).catch(notWritten(path));
     }
   } finally {
-    file?.end();
-    if (file !== undefined) await once(file, "close");
+    await file?.close();
   }
 }
 
-async function opened(path: string): Promise<ReturnType<typeof createWriteStream>> {
-  const file = createWriteStream(path);
-  try {
-    await once(file, "open");
-    return file;
-  } catch (cause) {
+function notWritten(path: string): (cause: unknown) => never {
+  return (cause) => {
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new CaptureNotWritten(`${path}: ${why}`, { cause });
-  }
+  };
 }

@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import type { ListView } from "../inspection/view.ts";
 import { addOutputFlags, isForPeople, type OutputFlags, print } from "./output.ts";
 import type { CliPorts, ExitCode } from "./ports.ts";
-import { addReachFlags, askOptions, type ReachFlags, reachSpeakers, reportSilent } from "./reach.ts";
+import { addReachFlags, askOptions, needSpeakers, type ReachFlags, reportSilent } from "./reach.ts";
 import type { Column } from "./table.ts";
 import { type Answers, askAll } from "./transport.ts";
 
@@ -38,7 +38,7 @@ async function askSpeakers<View extends ListView<unknown>>(
   ports: Pick<CliPorts, "signal">,
   path: string,
 ): Promise<Answers<View>> {
-  const reached = await reachSpeakers(flags, ports);
+  const reached = await needSpeakers(flags, ports);
   const { views, silent } = await askAll<View>(reached.lines, path, askOptions(flags, ports));
   return { views, silent: [...reached.silent, ...silent] };
 }

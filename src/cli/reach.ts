@@ -2,6 +2,7 @@ import { type Command, Option } from "commander";
 import { podExec } from "../kubernetes/exec.ts";
 import { type Micros, seconds } from "../net/micros.ts";
 import { systemClock } from "../system/clock.ts";
+import { ConfigError } from "../wire/errors.ts";
 import { parseSeconds } from "./daemon-options.ts";
 import { isWanted, repeatable } from "./output.ts";
 import type { CliPorts } from "./ports.ts";
@@ -25,6 +26,11 @@ export interface Reached {
   readonly silent: readonly Silent[];
 }
 
+/** Nobody is there to be asked. */
+class NoSpeaker extends ConfigError {
+  readonly code = "ERR_CLI_NO_SPEAKER";
+}
+
 /** What a speaker in a pod uses when nothing else is said. */
 export const USUAL_SOCKET = "/var/run/herald/speaker.sock";
 
@@ -40,7 +46,9 @@ export function addReachFlags(command: Command): Command {
       .addOption(
         new Option("--node <name>", "only this node; may be given again").argParser(repeatable).default([], "all"),
       )
-      .option("-l, --selector <labels>", "only nodes with these labels (needs the API)"),
+      .addOption(
+        new Option("-l, --selector <labels>", "only nodes with these labels (needs the API)").conflicts("socket"),
+      ),
   )
     .addOption(
       new Option("--speaker-labels <selector>", "labels of the speakers' pods").default(
@@ -60,6 +68,20 @@ export async function reachSpeakers(flags: ReachFlags, ports: Pick<CliPorts, "si
   const reached = flags.socket.length > 0 ? await sockets(flags, ports) : await pods(flags);
   const wanted = ({ name }: SpeakerLine): boolean => isWanted(flags.node, name);
   return { lines: reached.lines.filter(wanted), silent: reached.silent.filter(({ node }) => isMeant(flags, node)) };
+}
+
+/** The same for commands that are nothing without speakers. @throws {NoSpeaker} */
+export async function needSpeakers(flags: ReachFlags, ports: Pick<CliPorts, "signal">): Promise<Reached> {
+  const reached = await reachSpeakers(flags, ports);
+  if (reached.lines.length === 0 && reached.silent.length === 0) throw new NoSpeaker(`no speaker ${whereOf(flags)}`);
+  return reached;
+}
+
+function whereOf({ node, socket, selector, speakerLabels, namespace }: ReachFlags): string {
+  const nodes =
+    node.length > 0 ? ` on node ${node.join(", ")}` : selector === undefined ? "" : ` on nodes with ${selector}`;
+  const pods = socket.length > 0 ? "" : ` among the pods with ${speakerLabels} in namespace ${namespace}`;
+  return `was found${nodes}${pods}`;
 }
 
 /** Says on stderr who did not answer; the exit code that follows from it. */

@@ -1,11 +1,10 @@
 import { type Command, Option } from "commander";
 import type { SessionItem, SessionView } from "../inspection/session-view.ts";
 import type { Change, ListView } from "../inspection/view.ts";
-import { ConfigError } from "../wire/errors.ts";
 import { addInspectFlags, type InspectFlags, showList, withQuery } from "./inspect.ts";
 import { documentText, isForPeople, repeatable, styleOf } from "./output.ts";
 import type { CliPorts, ExitCode } from "./ports.ts";
-import { askOptions, reachSpeakers, reportSilent } from "./reach.ts";
+import { askOptions, needSpeakers, reportSilent } from "./reach.ts";
 import { describeSession } from "./session-describe.ts";
 import { compareSessions, SESSION_COLUMNS } from "./session-table.ts";
 import { followAll } from "./stream.ts";
@@ -15,11 +14,6 @@ import { ask } from "./transport.ts";
 interface SessionFlags extends InspectFlags {
   readonly peer: readonly string[];
   readonly watch: boolean;
-}
-
-/** No speaker of this name was found. */
-export class NodeNotFound extends ConfigError {
-  readonly code = "ERR_CLI_NODE_NOT_FOUND";
 }
 
 const EXAMPLES = `
@@ -69,7 +63,7 @@ async function runSessions(flags: SessionFlags, ports: CliPorts): Promise<ExitCo
 
 /** What is there first; then a line for each change, as kubectl does. */
 async function watchSessions(flags: SessionFlags, ports: CliPorts): Promise<ExitCode> {
-  const reached = await reachSpeakers(flags, ports);
+  const reached = await needSpeakers(flags, ports);
   const style = styleOf(flags, ports);
   let headers = flags.headers;
   const path = withQuery("/v1/sessions", { watch: ["1"], peer: flags.peer });
@@ -94,12 +88,9 @@ async function watchSessions(flags: SessionFlags, ports: CliPorts): Promise<Exit
 const WATCH_WIDTHS = [12, 12, 16, 10, 12, 6, 6, 6, 5, 5];
 
 async function runDescribe(flags: SessionFlags, peer: string, ports: CliPorts): Promise<ExitCode> {
-  const { lines, silent } = await reachSpeakers(flags, ports);
+  const { lines, silent } = await needSpeakers(flags, ports);
   const [line] = lines;
-  if (line === undefined) {
-    reportSilent(ports, { silent });
-    throw new NodeNotFound(`no speaker on node ${flags.node.join()} was found`);
-  }
+  if (line === undefined) return reportSilent(ports, { silent });
   const view = await ask<SessionView>(line, `/v1/sessions/${encodeURIComponent(peer)}`, askOptions(flags, ports));
   ports.stdout(isForPeople(flags) ? describeSession(view) : documentText(view, flags));
   return 0;

@@ -31,15 +31,19 @@ export async function podLines(
   const { items } = await ports.client.list<unknown>(PODS, { namespace, labelSelector: labels });
   const nodes = nodeLabels === undefined ? undefined : await nodesWith(ports.client, nodeLabels);
   const pods = items.flatMap((raw) => readPod(raw) ?? []).filter(({ node }) => nodes?.has(node) !== false);
+  const running = onePerNode(pods.filter(({ absent }) => absent === undefined));
+  const answering = new Set(running.map(({ node }) => node));
   return {
-    lines: newest(pods.filter(({ absent }) => absent === undefined)).map((pod) => ({
+    lines: running.map((pod) => ({
       name: pod.node,
       get: (path, signal) =>
         ports.exec({ namespace, pod: pod.name, container: pod.container, command: asking(path) }, signal),
     })),
-    silent: pods.flatMap(({ node, name, absent }) =>
-      absent === undefined ? [] : [{ node, reason: `pod ${name}: ${absent}` }],
-    ),
+    // What a rollout or an eviction leaves beside a pod that runs is no trouble of the node.
+    silent: onePerNode(pods.filter(({ node }) => !answering.has(node))).map(({ node, name, absent = "" }) => ({
+      node,
+      reason: `pod ${name}: ${absent}`,
+    })),
   };
 }
 
@@ -52,8 +56,8 @@ async function nodesWith(client: Pick<KubernetesClient, "list">, labelSelector: 
   return new Set(items.map(({ metadata }) => metadata.name));
 }
 
-/** One for each node: during a rollout the old pod may still be there. */
-function newest(pods: readonly SpeakerPod[]): readonly SpeakerPod[] {
+/** Two of one node tell the same. */
+function onePerNode(pods: readonly SpeakerPod[]): readonly SpeakerPod[] {
   return [...new Map(pods.map((pod) => [pod.node, pod])).values()];
 }
 

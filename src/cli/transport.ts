@@ -1,7 +1,7 @@
 import { isViewHead, type ViewHead } from "../inspection/view.ts";
 import { LineFramer } from "../kubernetes/line-framer.ts";
-import type { Micros } from "../net/micros.ts";
-import type { Clock } from "../system/clock.ts";
+import { type Micros, seconds } from "../net/micros.ts";
+import type { Clock, Timer } from "../system/clock.ts";
 import { CodedError, PeerError, TransientError } from "../wire/errors.ts";
 
 /** A speaker that can be asked, wherever it runs. */
@@ -42,6 +42,9 @@ class NotASpeaker extends PeerError {
   readonly code = "ERR_CLI_NOT_A_SPEAKER";
 }
 
+/** A speaker that is followed says every ten seconds that it is alive: one that misses three of those is gone. */
+const MOST_QUIET = seconds(30);
+
 /** Speakers asked at the same time: all of them at once would be a crowd for one API server. */
 const AT_ONCE = 16;
 
@@ -74,19 +77,19 @@ export async function askAll<View extends ViewHead>(
 /** Asks one speaker for one document. @throws CodedError */
 export async function ask<View extends ViewHead>(line: SpeakerLine, path: string, options: AskOptions): Promise<View> {
   const chunks: Uint8Array[] = [];
-  for await (const chunk of patiently(line, path, options)) chunks.push(chunk);
+  for await (const chunk of patiently(line, path, options, options.timeout)) chunks.push(chunk);
   return parseView<View>(Buffer.concat(chunks).toString("utf8"), line);
 }
 
 /** What one speaker sends, as long as it goes on; only its beginning has to come in time. @throws CodedError */
 export async function* follow(line: SpeakerLine, path: string, options: AskOptions): AsyncGenerator<Uint8Array, void> {
-  yield* patiently(line, path, options, "beginning");
+  yield* patiently(line, path, options, undefined);
 }
 
-/** The same as values, a line of JSON each; empty lines only say that it is alive. @throws CodedError */
+/** Lines of JSON as values; empty ones only say that the speaker is alive, and have to come. @throws CodedError */
 export async function* followLines<T>(line: SpeakerLine, path: string, options: AskOptions): AsyncGenerator<T, void> {
   const framer = new LineFramer();
-  for await (const chunk of follow(line, path, options)) {
+  for await (const chunk of patiently(line, path, options, MOST_QUIET)) {
     for (const text of framer.push(chunk)) if (text.trim() !== "") yield parseLine<T>(text, line);
   }
 }
@@ -95,16 +98,17 @@ async function* patiently(
   line: SpeakerLine,
   path: string,
   { clock, signal, timeout }: AskOptions,
-  until: "end" | "beginning" = "end",
+  between: Micros | undefined,
 ): AsyncGenerator<Uint8Array, void> {
   const late = new AbortController();
-  const expire = (): void => late.abort(new SpeakerSilent(`no answer within ${timeout / 1_000_000} s`));
-  let timer = clock.after(timeout, expire);
+  const within = (limit: Micros): Timer =>
+    clock.after(limit, () => late.abort(new SpeakerSilent(`no answer within ${limit / 1_000_000} s`)));
+  let timer = within(timeout);
   try {
     for await (const chunk of line.get(path, AbortSignal.any([signal, late.signal]))) {
       timer.cancel();
       yield chunk;
-      if (until === "end") timer = clock.after(timeout, expire);
+      if (between !== undefined) timer = within(between);
     }
     late.signal.throwIfAborted();
   } finally {

@@ -6,7 +6,7 @@ import { addInspectFlags, type InspectFlags, withQuery } from "./inspect.ts";
 import { MoveSorter } from "./move-sorter.ts";
 import { isForPeople, isWanted, repeatable, styleOf } from "./output.ts";
 import type { CliPorts, ExitCode } from "./ports.ts";
-import { askOptions, reachSpeakers, reportSilent } from "./reach.ts";
+import { askOptions, needSpeakers, reportSilent } from "./reach.ts";
 import { followAll } from "./stream.ts";
 import { type Column, renderTable, type Tone } from "./table.ts";
 
@@ -77,7 +77,7 @@ const COLUMNS: readonly Column<Move>[] = [
 const WIDTHS = [24, 12, 12, 8, 20, 16];
 
 async function runWatch(flags: WatchFlags, ports: CliPorts): Promise<ExitCode> {
-  const reached = await reachSpeakers(flags, ports);
+  const reached = await needSpeakers(flags, ports);
   const code = reportSilent(ports, reached);
   const style = styleOf(flags, ports);
   let headers = flags.headers;

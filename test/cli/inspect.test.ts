@@ -166,6 +166,10 @@ describe("herald sessions", () => {
   });
 });
 
+test("labels of nodes are no question that a socket could answer", async () => {
+  expect((await run(["sessions", "-l", "rack=1", ...sockets])).code).toBe(2);
+});
+
 describe("herald routes", () => {
   test("says which Service and advertisement made a route, and that the peer has it", async () => {
     const { stdout } = await run([...words("routes -o json --service default/web --node node-a"), ...sockets]);
@@ -239,6 +243,8 @@ describe("herald capture", () => {
 
   test("a file that cannot be written, and a peer that is not there, leave no file behind", async () => {
     expect((await run([...words("capture node-a router-node-a -o /nowhere/a.pcap"), ...sockets])).code).toBe(1);
+    const full = await run([...words("capture node-a router-node-a -o /dev/full"), ...sockets]);
+    expect([full.code, full.stderr]).toEqual([1, expect.stringContaining("/dev/full: ENOSPC")]);
     const file = join(folder, "none.pcap");
     const { code, stderr } = await run([...words(`capture node-a nobody -o ${file}`), ...sockets]);
     expect([code, stderr]).toEqual([1, expect.stringContaining("nobody")]);

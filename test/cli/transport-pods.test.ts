@@ -165,6 +165,30 @@ describe("speakers in pods", () => {
     expect(silent(outcome)["n2"]).toContain("Pending");
   });
 
+  test("a pod that a rollout or an eviction left beside one that runs is no trouble of its node", async () => {
+    const left = [speakerPod("speaker-old", "n1", "Failed"), speakerPod("speaker-older", "n2", "Failed")];
+    await using server = await ExecServer.start([...left, ...THREE.slice(0, 1)], answering());
+    const outcome = await herald(server, "sessions -o json");
+    expect([outcome.code, nodes(outcome)]).toEqual([1, ["n1"]]);
+    expect(Object.keys(silent(outcome))).toEqual(["n2"]);
+    expect((await herald(server, "sessions describe n2 tor1")).code).toBe(1);
+  });
+
+  test.each([
+    [
+      "sessions",
+      "no speaker was found among the pods with app.kubernetes.io/component=speaker in namespace metallb-system",
+    ],
+    ["watch", "namespace metallb-system"],
+    ["routes --node n9", "no speaker was found on node n9"],
+    ["sessions describe n9 tor1", "no speaker was found on node n9"],
+    ["capture n9 tor1 -o -", "no speaker was found on node n9"],
+  ])("where there are none, %s is an error and not an empty answer", async (line, message) => {
+    await using server = await ExecServer.start([], answering());
+    const { code, stdout, stderr } = await herald(server, line);
+    expect([code, stdout, stderr]).toEqual([2, "", expect.stringContaining(message)]);
+  });
+
   test("an answer of megabytes arrives whole", async () => {
     const large = (call: ExecCall): void => {
       const text = Buffer.from(answer("n1", 20_000));
