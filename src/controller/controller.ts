@@ -87,8 +87,9 @@ export class Controller {
   /** Hands out addresses until the signal is aborted, and resolves when the last write is answered. */
   async lead(signal: AbortSignal, claim: Claim = ALONE): Promise<void> {
     const { services, namespaces, config } = this.#caches;
-    // The last leader's writes may not have reached this cache yet: what it gave away must not be given away again.
-    const fresh = Promise.all([services.refresh(), namespaces.synced, config.synced()]);
+    // The last leader's writes may not have reached this cache yet: what it gave away must not be given away again, and
+    // it may have known other pools by a watch that lives.
+    const fresh = Promise.all([services.refresh(), namespaces.refresh(), config.refreshPools(), config.synced()]);
     await Promise.race([fresh, aborted(signal)]);
     if (signal.aborted) return;
     const term = new Term({ ...this.#ports, ...claim }, this.#options, this.#caches);

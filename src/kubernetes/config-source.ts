@@ -44,6 +44,11 @@ export class ConfigSource {
     await Promise.all([this.#watch.synced(), this.#nodes.synced]);
   }
 
+  /** Resolves when a list of the IPAddressPools that was asked for after this call is there. */
+  refreshPools(): Promise<void> {
+    return this.#watch.refreshPools();
+  }
+
   /** What was not listed yet, in the words of the API. */
   unsynced(): readonly string[] {
     return [...(this.#nodes.isSynced ? [] : [NODES.plural]), ...this.#watch.unsynced()];

@@ -47,6 +47,11 @@ export class ConfigWatch {
     await Promise.all(this.#all().map((informer) => informer.synced));
   }
 
+  /** Resolves when a list of the pools that was asked for after this call is there. */
+  async refreshPools(): Promise<void> {
+    await this.#informers.get("pools")?.refresh();
+  }
+
   /** The kinds that were never listed yet, for readiness. */
   unsynced(): readonly string[] {
     const kinds = [...this.#informers]

@@ -99,6 +99,24 @@ test("a stand-by whose watch is dead does not give away what the last leader gav
   expect([...monitor.violations]).toEqual([]);
 });
 
+test("a stand-by whose watch is dead gives nothing away of a pool that is another one by now", async () => {
+  await site.pool("p", ["198.51.100.1/32"]);
+  const { leader, standBy, standByLine } = await startTwo();
+  standByLine.strike(1000, { type: "status", status: 500, reason: "InternalError" }, { path: /\/ipaddresspools/ });
+  standByLine.dropWatches(/\/ipaddresspools/);
+  await until("its watch to be gone", () => standByLine.struck > 0);
+  await site.pool("p", ["198.51.100.2/32"]);
+  await leader.stop();
+  await site.service("new");
+  await until("the other to lead", () => standBy.lease.isLeader());
+  const { struck } = standByLine;
+  await until("another list in vain", () => standByLine.struck > struck);
+  expect(await site.ips("new")).toEqual([]);
+  standByLine.clear();
+  await untilEqual("an address of the pool as it is", () => site.ips("new"), ["198.51.100.2"]);
+  expect([...monitor.violations]).toEqual([]);
+});
+
 test("a leader that stops lets the Lease go, and the other goes on at once", async () => {
   await site.pool("a", ["198.51.100.1/32"]);
   const { leader, standBy } = await startTwo();
