@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 import { answerHealth, type HealthCheck } from "./health.ts";
 import { listenAt } from "./listen.ts";
 
@@ -18,7 +19,12 @@ export class HealthServer {
 
   constructor(checks: HealthChecks) {
     this.#server = createServer(TIMEOUTS, (request, response) => answer(checks, request, response));
-    this.#server.maxConnections = MOST_CONNECTIONS;
+    const open = new Set<Socket>();
+    this.#server.on("connection", (socket) => {
+      open.add(socket);
+      socket.on("close", () => open.delete(socket));
+      makeRoom(open);
+    });
   }
 
   /** Listens. @throws PortNotServed when the address is taken. */
@@ -36,6 +42,15 @@ export class HealthServer {
   close(): void {
     this.#server.close();
     this.#server.closeAllConnections();
+  }
+}
+
+/** The oldest goes: a stranger who holds connections open must not keep the kubelet out, which would end the process. */
+function makeRoom(open: Set<Socket>): void {
+  for (const oldest of open) {
+    if (open.size <= MOST_CONNECTIONS) return;
+    open.delete(oldest);
+    oldest.destroy();
   }
 }
 
