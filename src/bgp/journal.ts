@@ -68,7 +68,8 @@ const LIMITS: JournalLimits = {
   messages: 64,
   octets: 64 * 1024,
   landmarks: 16,
-  connections: 16,
+  // Every one begins with an OPEN: those of all messages that are remembered are among the latest of this many.
+  connections: 80,
 };
 
 /** A message as it is kept. */

@@ -42,7 +42,10 @@ function sessionFields(session: SessionItem, at: string): readonly Field[] {
     ["Interface", session.interface],
     ["Local address", session.localAddress],
     ["AS", `${session.localAsn} here, ${negotiated?.peerAsn ?? session.expectedAsn} there`],
-    ["State", `${session.state} for ${formatAge(session.since, at)}`],
+    [
+      "State",
+      `${session.state}, ${session.state === "established" ? "up" : "down"} for ${formatAge(session.since, at)}`,
+    ],
     ["Hold time", negotiated && `${negotiated.holdTime}s, keepalive ${negotiated.keepaliveTime}s`],
     ["Families", negotiated?.families.join(", ")],
     ["Capabilities", negotiated?.capabilities.join(", ")],

@@ -18,6 +18,7 @@ export interface SessionItem {
   readonly port: number;
   readonly localAddress?: string | undefined;
   readonly state: BgpState;
+  /** When it came up, or was lost, or was first tried: since then it is up, or it is not. */
   readonly since: string;
   readonly localAsn: number;
   /** The AS that the peer has to be in: a number, `internal` or `external`. */

@@ -113,7 +113,7 @@ export class AdminViews {
       port: config.peerPort ?? SESSION_DEFAULTS.port,
       localAddress: view.localAddress?.toString(),
       state: view.state,
-      since: this.wall(view.since),
+      since: this.wall(record.since),
       localAsn: config.localAsn,
       expectedAsn: config.peerAsn,
       negotiated: view.negotiated && negotiatedItem(view.negotiated, opens.sent),

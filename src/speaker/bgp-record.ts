@@ -22,11 +22,17 @@ const MOST_CHANGES = 64;
 /** What is remembered of a session for people: what went wrong last, also after it is up again, and its latest states. */
 export class SessionRecord {
   readonly #timeline: StateChanged[] = [];
+  #since: Micros;
   #lost = 0;
   #lastDown: StateChanged | undefined;
   #lastNotification: Notified | undefined;
 
+  constructor(begun: Micros) {
+    this.#since = begun;
+  }
+
   changed(change: StateChanged): void {
+    if (change.from === "established" || change.to === "established") this.#since = change.at;
     this.#timeline.push(change);
     if (this.#timeline.length > MOST_CHANGES) this.#timeline.shift();
     if (change.from !== "established") return;
@@ -36,6 +42,11 @@ export class SessionRecord {
 
   notified(seen: Notified): void {
     this.#lastNotification = seen;
+  }
+
+  /** Since when it is up, or is not: between two attempts the state itself changes all the time. */
+  get since(): Micros {
+    return this.#since;
   }
 
   /** Oldest first. */

@@ -75,7 +75,7 @@ export class BgpSession {
   readonly #unsent: UnsentReport;
   readonly #learned: AdjRibIn;
   readonly #journal = new Journal();
-  readonly #record = new SessionRecord();
+  readonly #record: SessionRecord;
   readonly #listeners = new Set<(view: BgpSessionView) => void>();
   readonly #owner: LinkOwner;
   readonly #counters = {
@@ -109,6 +109,7 @@ export class BgpSession {
     this.#owner = this.#ownership();
     this.#primary = new BgpLink(this.#ports, this.#owner, initialFsm(this.#fsmConfig));
     this.#since = ports.clock.now();
+    this.#record = new SessionRecord(this.#since);
   }
 
   /** Begins; an unnumbered peer is looked for first. */

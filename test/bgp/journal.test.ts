@@ -1,8 +1,9 @@
 import { expect, it } from "vitest";
 import { type FsmConfig, type FsmEvent, initialFsm, step } from "../../src/bgp/fsm.ts";
+import { MESSAGE_TYPE } from "../../src/bgp/iana.ts";
 import { formatJournal, Journal, parseJournal, replayStep } from "../../src/bgp/journal.ts";
 import { micros, seconds } from "../../src/net/micros.ts";
-import { asn, routerId } from "./values.ts";
+import { asn, ip, routerId } from "./values.ts";
 
 const config: FsmConfig = {
   localAsn: asn(64512),
@@ -81,4 +82,21 @@ it("survives JSON, and every step of it can be taken again", () => {
     if (line.type === "step") expect(replayStep(line)).toEqual({ after: line.after, effects: line.effects });
   }
   expect(read.map(({ seq }) => seq)).toEqual([0, 1, 2, 3, 4, 5]);
+});
+
+it("knows the ends of every message that it remembers, of a peer that refuses every OPEN too", () => {
+  const journal = new Journal();
+  const of = (connection: number, type: number) => {
+    const bytes = new Uint8Array(29);
+    bytes[18] = type;
+    journal.recordMessage({ at: micros(0), connection, direction: "out", bytes });
+  };
+  for (let connection = 1; connection <= 200; connection++) {
+    const end = { address: ip("192.0.2.1"), port: 179 };
+    journal.recordConnection({ connection, at: micros(0), direction: "outgoing", local: end, remote: end });
+    of(connection, MESSAGE_TYPE.open);
+    if (connection % 2 === 0) of(connection, MESSAGE_TYPE.notification);
+  }
+  const known = new Set(journal.connections().map(({ connection }) => connection));
+  expect(journal.messagesFrom(0).filter(({ connection }) => !known.has(connection))).toEqual([]);
 });

@@ -8,7 +8,7 @@ import { cease } from "../../src/bgp/message/notification.ts";
 import type { MoveRing } from "../../src/inspection/move.ts";
 import { MoveRing as Ring } from "../../src/inspection/move.ts";
 import { VIEWS } from "../../src/inspection/view.ts";
-import { micros, seconds } from "../../src/net/micros.ts";
+import { type Micros, micros, seconds } from "../../src/net/micros.ts";
 import type { AdminSources } from "../../src/speaker/admin-views.ts";
 import { systemClock, systemWallClock } from "../../src/system/clock.ts";
 import { ip, route } from "../bgp/values.ts";
@@ -219,6 +219,16 @@ describe("a session", () => {
       lastDown: { reason: `received ${words}` },
     });
     expect(again["session"]).not.toHaveProperty("lastError");
+  });
+
+  test("that is down for an hour is so since an hour, whatever its attempts do meanwhile", async () => {
+    live();
+    scene.say({ type: "notification", notification: cease(2) });
+    const down = scene.clock.now();
+    scene.advance(seconds(3600));
+    const wall = (at: Micros): number => Date.now() - (scene.clock.now() - at) / 1000;
+    const { session } = (await read()) as { session: { since: string } };
+    expect(Math.abs(Date.parse(session.since) - wall(down))).toBeLessThan(5000);
   });
 
   test("refused by us says what was sent, and both OPENs are there to compare", async () => {
