@@ -65,17 +65,26 @@ const K = Int32Array.of(
   0xbef9a3f7,
   0xc67178f2,
 );
+const HASH_SIGN = 0x23;
+/** Section 5.1.1: a one bit, zeroes up to the length in bits. */
+const END = 0x80;
 /** What is left of a block beside the mark of the end and the length. */
 const LONGEST = 55;
 const ASCII = 0x7f;
 
-/** SHA-256 of a short text, its first 48 bits only: several times as fast as the whole of any text, for those who hash millions. */
+/** SHA-256 of two short texts with `#` between them, its first 48 bits only: several times as fast as the whole of anything, for those who hash millions. */
 export class BriefSha256 {
   readonly #w = new Int32Array(64);
 
-  /** Six octets as one exact number; undefined for a text that does not fit into one block, or is not ASCII. */
-  leading(text: string): number | undefined {
-    if (text.length > LONGEST || !this.#fill(text)) return undefined;
+  /** Of `head#tail`: six octets as one exact number; undefined for what does not fit into one block, or is not ASCII. */
+  leading(head: string, tail: string): number | undefined {
+    const length = head.length + 1 + tail.length;
+    if (length > LONGEST) return undefined;
+    this.#w.fill(0, 0, 15);
+    this.#put(HASH_SIGN, head.length);
+    this.#put(END, length);
+    this.#w[15] = length * 8;
+    if (!this.#write(head, 0) || !this.#write(tail, head.length + 1)) return undefined;
     const w = this.#w;
     for (let t = 16; t < 64; t++) {
       const x = w[t - 15] ?? 0;
@@ -87,22 +96,18 @@ export class BriefSha256 {
     return this.#compress();
   }
 
-  /** Section 5.1.1: the text, a one bit, zeroes, and the length in bits. */
-  #fill(text: string): boolean {
-    const w = this.#w;
-    const { length } = text;
-    let word = 0;
-    for (let i = 0; i < length; i++) {
+  #write(text: string, from: number): boolean {
+    for (let i = 0; i < text.length; i++) {
       const code = text.charCodeAt(i);
       if (code > ASCII) return false;
-      word = (word << 8) | code;
-      if ((i & 3) === 3) w[i >>> 2] = word;
+      this.#put(code, from + i);
     }
-    const end = length >>> 2;
-    w.fill(0, end, 15);
-    w[end] = ((word << 8) | 0x80) << (24 - (length & 3) * 8);
-    w[15] = length * 8;
     return true;
+  }
+
+  #put(octet: number, at: number): void {
+    const w = this.#w;
+    w[at >>> 2] = (w[at >>> 2] ?? 0) | (octet << (24 - (at & 3) * 8));
   }
 
   /** Section 6.2.2, from the initial value of section 5.3.3. */

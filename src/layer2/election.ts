@@ -26,12 +26,15 @@ const MOST_ADDRESSES = 100_000;
 /** Of fewer candidates it is as fast to find out again who came and who went as to remember it. */
 const FEW = 16;
 
+/** A candidate with its digest for an address, as far as it is kept. */
+interface Ranked<Name extends string> extends Candidate<Name> {
+  readonly leading: number;
+}
+
 /** How an election went last. */
 interface Standing<Name extends string> {
   readonly candidates: readonly Candidate<Name>[];
-  readonly winner: Candidate<Name> | undefined;
-  /** The winner's digest, as far as it is kept. */
-  readonly leading: number;
+  readonly winner: Ranked<Name> | undefined;
 }
 
 /** Who stands now and did not then, or not with this score; and the other way round. */
@@ -66,7 +69,9 @@ export class ElectionDigests<Name extends string = string> {
     if (known?.candidates === candidates) return known.winner?.node;
     const kept = known && this.#kept(known, candidates);
     const challengers = kept === undefined ? candidates : this.#difference(kept.candidates, candidates).fresh;
-    return this.#remember(address, this.#best({ challengers, candidates, address }, kept)).winner?.node;
+    const winner = this.#best(challengers, kept?.winner, address);
+    this.#remember(address, { candidates, winner });
+    return winner?.node;
   }
 
   /** How many hashes `elect` would take. */
@@ -79,11 +84,10 @@ export class ElectionDigests<Name extends string = string> {
 
   /** Whether this one of the candidates wins, which takes a handful of hashes where it does not. */
   wins(own: Candidate<Name>, candidates: readonly Candidate<Name>[], address: string): boolean {
-    const leading = this.#leading(own.node, address);
-    const isBeaten = (by: Candidate<Name>): boolean =>
-      by.node !== own.node && this.#order(by, this.#leading(by.node, address), { ...own, leading }, address) < 0;
-    if (candidates.some(isBeaten)) return false;
-    this.#remember(address, { candidates, winner: own, leading });
+    const winner = { ...own, leading: this.#leading(own.node, address) };
+    const isAhead = (one: Candidate<Name>): boolean => this.#ifAhead(one, winner, address) !== undefined;
+    if (candidates.some((one) => one.node !== own.node && isAhead(one))) return false;
+    this.#remember(address, { candidates, winner });
     return true;
   }
 
@@ -99,39 +103,28 @@ export class ElectionDigests<Name extends string = string> {
   }
 
   #best(
-    {
-      challengers,
-      candidates,
-      address,
-    }: {
-      readonly challengers: readonly Candidate<Name>[];
-      readonly candidates: readonly Candidate<Name>[];
-      readonly address: string;
-    },
-    kept: Standing<Name> | undefined,
-  ): Standing<Name> {
-    let { winner, leading } = kept ?? { winner: undefined, leading: Number.POSITIVE_INFINITY };
-    for (const next of challengers) {
-      const digest = this.#leading(next.node, address);
-      if (winner === undefined || this.#order(next, digest, { ...winner, leading }, address) < 0)
-        [winner, leading] = [next, digest];
-    }
-    return { candidates, winner, leading };
-  }
-
-  #order(
-    a: Candidate<Name>,
-    leading: number,
-    b: Candidate<Name> & { readonly leading: number },
+    challengers: readonly Candidate<Name>[],
+    champion: Ranked<Name> | undefined,
     address: string,
-  ): number {
-    return b.score - a.score || leading - b.leading || this.#compareWhole(a.node, b.node, address);
+  ): Ranked<Name> | undefined {
+    let best = champion;
+    for (const next of challengers) best = this.#ifAhead(next, best, address) ?? best;
+    return best;
   }
 
-  #remember(address: string, standing: Standing<Name>): Standing<Name> {
+  /** A candidate with its digest, if it comes before another. */
+  #ifAhead(next: Candidate<Name>, other: Ranked<Name> | undefined, address: string): Ranked<Name> | undefined {
+    const { node, score } = next;
+    if (other !== undefined && score < other.score) return undefined;
+    const leading = this.#leading(node, address);
+    if (other === undefined || score > other.score) return { node, score, leading };
+    const order = leading - other.leading || this.#compareWhole(node, other.node, address);
+    return order < 0 ? { node, score, leading } : undefined;
+  }
+
+  #remember(address: string, standing: Standing<Name>): void {
     if (this.#standings.size >= MOST_ADDRESSES) this.#standings.clear();
     this.#standings.set(address, standing);
-    return standing;
   }
 
   /** Ten thousand addresses ask for the difference of the same two lists. */
@@ -144,7 +137,7 @@ export class ElectionDigests<Name extends string = string> {
   }
 
   #leading(node: Name, address: string): number {
-    return this.#brief?.leading(`${node}#${address}`) ?? leadingBits(this.#digest(node, address));
+    return this.#brief?.leading(node, address) ?? leadingBits(this.#digest(node, address));
   }
 
   #compareWhole(a: Name, b: Name, address: string): number {
