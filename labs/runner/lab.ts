@@ -170,9 +170,12 @@ export class Lab {
   /** The nodes that a router's kernel sends packets for a prefix to, sorted; empty when there is no route. */
   async kernelNextHops(router: string, prefix: string): Promise<readonly string[]> {
     const text = await this.exec(router, ["ip", "-j", prefix.includes(":") ? "-6" : "-4", "route", "show", prefix]);
-    return parseNextHops(text)
-      .map((gateway) => this.nodeOf(gateway))
-      .toSorted();
+    const gateways = parseNextHops(text);
+    // A link-local address comes with the carrier, which may be after the start.
+    if (gateways.some((gateway) => !this.#nodeOfAddress.has(gateway))) {
+      await allDone(this.topology.nodes.map((node) => this.#learnAddresses(node)));
+    }
+    return gateways.map((gateway) => this.nodeOf(gateway)).toSorted();
   }
 
   /** The same with the weight of each; empty when there is no route, or one next hop without a weight. */
