@@ -4,7 +4,7 @@ import { LabConfigError } from "../../labs/runner/errors.ts";
 import { enabledDaemons } from "../../labs/runner/frr.ts";
 import { parseManifests, pathOf } from "../../labs/runner/kube-api.ts";
 import { messageOf, Report, seconds } from "../../labs/runner/report.ts";
-import { parseAddresses, parseNextHops } from "../../labs/runner/routes.ts";
+import { parseAddresses, parseNextHops, parseWeights } from "../../labs/runner/routes.ts";
 import { vipOf } from "../../labs/runner/service-address.ts";
 import { parseAnswers, tally } from "../../labs/runner/traffic.ts";
 
@@ -31,6 +31,29 @@ describe("parseNextHops reads `ip -j route show`", () => {
     ["a route without gateway", '[{"dst":"10.0.0.0/8","dev":"eth1"}]', []],
   ])("%s", (_name, text, hops) => {
     expect(parseNextHops(text)).toEqual(hops);
+  });
+});
+
+// What iproute2 6.1 printed for routes with a link bandwidth of 3:1, and for one without.
+describe("parseWeights reads `ip -j route show`", () => {
+  test.each([
+    ["no route", "", []],
+    ["one gateway has no weight", '[{"dst":"203.0.113.11","gateway":"10.98.0.12","dev":"br0"}]', []],
+    [
+      "several gateways",
+      '[{"dst":"203.0.113.10","nhid":20,"nexthops":[{"gateway":"10.98.0.12","dev":"br0","weight":25,"flags":[]},{"gateway":"10.98.0.11","dev":"br0","weight":75,"flags":[]}]}]',
+      [
+        ["10.98.0.12", 25],
+        ["10.98.0.11", 75],
+      ],
+    ],
+    [
+      "IPv4 by IPv6 gateways",
+      '[{"dst":"203.0.113.10","nexthops":[{"via":{"family":"inet6","host":"fe80::1"},"dev":"eth1","weight":1}]}]',
+      [["fe80::1", 1]],
+    ],
+  ])("%s", (_name, text, weights) => {
+    expect([...parseWeights(text)]).toEqual(weights);
   });
 });
 
