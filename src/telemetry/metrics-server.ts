@@ -52,7 +52,12 @@ export class MetricsServer {
   constructor(ports: MetricsServerPorts) {
     this.#ports = ports;
     const { secure } = ports;
-    const options = { headersTimeout: HEADERS_MS, requestTimeout: REQUEST_MS, keepAliveTimeout: KEEP_ALIVE_MS };
+    const options = {
+      headersTimeout: HEADERS_MS,
+      requestTimeout: REQUEST_MS,
+      connectionsCheckingInterval: HEADERS_MS,
+      keepAliveTimeout: KEEP_ALIVE_MS,
+    };
     this.#https =
       secure === undefined
         ? undefined
@@ -153,8 +158,9 @@ const WORDS: Readonly<Record<number, string>> = {
   503: "not now",
 };
 
+/** Whoever is refused gives his connection back: with a few dozen that he may keep he would lock Prometheus out. */
 function refuse(response: ServerResponse, status: number, headers: Readonly<Record<string, string>> = {}): false {
-  response.writeHead(status, { "content-type": "text/plain; charset=utf-8", ...headers });
+  response.writeHead(status, { "content-type": "text/plain; charset=utf-8", connection: "close", ...headers });
   response.end(`${WORDS[status]}\n`);
   return false;
 }

@@ -37,12 +37,13 @@ async function serve(verdict: AccessVerdict, seen: string[] = []): Promise<Metri
 interface Answer {
   readonly status: number | undefined;
   readonly challenge: string | undefined;
+  readonly connection: string | undefined;
   readonly names: string | undefined;
   readonly text: string;
 }
 
 function ask(port: number, headers: Readonly<Record<string, string>> = {}, path = "/metrics"): Promise<Answer> {
-  const agent = new Agent({ rejectUnauthorized: false, keepAlive: false });
+  const agent = new Agent({ rejectUnauthorized: false, keepAlive: true });
   return new Promise((resolve, reject) => {
     request({ host: "127.0.0.1", port, path, headers, agent }, (response) => {
       const socket = response.socket as unknown as { getPeerCertificate(): { subjectaltname?: string } };
@@ -52,7 +53,9 @@ function ask(port: number, headers: Readonly<Record<string, string>> = {}, path 
         text += chunk.toString();
       });
       const { statusCode: status, headers: told } = response;
-      response.on("end", () => resolve({ status, challenge: told["www-authenticate"], names, text }));
+      response.on("end", () =>
+        resolve({ status, challenge: told["www-authenticate"], connection: told.connection, names, text }),
+      );
     })
       .on("error", reject)
       .end();
@@ -83,6 +86,16 @@ describe("metrics by HTTPS", () => {
     const { port } = await serve("allowed", seen);
     expect(await ask(port, headers)).toMatchObject({ status: 401, challenge: "Bearer" });
     expect(seen).toEqual([]);
+  });
+
+  test.each([
+    ["unauthenticated", "close"],
+    ["forbidden", "close"],
+    ["unavailable", "close"],
+    ["allowed", "keep-alive"],
+  ] as const)("a bearer who is %s: his connection is told to %s, for there are few", async (verdict, connection) => {
+    const { port } = await serve(verdict);
+    expect(await ask(port, { authorization: "Bearer a" })).toMatchObject({ connection });
   });
 
   test("a path that is not there is nobody's secret: the API is not asked for it", async () => {
