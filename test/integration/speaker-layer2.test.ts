@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { nodeName } from "../../src/api/brands.ts";
+import type { WatchReading } from "../../src/kubernetes/informer.ts";
 import type { ClientConfig } from "../../src/kubernetes/kubeconfig.ts";
 import {
   L2_ADVERTISEMENTS,
@@ -126,6 +127,19 @@ async function start(
 async function startAll(): Promise<void> {
   members.alive = ["n1", "n2", "n3"].map((node) => site.nodeName(node));
   for (const node of ["n1", "n2", "n3"]) await start(node);
+  await until("status watches", () => speakers.every((one) => watchOfStatuses(one)?.synced === true));
+}
+
+function watchOfStatuses({ running }: Member): WatchReading | undefined {
+  return running.speaker
+    .readings()
+    .watches()
+    .find(({ resource }) => resource === SERVICE_L2_STATUSES.plural);
+}
+
+/** Resolves when every speaker has heard of the only status: that it was made, and what it says. */
+async function heardByAll(): Promise<void> {
+  await until("everyone knows the status", () => speakers.every((one) => (watchOfStatuses(one)?.events ?? 0) >= 2));
 }
 
 async function announced(name: string, ips: readonly string[] = [IP]): Promise<void> {
@@ -189,6 +203,7 @@ describe("who answers", () => {
     await announced("web");
     const first = await owner();
     expect(first.engine.taken().filter((line) => line.startsWith("hold"))).toEqual([`hold ${IP} all 60s probe`]);
+    await heardByAll();
     members.set(members.alive.filter((name) => name !== first.name));
     const second = await movedFrom(first);
     expect(second.engine.taken().filter((line) => line.startsWith("hold"))).toEqual([`hold ${IP} all 60s`]);
