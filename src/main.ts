@@ -12,6 +12,16 @@ for (const name of ["SIGINT", "SIGTERM"] as const) {
   });
 }
 
+// `| head` has seen enough, or the disk is full: what is left could only be said to nobody.
+let unread = false;
+process.stdout.on("error", (error) => {
+  if (!unread && !("code" in error && error.code === "EPIPE"))
+    process.stderr.write(`herald: stdout: ${error.message}\n`);
+  unread = true;
+  stop.abort("stdout");
+});
+process.stderr.on("error", () => {});
+
 const code = await runCli(process.argv.slice(2), {
   env: process.env,
   name: process.argv[1]?.endsWith("kubectl-herald") === true ? "kubectl herald" : "herald",
@@ -31,4 +41,4 @@ const code = await runCli(process.argv.slice(2), {
     }),
 });
 // An exit before a pipe has taken everything would cut the output off.
-process.stdout.write("", () => process.exit(code));
+process.stdout.write("", () => process.exit(unread ? 1 : code));

@@ -161,12 +161,13 @@ function __herald_at
   set -l path
   set -l words (commandline -opc)
   for word in $words[2..-1]
-    set -l next (string join ' ' $path $word)
-    contains -- "$next" ${known.map(quoted).join(" ")}; and set path (string split ' ' "$next")
+    set -l next (string join -- ' ' $path $word)
+    contains -- "$next" ${known.map(quoted).join(" ")}; and set path (string split -- ' ' "$next")
   end
   test "$path" = "$argv[1]"
 end
 ${lines.join("\n")}
+complete -c kubectl-herald -w herald
 `;
 }
 

@@ -1,7 +1,8 @@
 import { type Command, Option } from "commander";
 import type { Layer2Item, Layer2View } from "../inspection/state-view.ts";
+import { serviceNames } from "./filters.ts";
 import { addInspectFlags, compareBy, type InspectFlags, type Row, showList } from "./inspect.ts";
-import { isWanted, repeatable } from "./output.ts";
+import { isWanted } from "./output.ts";
 import type { CliPorts, ExitCode } from "./ports.ts";
 import { type Column, formatAge, type Tone } from "./table.ts";
 
@@ -24,7 +25,7 @@ export function registerLayer2(program: Command, ports: CliPorts, done: (code: E
     .description("Shows every address that a node answers ARP or neighbour discovery for, quarantined ones first.")
     .addOption(
       new Option("--service <namespace/name>", "only this Service; may be given again")
-        .argParser(repeatable)
+        .argParser(serviceNames)
         .default([], "all"),
     )
     .addHelpText("after", EXAMPLES)

@@ -33,7 +33,11 @@ export class MoveSorter {
 
 function merge(moves: readonly Move[]): readonly Move[] {
   const queues = new Map<string, Move[]>();
-  for (const move of moves) queues.set(move.node, [...(queues.get(move.node) ?? []), move]);
+  for (const move of moves) {
+    const queue = queues.get(move.node);
+    if (queue === undefined) queues.set(move.node, [move]);
+    else queue.push(move);
+  }
   const merged: Move[] = [];
   for (let first = earliest(queues); first !== undefined; first = earliest(queues)) {
     merged.push(first);

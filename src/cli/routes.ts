@@ -1,6 +1,7 @@
 import { type Command, Option } from "commander";
 import type { RouteInItem, RouteOutItem } from "../inspection/route-view.ts";
 import type { ListView } from "../inspection/view.ts";
+import { prefixes, serviceNames } from "./filters.ts";
 import { addInspectFlags, compareBy, type InspectFlags, type Row, showList, withQuery } from "./inspect.ts";
 import { repeatable } from "./output.ts";
 import type { CliPorts, ExitCode } from "./ports.ts";
@@ -17,14 +18,15 @@ const EXAMPLES = `
 Examples:
   herald routes                              what every node tells its routers, and what they do not have, first
   herald routes --service default/web        the routes of one Service
+  herald routes --prefix 198.51.100.12       who has the route of an address
   herald routes --in --peer tor1             what a router tells us, which is only kept to be looked at
   herald routes -o wide --node worker1       with every attribute
 `;
 
 /** Adds `herald routes`. */
 export function registerRoutes(program: Command, ports: CliPorts, done: (code: ExitCode) => void): void {
-  const several = (flags: string, what: string): Option =>
-    new Option(flags, `only this ${what}; may be given again`).argParser(repeatable).default([], "all");
+  const several = (flags: string, what: string, parse: typeof repeatable = repeatable): Option =>
+    new Option(flags, `only this ${what}; may be given again`).argParser(parse).default([], "all");
   const command = program
     .command("routes")
     .summary("show the routes that peers have from the nodes, or tell them")
@@ -32,8 +34,8 @@ export function registerRoutes(program: Command, ports: CliPorts, done: (code: E
     .option("--out", "what the nodes tell their peers (this is the default)", false)
     .addOption(new Option("--in", "what the peers tell the nodes").default(false).conflicts("out"))
     .addOption(several("--peer <name>", "BGPPeer"))
-    .addOption(several("--prefix <prefix>", "prefix"))
-    .addOption(several("--service <namespace/name>", "Service").conflicts("in"))
+    .addOption(several("--prefix <prefix>", "prefix, or that of this address", prefixes))
+    .addOption(several("--service <namespace/name>", "Service", serviceNames).conflicts("in"))
     .addHelpText("after", EXAMPLES)
     .action(async (flags: RouteFlags) => done(await runRoutes(flags, ports)));
   addInspectFlags(command);

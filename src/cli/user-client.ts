@@ -25,7 +25,7 @@ export function addApiFlags(command: Command): Command {
       ).env("KUBECONFIG"),
     )
     .addOption(
-      new Option("--namespace <name>", "namespace of Herald and of the metallb.io objects")
+      new Option("-n, --namespace <name>", "namespace of Herald and of the metallb.io objects")
         .env("METALLB_NAMESPACE")
         .default("metallb-system"),
     );

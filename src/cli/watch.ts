@@ -2,6 +2,7 @@ import { type Command, Option } from "commander";
 import type { Lost, Move } from "../inspection/move.ts";
 import { systemClock } from "../system/clock.ts";
 import { ConfigError } from "../wire/errors.ts";
+import { serviceNames } from "./filters.ts";
 import { addInspectFlags, type InspectFlags, withQuery } from "./inspect.ts";
 import { MoveSorter } from "./move-sorter.ts";
 import { isForPeople, isWanted, repeatable, styleOf } from "./output.ts";
@@ -31,15 +32,15 @@ Examples:
 
 /** Adds `herald watch`. */
 export function registerWatch(program: Command, ports: CliPorts, done: (code: ExitCode) => void): void {
-  const several = (flags: string, what: string): Option =>
-    new Option(flags, `only moves of this ${what}; may be given again`).argParser(repeatable).default([], "all");
+  const several = (flags: string, what: string, parse: typeof repeatable): Option =>
+    new Option(flags, `only moves of this ${what}; may be given again`).argParser(parse).default([], "all");
   const command = program
     .command("watch")
     .summary("follow what moves: addresses, routes, sessions, elections")
     .description("Follows the moves of all nodes in the order of their times, each with its reason.")
     .option("--tail <count>", "begin with so many earlier moves of every node", parseTail, 0)
-    .addOption(several("--service <namespace/name>", "Service"))
-    .addOption(several("--peer <name>", "BGPPeer"))
+    .addOption(several("--service <namespace/name>", "Service", serviceNames))
+    .addOption(several("--peer <name>", "BGPPeer", repeatable))
     .addHelpText("after", EXAMPLES)
     .action(async (flags: WatchFlags) => done(await runWatch(flags, ports)));
   addInspectFlags(command);

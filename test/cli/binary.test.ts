@@ -1,4 +1,5 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -26,6 +27,16 @@ test.each([
   const herald = await build.run(line.split(" "));
   expect(await herald.exited).toBe(code);
   expect([herald.stdout === "", herald.stderr === ""]).toEqual(code === 0 ? [false, true] : [true, false]);
+});
+
+test("what cannot be written to stdout is an error and no stack trace", async () => {
+  const full = openSync("/dev/full", "w");
+  const { status, stderr } = spawnSync(process.execPath, [build.file, "completion", "bash"], {
+    stdio: ["ignore", full, "pipe"],
+    encoding: "utf8",
+  });
+  closeSync(full);
+  expect([status, stderr]).toEqual([1, expect.stringMatching(/^herald: stdout: ENOSPC.*\n$/)]);
 });
 
 describe("daemons", () => {

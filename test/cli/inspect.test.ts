@@ -1,4 +1,4 @@
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -187,6 +187,18 @@ describe("herald routes", () => {
     ]);
   });
 
+  test.each([
+    ["--service web", 0, 3],
+    ["--prefix 198.51.100.12", 0, 3],
+    ["--prefix 198.51.100.12/32", 0, 3],
+    ["--prefix 2001:DB8:100:0::10", 0, 3],
+    ["--prefix 198.51.100", 2, 0],
+    ["--service a/b/c", 2, 0],
+  ])("%s is found as it is written elsewhere, or refused: exit %i, %i rows", async (filter, code, rows) => {
+    const outcome = await run([...words(`routes --no-headers ${filter}`), ...sockets]);
+    expect([outcome.code, outcome.stdout.split("\n").length - 1]).toEqual([code, rows]);
+  });
+
   test("--in and --out exclude each other; what is empty says so on stderr alone", async () => {
     expect((await run([...words("routes --in --out"), ...sockets])).code).toBe(2);
     const { code, stdout, stderr } = await run([...words("routes --in --no-headers"), ...sockets]);
@@ -288,6 +300,19 @@ describe("completion", () => {
 COMP_WORDS=(${line.map((word) => `'${word}'`).join(" ")}); COMP_CWORD=${line.length - 1}; _herald; printf '%s\\n' "\${COMPREPLY[@]}"`;
     const said = execFileSync("bash", ["-c", program], { encoding: "utf8" });
     expect(said.split("\n").filter(Boolean).toSorted()).toEqual(expected.toSorted());
+  });
+
+  const hasFish = spawnSync("fish", ["--version"]).status === 0;
+  test.skipIf(!hasFish).each([
+    ["herald sess", "sessions"],
+    ["herald sessions -o ", "table"],
+    ["herald sessions --node x desc", "describe"],
+    ["kubectl-herald sess", "sessions"],
+  ])("fish, where it is installed, completes %s and says nothing else", async (line, expected) => {
+    const file = join(folder, "herald.fish");
+    writeFileSync(file, await script("fish"));
+    const { stdout, stderr } = spawnSync("fish", ["-c", `source ${file}; complete -C '${line}'`], { encoding: "utf8" });
+    expect([stdout, stderr]).toEqual([expect.stringContaining(expected), ""]);
   });
 
   test("has every command of the help, for each shell, and no shell that is none", async () => {
