@@ -164,9 +164,10 @@ export class Api {
       throw badRequest("resourceVersion should not be set on objects to be created");
     const fresh =
       type.custom && type.statusSubresource ? parseObject(withMember(decoded, "status", undefined)) : decoded;
+    const past = options.restored === true ? decoded.metadata : undefined;
     const born = withMeta(fresh, {
-      uid: this.#uid(),
-      creationTimestamp: this.now(),
+      uid: past?.uid ?? this.#uid(),
+      creationTimestamp: past?.creationTimestamp ?? this.now(),
       generation: type.counted ? 1 : undefined,
       deletionTimestamp: undefined,
     });

@@ -75,6 +75,8 @@ interface StoreAccess {
   list(apiVersion: string, kind: string, namespace?: string): readonly KubeObject[];
   /** Creates or replaces, as `kubectl replace --force` without the deletion. @throws ApiError as the API would answer. */
   apply(object: unknown): KubeObject;
+  /** The same for an object of an earlier server, which keeps its uid and its age. @throws ApiError as the API would answer. */
+  restore(object: unknown): KubeObject;
   /** Merges into the status. @throws ApiError as the API would answer. */
   patchStatus(reference: ObjectReference, status: unknown): KubeObject;
   delete(reference: ObjectReference): void;
@@ -331,6 +333,7 @@ function storeAccess(api: Api): StoreAccess {
       return page.entries.map((entry) => entry.in(version.apiVersion));
     },
     apply: (value) => applyObject(api, value, target),
+    restore: (value) => restoreObject(api, value, target),
     patchStatus: (reference, status) => {
       const at = target(reference, "status");
       return api.patch(at, { type: "merge", body: { status } }, directOptions()).entry.in(at.version.apiVersion);
@@ -346,17 +349,25 @@ function storeAccess(api: Api): StoreAccess {
 
 type FindTarget = (reference: ObjectReference, subresource: string) => Parameters<Api["get"]>[0];
 
+/** What is there from the server's own beginning, such as the namespace `default`, is brought up to date only. */
+function restoreObject(api: Api, value: unknown, find: FindTarget): KubeObject {
+  const object = parseObject(value);
+  const { resourceVersion: _stale, ...metadata } = object.metadata;
+  const target = find(placeOf(object), "");
+  const isThere = api.collection(target.type).get(`${target.namespace}/${metadata.name}`) !== undefined;
+  if (!isThere) api.create(target, { ...object, metadata }, { ...directOptions(), restored: true });
+  return applyObject(api, value, find);
+}
+
+function placeOf({ apiVersion, kind, metadata: { namespace, name } }: KubeObject): ObjectReference {
+  return { apiVersion, kind, name, ...(namespace === undefined ? {} : { namespace }) };
+}
+
 /** Spec and status in one go, which no client can do over HTTP. */
 function applyObject(api: Api, value: unknown, find: FindTarget): KubeObject {
   const object = parseObject(value);
-  const { namespace, name } = object.metadata;
-  const place = {
-    apiVersion: object.apiVersion,
-    kind: object.kind,
-    name,
-    ...(namespace === undefined ? {} : { namespace }),
-  };
-  const target = find(place, "");
+  const { name } = object.metadata;
+  const target = find(placeOf(object), "");
   const { apiVersion } = target.version;
   const existing = api.collection(target.type).get(`${target.namespace}/${name}`);
   const current = existing?.in(apiVersion).metadata.resourceVersion;

@@ -13,6 +13,8 @@ export interface WriteOptions {
   readonly force: boolean;
   /** Collects what the client should be warned of. */
   readonly warnings: string[];
+  /** The object comes from a backup: it is the one that it was, not a new one of that name. */
+  readonly restored?: boolean;
 }
 
 /** Where a request points. */

@@ -16,6 +16,7 @@ interface ApiserverFlags {
   readonly port: number;
   readonly crds?: string;
   readonly kubeconfigOut?: string;
+  readonly objects?: string;
   readonly rbac: boolean;
   readonly logLevel: LogLevel;
 }
@@ -42,6 +43,7 @@ export function registerApiserver(program: Command, ports: CliPorts, done: (code
     .option("--port <port>", "port to listen on, 0 for any free one", parsePort, 0)
     .option("--crds <dir>", "folder of CustomResourceDefinitions (default: those shipped)")
     .option("--kubeconfig-out <file>", "write a kubeconfig for kubectl there")
+    .option("--objects <path>", "file or folder of objects that are there from the beginning, with their status")
     .option("--rbac", "serve TLS, ask for a token, and enforce Roles and ClusterRoles", false)
     .addOption(new Option("--log-level <level>", "how much to log").choices(LOG_LEVELS).default("info"))
     .addHelpText("after", EXAMPLES)
@@ -58,6 +60,9 @@ async function runApiserver(flags: ApiserverFlags, ports: CliPorts): Promise<voi
     { wallClock: systemWallClock, log },
     { host: flags.host, port: flags.port, crds, ...(flags.rbac ? await secured(flags.host) : {}) },
   );
+  // Before anybody can look: clients find all of them or no server.
+  for (const object of flags.objects === undefined ? [] : readManifestFiles([flags.objects]))
+    server.store.restore(object);
   await server.start();
   if (flags.kubeconfigOut !== undefined) writeFileSync(flags.kubeconfigOut, server.kubeconfig(), { mode: 0o600 });
   ports.stderr(`api server ready ${server.url}\n`);
