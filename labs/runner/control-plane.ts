@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { LabNode } from "./clab.ts";
 import { LabConfigError } from "./errors.ts";
@@ -30,6 +30,11 @@ export function kubeconfigOf(folder: string): string {
   return join(folder, "kubeconfig");
 }
 
+/** Where objects lie that the API server of a run begins with when it is started again. */
+export function savedObjectsOf(folder: string): string {
+  return join(folder, "objects.yaml");
+}
+
 /** Starts API server and controller on one node, and the relay by which the runner reaches the API; returns when it answers. */
 export async function startControlPlane(node: LabNode, around: Surroundings): Promise<KubeApi> {
   const address = node.management?.split("/")[0];
@@ -49,7 +54,10 @@ export async function startControlPlane(node: LabNode, around: Surroundings): Pr
     crds,
     "--kubeconfig-out",
     kubeconfig,
+    "--objects",
+    savedObjectsOf(folder),
   ];
+  writeFileSync(savedObjectsOf(folder), "");
   const relay = [process.execPath, join(import.meta.dirname, "relay.mjs"), socket, address, String(API_PORT)];
   processes.start({ node: node.name, name: "apiserver", argv: inside(heraldCommand(around, serve)) });
   processes.start({ node: node.name, name: "relay", argv: inside(relay) });
@@ -74,11 +82,21 @@ export async function startControlPlane(node: LabNode, around: Surroundings): Pr
   return api;
 }
 
-/** Starts the speaker of a node, with more flags than all of them have. */
+/** Starts the speaker of a node, with more flags than all of them have. As with the chart it remembers which sessions were up. */
 export function startSpeaker(node: LabNode, around: Surroundings, flags: readonly string[]): LabProcess {
-  const words = [...daemon("speaker", kubeconfigOf(around.folder)), "--node-name", node.name, ...flags];
+  const words = [
+    ...daemon("speaker", kubeconfigOf(around.folder)),
+    "--node-name",
+    node.name,
+    ...stateFlags(node, around),
+    ...flags,
+  ];
   const argv = inNamespace(around.namespaceOf(node.name), heraldCommand(around, words));
   return around.processes.start({ node: node.name, name: "speaker", argv });
+}
+
+function stateFlags(node: LabNode, { folder }: Surroundings): readonly string[] {
+  return ["--state-dir", join(folder, `speaker-${node.name}`)];
 }
 
 function heraldCommand({ herald }: Surroundings, words: readonly string[]): readonly string[] {

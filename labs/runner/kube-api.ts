@@ -33,6 +33,8 @@ const RESOURCES = {
 /** The kinds a lab writes and reads. */
 export type LabKind = keyof typeof RESOURCES;
 
+const KINDS = Object.keys(RESOURCES).filter(isLabKind);
+
 function isLabKind(kind: string): kind is LabKind {
   return Object.hasOwn(RESOURCES, kind);
 }
@@ -97,6 +99,17 @@ export class KubeApi {
   /** All objects of a kind, in every namespace. */
   async list(kind: LabKind): Promise<readonly unknown[]> {
     return listOf(at(await this.#json("GET", pathOf({ kind })), "items"));
+  }
+
+  /** All objects of the kinds that labs know, whole, so that another server can begin with them. */
+  async everything(): Promise<readonly JsonObject[]> {
+    const all: JsonObject[] = [];
+    for (const kind of KINDS) {
+      // Items of a list of a built-in kind do not say of what kind they are.
+      const apiVersion = RESOURCES[kind].prefix.replace(/^\/apis?\//, "");
+      all.push(...(await this.list(kind)).filter(isObject).map((object) => ({ ...object, apiVersion, kind })));
+    }
+    return all;
   }
 
   /** Creates an object, or merges it into the one that is there. */
