@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
 import { bundle } from "../bgp/bundle.ts";
 import { Probe } from "../bgp/probe.ts";
 
@@ -20,7 +21,7 @@ export interface ReaderFigures {
 export async function measureReader(kind: (typeof READERS)[number], kubeconfig: string): Promise<ReaderFigures> {
   const folder = mkdtempSync(join(tmpdir(), "hben-"));
   const file = join(folder, "reader.mjs");
-  await bundle(join(import.meta.dirname, "reader.ts"), file);
+  await bundle(fileURLToPath(new URL("./reader.ts", import.meta.url)), file);
   const start = performance.now();
   const child = spawn(process.execPath, [file, kind, kubeconfig], { stdio: ["ignore", "pipe", "inherit"] });
   try {
