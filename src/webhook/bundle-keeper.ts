@@ -50,6 +50,8 @@ const TAKEN_IN_AFTER = seconds(30);
 const WRITE_SEEN_WITHIN = seconds(2);
 const IDLE = seconds(3600);
 const WRITES_REMEMBERED = 16;
+/** Without it every change of configuration is refused: a tool that always takes it away gets an answer each minute. */
+const LONGEST_SPACING = seconds(60);
 
 /**
  * Keeps the authorities where the API server reads whom to trust, also after somebody applied a manifest without them. Replicas agree,
@@ -181,7 +183,7 @@ export class BundleKeeper {
 
   async #write({ resource, name, writes }: Caller, plan: CallerPlan, signal: AbortSignal): Promise<Micros> {
     const { client, clock, log } = this.#ports;
-    const wait = writeDelay(writes, clock.now());
+    const wait = writeDelay(writes, clock.now(), LONGEST_SPACING);
     if (wait > 0) return wait;
     writes.push(clock.now());
     writes.splice(0, writes.length - WRITES_REMEMBERED);
