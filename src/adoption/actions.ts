@@ -1,4 +1,5 @@
 import { isMetallbs } from "./configuration.ts";
+import { HELM_OWNER, HIDDEN_OWNER, releaseRecords } from "./helm-release.ts";
 import { FORMER_REPLICAS, type Installation, isControllerOn, isSpeakerOn, STOPPED_LABEL } from "./installation.ts";
 import type { Given, GivenObjects } from "./objects.ts";
 import { type Workload, workloadOf } from "./workload.ts";
@@ -30,15 +31,13 @@ type ActionName =
 
 const KEEP = "helm.sh/resource-policy";
 const FORMER_POLICIES = "herald.io/adopt-failure-policies";
-const HELM_OWNER = "helm";
-const HIDDEN_OWNER = "herald-adopt";
 export const WEBHOOKS = "metallb-webhook-configuration";
 
 /** What there still is to do to stop MetalLB, in order; nothing once it is stopped. */
 export function applyActions(metallb: Installation, objects: GivenObjects): readonly Action[] {
   return [
     ...objects.of("CustomResourceDefinition").flatMap(keepDefinition),
-    ...releaseSecrets(metallb, objects, HELM_OWNER).map((secret) => ownRelease(secret, "hide-release", HIDDEN_OWNER)),
+    ...releaseRecords(metallb, objects, HELM_OWNER).map((record) => ownRelease(record, "hide-release", HIDDEN_OWNER)),
     ...openWebhook(metallb, objects),
     ...stopController(metallb.controller),
     ...stopDaemonSet(metallb.speaker, "stop-speaker"),
@@ -53,7 +52,7 @@ export function revertActions(metallb: Installation, objects: GivenObjects): rea
     ...startDaemonSet(metallb.speaker, "start-speaker"),
     ...startController(metallb.controller),
     ...closeWebhook(objects),
-    ...releaseSecrets(metallb, objects, HIDDEN_OWNER).map((secret) => ownRelease(secret, "show-release", HELM_OWNER)),
+    ...releaseRecords(metallb, objects, HIDDEN_OWNER).map((record) => ownRelease(record, "show-release", HELM_OWNER)),
   ];
 }
 
@@ -73,23 +72,9 @@ function keepDefinition(definition: Given): readonly Action[] {
   ];
 }
 
-/** Where Helm remembers a release: it finds them by these labels. */
-function releaseSecrets(
-  { helmRelease, namespace }: Installation,
-  objects: GivenObjects,
-  owner: string,
-): readonly Given[] {
-  if (helmRelease === undefined) return [];
-  return objects
-    .of("Secret")
-    .filter(
-      (one) => one.namespace === namespace && one.labels["owner"] === owner && one.labels["name"] === helmRelease,
-    );
-}
-
 /** Helm deletes what the release's own manifest lists, whatever the objects say by now: it must not find the release. */
-function ownRelease(secret: Given, name: "hide-release" | "show-release", owner: string): Action {
-  return actionOn(secret, {
+function ownRelease(record: Given, name: "hide-release" | "show-release", owner: string): Action {
+  return actionOn(record, {
     name,
     patch: { metadata: { labels: { owner } } },
     missing: ({ labels }) => (labels["owner"] === owner ? undefined : `label owner is not ${owner}`),

@@ -1,5 +1,6 @@
 import type { InvalidObject } from "../api/config.ts";
 import { error, type Finding, info, warning } from "./finding.ts";
+import { HELM_OWNER, HIDDEN_OWNER, releaseRecords } from "./helm-release.ts";
 import type { Installation } from "./installation.ts";
 import type { Given, GivenObjects } from "./objects.ts";
 
@@ -75,8 +76,13 @@ export function isMetallbs(definition: string): boolean {
 }
 
 /** Seen with Helm 4.1: `keep` counts only in the manifest of the release, not on the object in the cluster. */
-export function definitionFindings({ helmRelease }: Installation, objects: GivenObjects): readonly Finding[] {
+export function definitionFindings(metallb: Installation, objects: GivenObjects): readonly Finding[] {
+  const { helmRelease } = metallb;
   if (helmRelease === undefined) return [];
-  const text = `belongs to Helm release ${helmRelease}: helm uninstall, and crds.enabled=false too, delete it with every object of its kind, whatever annotation it carries now. --apply hides the release from Helm`;
+  const isRecorded = [HELM_OWNER, HIDDEN_OWNER].some((owner) => releaseRecords(metallb, objects, owner).length > 0);
+  const remedy = isRecorded
+    ? "--apply hides the release from Helm"
+    : "No Secret and no ConfigMap of the release is to be seen: unless --apply finds one to hide, never run helm on it";
+  const text = `belongs to Helm release ${helmRelease}: helm uninstall, and crds.enabled=false too, delete it with every object of its kind, whatever annotation it carries now. ${remedy}`;
   return helmOwnedDefinitions(objects).map((definition) => warning("helm-owns-definitions", definition, text));
 }

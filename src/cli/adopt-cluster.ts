@@ -64,7 +64,14 @@ const WEBHOOK_CONFIGURATIONS: Resource = {
   kind: "ValidatingWebhookConfiguration",
   namespaced: false,
 };
-const CHANGED: readonly Resource[] = [DEPLOYMENTS, DAEMON_SETS, DEFINITIONS, WEBHOOK_CONFIGURATIONS, SECRETS];
+const CHANGED: readonly Resource[] = [
+  DEPLOYMENTS,
+  DAEMON_SETS,
+  DEFINITIONS,
+  WEBHOOK_CONFIGURATIONS,
+  SECRETS,
+  CONFIG_MAPS,
+];
 
 const EVERYWHERE: readonly Resource[] = [
   SERVICES,

@@ -393,6 +393,21 @@ describe("what --apply does", () => {
     ]);
   });
 
+  test.each([
+    [
+      "a ConfigMap (HELM_DRIVER=configmap) is hidden like a Secret",
+      "ConfigMap",
+      "hide-release sh.helm.release.v1.metallb.v3",
+    ],
+    ["a kind that is not read cannot be hidden, and nobody says that it is", "Database", "never run helm on it"],
+  ])("a release that Helm keeps in %s", (_name, kind, said) => {
+    const objects = dump("helm-frr-k8s");
+    find(objects, "Secret", "sh.helm.release.v1.metallb.v3").kind = kind;
+    const messages = look(objects).report.findings.filter(({ name }) => name === "helm-owns-definitions");
+    expect([...names(objects), ...messages.map(({ message }) => message)].join("\n")).toContain(said);
+    expect(messages.some(({ message }) => message.includes("--apply hides"))).toBe(kind === "ConfigMap");
+  });
+
   test("a running MetalLB has nothing to revert", () => {
     expect(names(dump("helm-frr-k8s"), revertActions)).toEqual([]);
   });
