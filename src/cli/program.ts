@@ -11,9 +11,12 @@ import { registerDrain } from "./drain.ts";
 import { registerExplain } from "./explain.ts";
 import { registerLayer2 } from "./layer2.ts";
 import { registerMembers } from "./members.ts";
+import { registerNodes } from "./nodes.ts";
 import { registerPlan } from "./plan.ts";
+import { registerPools } from "./pools.ts";
 import type { CliPorts, ExitCode } from "./ports.ts";
 import { registerRoutes } from "./routes.ts";
+import { registerServices } from "./services.ts";
 import { registerSessions } from "./sessions.ts";
 import { registerSpeaker } from "./speaker.ts";
 import { registerStandalone } from "./standalone.ts";
@@ -51,6 +54,9 @@ function buildProgram(ports: CliPorts, done: (code: ExitCode) => void): Command 
     registerDemo,
     registerPlan,
     registerExplain,
+    registerServices,
+    registerPools,
+    registerNodes,
     registerValidate,
     registerSessions,
     registerRoutes,

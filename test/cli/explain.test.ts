@@ -162,7 +162,7 @@ describe("herald explain service, against a cluster", () => {
       ...sockets.flatMap((one) => ["--socket", one]),
     ];
     const { stdout, code } = await run(["explain", "service", "web", ...args]);
-    expect(stdout).toMatch(/^Service default\/web is announced\.\n/);
+    expect(stdout).toMatch(/^Service default\/web is announced/);
     expect(stdout).toMatch(/\? speaker +seen: was not asked {2}\[Node node-c\]/);
     expect(code).toBe(0);
     const nobody = await run(["explain", "service", "web", "--kubeconfig", kubeconfig, "--socket", "/nowhere/x.sock"]);
@@ -177,6 +177,40 @@ describe("herald explain service, against a cluster", () => {
     const { code, stderr } = await run(["explain", "service", ...args, ...reach]);
     expect(code).toBe(2);
     expect(stderr).toContain(words);
+  });
+});
+
+describe("herald services, pools and nodes", () => {
+  const api = (): readonly string[] => ["--kubeconfig", kubeconfig];
+  const items = async (...args: readonly string[]): Promise<unknown> =>
+    JSON.parse((await run([...args, "-o", "json", ...api()])).stdout).items;
+
+  test("services: who announces what to whom; the one with a problem comes first", async () => {
+    const { code, stdout } = await run(["services", ...api()]);
+    const [head, ...rows] = stdout.trimEnd().split("\n");
+    expect(head).toMatch(/^NAMESPACE +NAME +ADDRESSES +POOL +BGP +LAYER 2 +ENDPOINTS +PROBLEM$/);
+    const [lost, web] = ["lost", "web"].map((name) => rows.findIndex((row) => row.startsWith(`default     ${name} `)));
+    expect(rows[lost ?? -1]).toMatch(/ <pending> .*not allowed in config$/);
+    expect(rows[web ?? -1]).toMatch(/ router-node-a,router-node-b,router-node-c \(3 nodes\) +<none> +2 +<none>$/);
+    expect(lost).toBeLessThan(web ?? -1);
+    expect(code).toBe(0);
+    expect(await items("services", "--in", "nowhere")).toEqual([]);
+  });
+
+  test("pools: what they have, what of it is used, and by whom", async () => {
+    const { stdout } = await run(["pools", "-o", "wide", ...api()]);
+    expect(stdout).toMatch(
+      /^NAME +AUTO +IPV4 +IPV6 +USE +FULL IN +SERVICES +ADDRESSES +HELD BY\npublic +true +\d+\/90 +\d+\/138 /,
+    );
+    expect(stdout).toContain("default/web");
+    expect(await items("pools")).toMatchObject([{ name: "public", ipv4: { capacity: 90 }, ipv6: { capacity: 138 } }]);
+  });
+
+  test("nodes: their sessions and what they announce; labels select", async () => {
+    const all = await items("nodes");
+    expect(all).toMatchObject([{ peers: [{}] }, { peers: [{}] }, { peers: [{}] }].map(() => ({ sessions: 1 })));
+    const one = await items("nodes", "-l", "kubernetes.io/hostname=node-c");
+    expect(one).toMatchObject([{ name: "node-c", established: 1, peers: ["router-node-c"] }]);
   });
 });
 

@@ -1,0 +1,145 @@
+import type { Command } from "commander";
+import { Allocator } from "../allocation/allocator.ts";
+import type { FamilyCounters } from "../allocation/counters.ts";
+import type { Pool } from "../api/config.ts";
+import { keyOfService } from "../api/service-addresses.ts";
+import { IP_ADDRESS_POOLS } from "../kubernetes/resource.ts";
+import { addClusterFlags, type ClusterFacts, type ClusterFlags, withCluster } from "./cluster-facts.ts";
+import { compareBy } from "./inspect.ts";
+import { isForPeople, print } from "./output.ts";
+import type { CliPorts, ExitCode } from "./ports.ts";
+import type { Column, Tone } from "./table.ts";
+
+/** One pool. The fields are the interface of `-o json`; numbers that JSON cannot carry exactly are text. */
+interface PoolItem {
+  readonly name: string;
+  readonly addresses: readonly string[];
+  readonly autoAssign: boolean;
+  readonly ipv4: FamilyItem;
+  readonly ipv6: FamilyItem;
+  /** In percent, of the family that is nearer to its end. */
+  readonly use: number;
+  /** Days until it is full, if Services come as they did in the last week and none goes; left out where too few came to tell. */
+  readonly fullInDays?: number | undefined;
+  readonly holders: readonly string[];
+}
+
+interface FamilyItem {
+  readonly capacity: number | string;
+  readonly assigned: number | string;
+}
+
+const EXAMPLES = `
+Examples:
+  herald pools            capacity and use of every pool, the fullest first
+  herald pools -o wide    and which Services have an address of it
+  herald pools -o json    for programs
+
+FULL IN goes by the Services that exist and were created in the last seven days, and takes it that none goes: it is the soonest.
+With fewer than three of them nothing is said.
+`;
+
+const WEEK_DAYS = 7;
+const DAY_MILLIS = 86_400_000;
+const FEWEST = 3;
+
+/** Adds `herald pools`. */
+export function registerPools(program: Command, ports: CliPorts, done: (code: ExitCode) => void): void {
+  const command = program
+    .command("pools")
+    .summary("show how full the address pools are, and who holds what")
+    .description("Shows the capacity and use of each IPAddressPool, the fullest first.")
+    .addHelpText("after", EXAMPLES)
+    .action(async (flags: ClusterFlags) => done(await runPools(flags, ports)));
+  addClusterFlags(command, "pools");
+}
+
+const COLUMNS: readonly Column<PoolItem>[] = [
+  { title: "NAME", read: ({ name }) => name },
+  { title: "AUTO", read: ({ autoAssign }) => String(autoAssign) },
+  { title: "IPV4", read: ({ ipv4 }) => `${ipv4.assigned}/${ipv4.capacity}` },
+  { title: "IPV6", read: ({ ipv6 }) => `${ipv6.assigned}/${ipv6.capacity}` },
+  { title: "USE", read: ({ use }) => `${use}%`, tone: ({ use }) => toneOf(use) },
+  { title: "FULL IN", read: ({ fullInDays }) => (fullInDays === undefined ? "" : `${fullInDays}d`) },
+  { title: "SERVICES", read: ({ holders }) => holders.length },
+  { title: "ADDRESSES", read: ({ addresses }) => addresses.join(",") },
+  { title: "HELD BY", read: ({ holders }) => holders.join(","), wide: true },
+];
+
+function toneOf(use: number): Tone | undefined {
+  if (use >= 95) return "bad";
+  return use >= 80 ? "doubtful" : undefined;
+}
+
+async function runPools(flags: ClusterFlags, ports: CliPorts): Promise<ExitCode> {
+  const rows = await withCluster(flags, ports, async (facts, client) => {
+    const all = itemsOf(facts, Date.now());
+    if (flags.selector === undefined) return all;
+    const found = await client.list<{ readonly metadata: { readonly name: string } }>(IP_ADDRESS_POOLS, {
+      namespace: flags.namespace,
+      labelSelector: flags.selector,
+    });
+    const names = new Set(found.items.map(({ metadata }) => metadata.name));
+    return all.filter(({ name }) => names.has(name));
+  });
+  if (rows.length === 0 && isForPeople(flags)) ports.stderr("There is nothing to show.\n");
+  print(ports, flags, { columns: COLUMNS, rows, document: { items: rows } });
+  return 0;
+}
+
+function itemsOf({ manifests, parsed, loadBalancerClass }: ClusterFacts, now: number): readonly PoolItem[] {
+  const allocator = new Allocator(loadBalancerClass);
+  const namespaces = new Map(manifests.namespaces.map(({ metadata: { name, labels } }) => [name, labels ?? {}]));
+  allocator.setConfig(parsed.config.pools, namespaces);
+  for (const service of manifests.services) allocator.reclaim(service);
+  const held = manifests.services.flatMap((service) => {
+    const allocation = allocator.allocation(keyOfService(service));
+    const created = Date.parse(service.metadata.creationTimestamp ?? "");
+    return allocation === undefined ? [] : [{ key: keyOfService(service), pool: allocation.pool, created }];
+  });
+  const items = [...parsed.config.pools.values()].flatMap((pool) => {
+    const counters = allocator.countersOf(pool.name);
+    if (counters === undefined) return [];
+    const holders = held.filter((one) => one.pool === pool.name);
+    const recent = holders.filter(({ created }) => now - created < WEEK_DAYS * DAY_MILLIS).length;
+    return [itemOf(pool, counters, { keys: holders.map(({ key }) => key).sort(), recent })];
+  });
+  return items.toSorted(
+    compareBy(
+      ({ use }) => -use,
+      ({ name }) => name,
+    ),
+  );
+}
+
+function itemOf(
+  pool: Pool,
+  counters: { readonly 4: FamilyCounters; readonly 6: FamilyCounters },
+  { keys, recent }: { readonly keys: readonly string[]; readonly recent: number },
+): PoolItem {
+  const families = [counters[4], counters[6]].filter(({ capacity }) => capacity > 0n);
+  const left = families.map(({ available }) => Number(available));
+  const days = recent < FEWEST || left.length === 0 ? undefined : Math.floor((Math.min(...left) * WEEK_DAYS) / recent);
+  return {
+    name: pool.name,
+    addresses: pool.blocks.map(({ text }) => text),
+    autoAssign: pool.autoAssign,
+    ipv4: familyItem(counters[4]),
+    ipv6: familyItem(counters[6]),
+    use: Math.max(0, ...families.map(percent)),
+    fullInDays: days === undefined || !Number.isSafeInteger(days) ? undefined : days,
+    holders: keys,
+  };
+}
+
+function percent({ assigned, capacity }: FamilyCounters): number {
+  return Number((assigned * 100n) / capacity);
+}
+
+function familyItem({ capacity, assigned }: FamilyCounters): FamilyItem {
+  return { capacity: exact(capacity), assigned: exact(assigned) };
+}
+
+function exact(count: bigint): number | string {
+  return count <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(count) : count.toString();
+}

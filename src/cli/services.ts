@@ -1,0 +1,155 @@
+import { type Command, Option } from "commander";
+import { planAllocation } from "../allocation/plan.ts";
+import { isUnmet } from "../allocation/reason.ts";
+import { isInScope } from "../announcement/service-survey.ts";
+import { addressConflicts, formatAddressConflicts } from "../api/address-conflict.ts";
+import type { Service } from "../api/core.ts";
+import { NO_ENDPOINTS, summarizeByService } from "../api/endpoints.ts";
+import { ingressTexts, keyOfService } from "../api/service-addresses.ts";
+import { SERVICES } from "../kubernetes/resource.ts";
+import { addClusterFlags, type ClusterFacts, type ClusterFlags, withCluster } from "./cluster-facts.ts";
+import { compareBy } from "./inspect.ts";
+import { isForPeople, isWanted, print, repeatable } from "./output.ts";
+import type { CliPorts, ExitCode } from "./ports.ts";
+import type { Column } from "./table.ts";
+
+interface ServiceFlags extends ClusterFlags {
+  readonly in: readonly string[];
+}
+
+/** One Service of ours. The fields are the interface of `-o json`. */
+interface ServiceItem {
+  readonly namespace: string;
+  readonly name: string;
+  readonly addresses: readonly string[];
+  readonly pool?: string | undefined;
+  /** Nodes that mean to announce it to routers, and the routers. */
+  readonly bgp: readonly { readonly node: string; readonly peers: readonly string[] }[];
+  /** The node that answers on the LAN. */
+  readonly layer2: readonly { readonly node: string; readonly interfaces: readonly string[] }[];
+  readonly endpoints: number;
+  readonly problem?: string | undefined;
+}
+
+const EXAMPLES = `
+Examples:
+  herald services                  every Service of ours, those with a problem first
+  herald services --in shop -o wide those of one namespace, with nodes and routers
+  herald services -l app=web       those with a label
+
+It reads what the API has: Services, endpoints and what speakers wrote to ServiceBGPStatus and ServiceL2Status, which is what they
+mean to announce. herald explain service NAMESPACE/NAME says why, and asks the speakers.
+`;
+
+/** Adds `herald services`. */
+export function registerServices(program: Command, ports: CliPorts, done: (code: ExitCode) => void): void {
+  const command = program
+    .command("services")
+    .summary("show the Services with their addresses and who announces them, problems first")
+    .description("Shows which address each Service has, from which pool, and which nodes announce it to whom.")
+    .addOption(
+      new Option("--in <namespace>", "only Services of this namespace; may be given again")
+        .argParser(repeatable)
+        .default([], "all"),
+    )
+    .option("-A, --all-namespaces", "Services of all namespaces (this is the default)")
+    .addHelpText("after", EXAMPLES)
+    .action(async (flags: ServiceFlags) => done(await runServices(flags, ports)));
+  addClusterFlags(command, "Services");
+}
+
+const COLUMNS: readonly Column<ServiceItem>[] = [
+  { title: "NAMESPACE", read: ({ namespace }) => namespace },
+  { title: "NAME", read: ({ name }) => name },
+  { title: "ADDRESSES", read: ({ addresses }) => addresses.join(",") || "<pending>" },
+  { title: "POOL", read: ({ pool }) => pool },
+  { title: "BGP", read: ({ bgp }) => peersOf(bgp) },
+  { title: "LAYER 2", read: ({ layer2 }) => layer2.map(({ node }) => node).join(",") },
+  { title: "ENDPOINTS", read: ({ endpoints }) => endpoints },
+  { title: "BGP NODES", read: ({ bgp }) => bgp.map(({ node }) => node).join(","), wide: true },
+  { title: "INTERFACES", read: ({ layer2 }) => layer2.flatMap(({ interfaces }) => interfaces).join(","), wide: true },
+  {
+    title: "PROBLEM",
+    read: ({ problem }) => problem,
+    tone: ({ problem }) => (problem === undefined ? "quiet" : "bad"),
+  },
+];
+
+/** The routers, and from how many nodes. */
+function peersOf(bgp: ServiceItem["bgp"]): string {
+  const peers = [...new Set(bgp.flatMap((one) => one.peers))].sort();
+  return peers.length === 0 ? "" : `${peers.join(",")} (${bgp.length} node${bgp.length === 1 ? "" : "s"})`;
+}
+
+async function runServices(flags: ServiceFlags, ports: CliPorts): Promise<ExitCode> {
+  const items = await withCluster(flags, ports, async (facts, client) => {
+    const { selector } = flags;
+    if (selector === undefined) return itemsOf(facts, () => true);
+    const { items: chosen } = await client.list<Service>(SERVICES, { labelSelector: selector });
+    const keys = new Set(chosen.map(keyOfService));
+    return itemsOf(facts, (service) => keys.has(keyOfService(service)));
+  });
+  const rows = items
+    .filter(({ namespace }) => isWanted(flags.in, namespace))
+    .toSorted(
+      compareBy(
+        ({ problem }) => Number(problem === undefined),
+        ({ namespace }) => namespace,
+        ({ name }) => name,
+      ),
+    );
+  if (rows.length === 0 && isForPeople(flags)) ports.stderr("There is nothing to show.\n");
+  print(ports, flags, { columns: COLUMNS, rows, document: { items: rows } });
+  return 0;
+}
+
+function itemsOf(facts: ClusterFacts, wants: (service: Service) => boolean): readonly ServiceItem[] {
+  const { manifests, parsed, loadBalancerClass } = facts;
+  const namespaces = new Map(manifests.namespaces.map(({ metadata: { name, labels } }) => [name, labels ?? {}]));
+  const scope = loadBalancerClass === undefined ? {} : { loadBalancerClass };
+  const results = planAllocation({ services: manifests.services, pools: parsed.config.pools, namespaces, ...scope });
+  const converged = new Map(results.map((result) => [result.key, result]));
+  const endpoints = summarizeByService(manifests.endpointSlices);
+  const [bgp, layer2] = [grouped(facts.bgp), grouped(facts.layer2)];
+  return manifests.services
+    .filter((service) => isInScope(service, loadBalancerClass) && wants(service))
+    .map((service): ServiceItem => {
+      const key = keyOfService(service);
+      const { namespace = "default", name } = service.metadata;
+      const { any, nodes } = endpoints.get(key) ?? NO_ENDPOINTS;
+      const result = converged.get(key);
+      const item = {
+        namespace,
+        name,
+        addresses: ingressTexts(service),
+        pool: result?.pool,
+        bgp: (bgp.get(key) ?? []).map(({ node, peers }) => ({ node, peers })),
+        layer2: (layer2.get(key) ?? []).map(({ node, interfaces }) => ({ node, interfaces })),
+        endpoints: [...nodes.values()].reduce((sum, count) => sum + count, 0),
+      };
+      const unmet = result !== undefined && isUnmet(result.outcome) ? result.message || result.outcome : undefined;
+      return { ...item, problem: unmet ?? problemOf(service, item, any) };
+    });
+}
+
+function problemOf(
+  service: Service,
+  { addresses, bgp, layer2 }: Pick<ServiceItem, "addresses" | "bgp" | "layer2">,
+  served: boolean,
+): string | undefined {
+  const conflicts = addressConflicts(service);
+  if (conflicts.length > 0) return formatAddressConflicts(conflicts);
+  if (addresses.length === 0) return "the controller has not written an address";
+  if (!served) return "no usable endpoint";
+  return bgp.length + layer2.length === 0 ? "no node announces it: see herald explain" : undefined;
+}
+
+function grouped<Status extends { readonly service: string; readonly node: string }>(
+  all: readonly Status[],
+): ReadonlyMap<string, readonly Status[]> {
+  const groups = new Map<string, Status[]>();
+  for (const status of all.toSorted(compareBy(({ node }) => node))) {
+    groups.set(status.service, [...(groups.get(status.service) ?? []), status]);
+  }
+  return groups;
+}
