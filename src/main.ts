@@ -41,4 +41,5 @@ const code = await runCli(process.argv.slice(2), {
     }),
 });
 // An exit before a pipe has taken everything would cut the output off.
-process.stdout.write("", () => process.exit(unread ? 1 : code));
+// That it took not everything is said a turn later.
+process.stdout.write("", () => setImmediate(() => process.exit(unread ? 1 : code)));
