@@ -80,7 +80,7 @@ export function observed(step: Step, verdict: Verdict, words: string, details: D
 }
 
 /** A link that is broken, or in doubt, for this reason: it names the same object and field. */
-export function because(finding: Finding, cause: Cause): Finding {
+function because(finding: Finding, cause: Cause): Finding {
   const { object, field } = cause;
   return { ...finding, object: finding.object ?? object, field: finding.field ?? field, cause };
 }
