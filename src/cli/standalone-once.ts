@@ -7,7 +7,7 @@ import { type PlanFormat, renderPlan } from "./plan-render.ts";
 import { planDocuments } from "./plan-report.ts";
 import type { CliPorts, ExitCode } from "./ports.ts";
 
-interface OnceOptions extends Pick<StandaloneOptions, "host" | "crds"> {
+interface OnceOptions extends Pick<StandaloneOptions, "host" | "kinds"> {
   readonly manifests: string;
   readonly output: PlanFormat;
   readonly lbClass: string;

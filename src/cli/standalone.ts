@@ -2,7 +2,9 @@ import { randomBytes } from "node:crypto";
 import { renameSync, rmSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { type Command, InvalidArgumentError, Option } from "commander";
+import { convertBgpPeer } from "../admission/convert.ts";
 import { defined } from "../api/defined.ts";
+import { parseObject } from "../apiserver/object.ts";
 import type { ClientConfig } from "../kubernetes/kubeconfig.ts";
 import { seconds } from "../net/micros.ts";
 import { machineClock } from "../speaker/bfd-clock.ts";
@@ -11,7 +13,7 @@ import { bgpSystem } from "../speaker/bgp-system.ts";
 import { lanChannels } from "../speaker/lan-thread.ts";
 import { ThreadWatch } from "../speaker/thread-watch.ts";
 import { runProbe } from "../standalone/probes.ts";
-import { runStandalone, type StandaloneOptions } from "../standalone/standalone.ts";
+import { type CustomKinds, runStandalone, type StandaloneOptions } from "../standalone/standalone.ts";
 import { StateFile } from "../standalone/state-file.ts";
 import { watchFolder } from "../standalone/watch-folder.ts";
 import { shippedCrdFolder } from "../system/assets.ts";
@@ -108,7 +110,7 @@ export function registerStandalone(program: Command, ports: CliPorts, done: (cod
 function once(flags: StandaloneFlags, ports: CliPorts): ExitCode {
   return planOnce(
     { ...ports, wallClock: systemWallClock, log: pinoLog("none") },
-    { ...flags, host: hostOf(flags), crds: shippedCrds() },
+    { ...flags, host: hostOf(flags), kinds: shippedKinds() },
   );
 }
 
@@ -130,7 +132,7 @@ async function run(flags: StandaloneFlags, ports: CliPorts): Promise<void> {
   const { tls, rbac } = await secured(LOOPBACK);
   const options: StandaloneOptions = {
     host,
-    crds: shippedCrds(),
+    kinds: shippedKinds(),
     api: { host: LOOPBACK, port: flags.apiPort, token, ...defined({ tls, rbac }) },
     clientConfig: (api) => bearer(api.url, token, tls?.cert),
     speaker: {
@@ -201,8 +203,15 @@ function hostOf({ namespace, nodeName = hostname(), nodeLabels }: StandaloneFlag
   return { namespace, nodeName, nodeLabels };
 }
 
-function shippedCrds(): readonly unknown[] {
-  return readManifestFiles([shippedCrdFolder()]);
+/** Peers are written in either version, and the speaker reads the newer one. */
+function shippedKinds(): CustomKinds {
+  return {
+    crds: readManifestFiles([shippedCrdFolder()]),
+    convert: (object, to) => {
+      const isPeer = object.kind === "BGPPeer" && (to === "metallb.io/v1beta1" || to === "metallb.io/v1beta2");
+      return isPeer ? parseObject(convertBgpPeer(object, to)) : undefined;
+    },
+  };
 }
 
 function parseLabels(text: string): Readonly<Record<string, string>> {

@@ -49,12 +49,14 @@ export interface Running {
 export interface StandaloneOptions {
   readonly host: Host;
   /** How the API is served; only this process and whoever has the kubeconfig should reach it. */
-  readonly api: Omit<ApiServerOptions, "crds">;
-  /** The shipped CustomResourceDefinitions. */
-  readonly crds: readonly unknown[];
+  readonly api: Omit<ApiServerOptions, keyof CustomKinds>;
+  readonly kinds: CustomKinds;
   readonly clientConfig: (api: ApiServer) => ClientConfig;
   readonly speaker: Omit<SpeakerOptions, "namespace" | "nodeName">;
 }
+
+/** The kinds that Herald brings. */
+export type CustomKinds = Pick<ApiServerOptions, "crds" | "convert">;
 
 /** The folder is not usable, and there is no earlier state to go on with. */
 export class FolderRefused extends ConfigError {
@@ -74,9 +76,9 @@ export type Judge = (reading: FolderReading) => FolderVerdict;
 /** Judges folders, with everything that an API server would say of them. */
 export function folderJudge(
   ports: Pick<StandalonePorts, "wallClock" | "log">,
-  { host, crds }: Pick<StandaloneOptions, "host" | "crds">,
+  { host, kinds }: Pick<StandaloneOptions, "host" | "kinds">,
 ): Judge {
-  const tryOut = trial(ports, host, crds);
+  const tryOut = trial(ports, host, kinds);
   return (reading) => readFolder(reading, host, tryOut);
 }
 
@@ -91,7 +93,7 @@ export async function runStandalone(
   if (problem !== undefined) log.error("state file not used", { reason: problem });
   const judge = folderJudge(ports, options);
   const first = firstReading(read(), remembered, judge, log);
-  await using api = createApiServer(ports, { ...options.api, crds: [...options.crds, HEALTH_CHECK_DEFINITION] });
+  await using api = createApiServer(ports, { ...options.api, ...withChecks(options.kinds) });
   await api.start();
   await new Standalone(ports, options, { api, judge, remembered, first }).run(signal);
 }
@@ -216,12 +218,16 @@ class Standalone {
 }
 
 /** A second store, in which the folder is tried: what is refused there has changed nothing here. It is empty between trials. */
-function trial(ports: Pick<StandalonePorts, "wallClock" | "log">, host: Host, crds: readonly unknown[]): TryOut {
-  const { store } = createApiServer(ports, { host: "127.0.0.1", port: 0, crds: [...crds, HEALTH_CHECK_DEFINITION] });
+function trial(ports: Pick<StandalonePorts, "wallClock" | "log">, host: Host, kinds: CustomKinds): TryOut {
+  const { store } = createApiServer(ports, { host: "127.0.0.1", port: 0, ...withChecks(kinds) });
   return (objects) => {
     const sync = new StoreSync(store, host);
     const refused = sync.replace(objects, {});
     sync.replace([], {});
     return refused;
   };
+}
+
+function withChecks(kinds: CustomKinds): CustomKinds {
+  return { ...kinds, crds: [...kinds.crds, HEALTH_CHECK_DEFINITION] };
 }

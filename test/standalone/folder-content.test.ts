@@ -5,7 +5,10 @@ import { shippedDefinitions } from "../integration/cluster.ts";
 import { silentLog } from "../support/silent-log.ts";
 
 const HOST = { namespace: "metallb-system", nodeName: "h1", nodeLabels: {} };
-const judge = folderJudge({ wallClock: () => new Date(0), log: silentLog }, { host: HOST, crds: shippedDefinitions() });
+const judge = folderJudge(
+  { wallClock: () => new Date(0), log: silentLog },
+  { host: HOST, kinds: { crds: shippedDefinitions() } },
+);
 
 const POOL = `
 apiVersion: metallb.io/v1beta1

@@ -83,7 +83,7 @@ class Host implements AsyncDisposable {
     const options = {
       host: { namespace: "metallb-system", nodeName: "h1", nodeLabels: { rack: "a" } },
       api: { host: "127.0.0.1", port: 0 },
-      crds: shippedDefinitions(),
+      kinds: { crds: shippedDefinitions() },
       clientConfig: (api: Running["api"]) => anonymousConfig(api.url),
       speaker: { loadBalancerClass: "", ignoreExcludeLb: false },
     };
