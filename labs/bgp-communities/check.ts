@@ -1,5 +1,5 @@
 import { LabCheckError } from "../runner/errors.ts";
-import { at, listOf, textOf } from "../runner/json.ts";
+import { at, isObject, listOf, textOf } from "../runner/json.ts";
 import type { ObjectRef } from "../runner/kube-api.ts";
 import type { Lab } from "../runner/lab.ts";
 import { established, routedVia } from "../runner/router-view.ts";
@@ -65,7 +65,7 @@ async function checkPreference(lab: Lab, steered: AddressedService): Promise<voi
   });
   await lab.step("the names swap their values: n2 is first, and no session was reset", async () => {
     const before = await sessionCounts(lab);
-    await lab.api.patch(ALIASES, { spec: { communities: aliases("64513:50", "64513:200") } });
+    await swapAliases(lab);
     await preferred(lab, steered, { n1: 50, n2: 200 });
     const told = await goesTo(["n2"]);
     const after = await sessionCounts(lab);
@@ -110,13 +110,11 @@ async function checkLarge(lab: Lab, far: AddressedService, other: AddressedServi
   });
 }
 
-function aliases(primary: string, backup: string): readonly object[] {
-  return [
-    { name: "primary", value: primary },
-    { name: "backup", value: backup },
-    { name: "NO_ADVERTISE", value: "65535:65282" },
-    { name: "far", value: "large:64513:1:3" },
-  ];
+async function swapAliases(lab: Lab): Promise<void> {
+  const listed = listOf(at(await lab.api.get(ALIASES), "spec", "communities")).filter(isObject);
+  const swapped: Readonly<Record<string, string>> = { primary: "backup", backup: "primary" };
+  const communities = listed.map((alias) => ({ ...alias, name: swapped[textOf(alias["name"])] ?? alias["name"] }));
+  await lab.api.patch(ALIASES, { spec: { communities } });
 }
 
 /** Waits until r1 has each node's path at the local preference that its community asks for, and with that community. */
