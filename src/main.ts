@@ -14,12 +14,13 @@ for (const name of ["SIGINT", "SIGTERM"] as const) {
 
 // `| head` has seen enough, or the disk is full: what is left could only be said to nobody.
 let unread = false;
-process.stdout.on("error", (error) => {
+const onUnread = (error: Error): void => {
   if (!unread && !("code" in error && error.code === "EPIPE"))
     process.stderr.write(`herald: stdout: ${error.message}\n`);
   unread = true;
   stop.abort("stdout");
-});
+};
+process.stdout.on("error", onUnread);
 process.stderr.on("error", () => {});
 
 const code = await runCli(process.argv.slice(2), {
@@ -31,8 +32,11 @@ const code = await runCli(process.argv.slice(2), {
   stderr: (text) => void process.stderr.write(text),
   terminal: process.stdout.isTTY === true,
   octets: (octets) =>
-    new Promise((resolve, reject) => {
-      process.stdout.write(octets, (error) => (error ? reject(error) : resolve()));
+    new Promise((resolve) => {
+      process.stdout.write(octets, (error) => {
+        if (error) onUnread(error);
+        resolve();
+      });
     }),
   fed: () =>
     new Promise((resolve) => {

@@ -228,7 +228,8 @@ class Demo {
 
 function lookInside(sockets: readonly string[]): string {
   const flags = sockets.map((path) => `--socket ${path}`).join(" ");
-  return `\nLook into the three speakers:\nS="${flags}"\nherald sessions $S\nherald routes $S\nherald watch $S --tail 10\n`;
+  // A function: zsh would take a variable for one word.
+  return `\nLook into the three speakers:\ninside() { herald "$@" ${flags}; }\ninside sessions\ninside routes\ninside watch --tail 10\n`;
 }
 
 interface ServiceRow {
