@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { nodeName } from "../../src/api/brands.ts";
-import type { WatchReading } from "../../src/kubernetes/informer.ts";
+
 import type { ClientConfig } from "../../src/kubernetes/kubeconfig.ts";
 import {
   L2_ADVERTISEMENTS,
@@ -16,6 +16,7 @@ import type { Members, MembersHandlers } from "../../src/speaker/members.ts";
 import { SpeakerPods } from "../../src/speaker/members-pods.ts";
 import { systemClock } from "../../src/system/clock.ts";
 import { systemRandom } from "../../src/system/random.ts";
+import type { WatchNumbers } from "../../src/telemetry/shared-metrics.ts";
 import { ApiProxy } from "../support/api-proxy.ts";
 import { FakeLayer2 } from "../support/fake-layer2.ts";
 import { silentLog } from "../support/silent-log.ts";
@@ -130,7 +131,7 @@ async function startAll(): Promise<void> {
   await until("status watches", () => speakers.every((one) => watchOfStatuses(one)?.synced === true));
 }
 
-function watchOfStatuses({ running }: Member): WatchReading | undefined {
+function watchOfStatuses({ running }: Member): WatchNumbers | undefined {
   return running.speaker
     .readings()
     .watches()
