@@ -1,9 +1,12 @@
 import { type Command, Option } from "commander";
 import { escapeControls } from "../api/raw-object.ts";
+import { clusterDocuments } from "./cluster-documents.ts";
 import { readManifestSets } from "./manifest-files.ts";
+import { diffPlans } from "./plan-diff.ts";
 import { PLAN_FORMATS, type PlanFormat, renderPlan } from "./plan-render.ts";
-import { planDocuments } from "./plan-report.ts";
+import { type PlanOptions, planDocuments } from "./plan-report.ts";
 import type { CliPorts, ExitCode } from "./ports.ts";
+import { userClient } from "./user-client.ts";
 
 interface PlanFlags {
   readonly filename: readonly string[];
@@ -12,6 +15,8 @@ interface PlanFlags {
   readonly lbClass: string;
   readonly ignoreExcludeLb?: true;
   readonly node: readonly string[];
+  readonly diff?: true;
+  readonly kubeconfig?: string;
 }
 
 const EXAMPLES = `
@@ -26,6 +31,8 @@ An object of a later -f replaces the one of the same kind, namespace and name of
 Passwords are in Secrets: peers with passwordSecret need them in the input as well.
 Services keep the addresses their status names as far as the configuration allows. A Service written by hand, without
 spec.clusterIPs, is taken as the API server would make it.
+--diff compares with the cluster instead: - goes and + comes when the files are applied (metallb.io objects of --namespace, or
+metallb-system): addresses, routes and answers of each node, objects that are left out.
 Exit code: 0 valid, 2 some objects are invalid and left out, 1 the input cannot be read.
 `;
 
@@ -55,25 +62,51 @@ export function registerPlan(
         "those without one",
       ),
     )
+    .option("--diff", "show what the files change in the cluster", false)
+    .addOption(new Option("--kubeconfig <file>", "how to reach the cluster, for --diff").env("KUBECONFIG"))
     .option("--ignore-exclude-lb", "announce from nodes that carry the exclude label too")
     .addOption(
       new Option("--node <name>", "show only this node; may be given again").argParser(repeatable).default([], "all"),
     )
     .addHelpText("after", EXAMPLES)
-    .action((flags: PlanFlags) => done(runPlan(flags, ports)));
+    .action(async (flags: PlanFlags) =>
+      done(flags.diff === true ? await runDiff(flags, ports) : runPlan(flags, ports)),
+    );
 }
 
 /** Runs the command. @throws InputUnreadable when a file is missing or broken. */
 function runPlan(flags: PlanFlags, { stdout, stderr }: Pick<CliPorts, "stdout" | "stderr">): ExitCode {
-  const report = planDocuments(readManifestSets(flags.filename), {
-    namespace: flags.namespace,
-    loadBalancerClass: flags.lbClass === "" ? undefined : flags.lbClass,
-    ignoreExcludeLb: flags.ignoreExcludeLb === true,
-    nodes: flags.node,
-  });
+  const report = planDocuments(readManifestSets(flags.filename), optionsOf(flags));
   for (const note of report.notes) stderr(`note: ${note}\n`);
   for (const piece of renderPlan(report, flags.output)) stdout(piece);
   for (const { kind, name, message } of report.invalid)
     stderr(`invalid: ${escapeControls(`${kind} ${name}`)}: ${message}\n`);
   return report.invalid.length === 0 ? 0 : 2;
+}
+
+function optionsOf(flags: PlanFlags): PlanOptions {
+  return {
+    namespace: flags.namespace,
+    loadBalancerClass: flags.lbClass === "" ? undefined : flags.lbClass,
+    ignoreExcludeLb: flags.ignoreExcludeLb === true,
+    nodes: flags.node,
+  };
+}
+
+/** What applying the files would change. @throws {ApiError} @throws {ApiUnreachable} */
+async function runDiff(flags: PlanFlags, { stdout, stderr }: Pick<CliPorts, "stdout" | "stderr">): Promise<ExitCode> {
+  const files = readManifestSets(flags.filename);
+  const namespace = flags.namespace ?? "metallb-system";
+  const client = userClient(flags);
+  try {
+    const present = await clusterDocuments({ client, note: (text) => stderr(`note: ${text}\n`) }, namespace);
+    const options = { ...optionsOf(flags), namespace };
+    const after = planDocuments([present, ...files], options);
+    const lines = diffPlans(planDocuments([present], options), after);
+    for (const line of lines) stdout(`${escapeControls(line)}\n`);
+    if (lines.length === 0) stderr("Nothing changes.\n");
+    return after.invalid.length === 0 ? 0 : 2;
+  } finally {
+    client.close();
+  }
 }

@@ -214,6 +214,18 @@ describe("herald services, pools and nodes", () => {
   });
 });
 
+test("herald plan --diff says what a file would change in the cluster", async () => {
+  const file = join(folder, "more.yaml");
+  const spec = "{ipAddressPools: [public], localPref: 200}";
+  const metadata = "{name: public, namespace: metallb-system}";
+  writeFileSync(file, `{apiVersion: metallb.io/v1beta1, kind: BGPAdvertisement, metadata: ${metadata}, spec: ${spec}}`);
+  const { code, stdout } = await run(["plan", "-f", file, "--diff", "--node", "node-a", "--kubeconfig", kubeconfig]);
+  expect(stdout).toContain("- Node node-a: route 198.51.100.12/32 to router-node-a communities 64512:100\n");
+  expect(stdout).toContain("+ Node node-a: route 198.51.100.12/32 to router-node-a localPref 200\n");
+  expect(stdout).not.toContain("Service ");
+  expect(code).toBe(0);
+});
+
 test("herald explain -f goes by the objects alone, and says so", async () => {
   const path = join(import.meta.dirname, "../fixtures/plan/cluster");
   const { code, stdout } = await run(["explain", "service", "home/one", "-f", path]);
