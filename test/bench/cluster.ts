@@ -6,6 +6,7 @@ import { type Phase, type Run, runOnce } from "./cluster/run.ts";
 import { ENDPOINTS_EACH, type Size } from "./cluster/world.ts";
 
 const SIZES: Readonly<Record<string, Size>> = {
+  tiny: { services: 100, nodes: 20 },
   small: { services: 1_000, nodes: 100 },
   full: { services: 10_000, nodes: 1_000 },
 };

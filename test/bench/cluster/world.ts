@@ -20,6 +20,7 @@ export interface Size {
 
 export const ENDPOINTS_EACH = 10;
 export const SYSTEM = "metallb-system";
+export const POOL = "pool";
 export const ROUTER = { asn: 65008, address: "127.0.0.8" } as const;
 const APPS = "shop";
 const IN_FLIGHT = 32;
@@ -58,7 +59,7 @@ export class World {
   /** What an administrator applies: one pool, announced by both protocols from every node, and one router. */
   async configure(routerPort: number): Promise<void> {
     const all: readonly (readonly [Resource, string, object])[] = [
-      [IP_ADDRESS_POOLS, "pool", { addresses: ["10.0.0.0/16"] }],
+      [IP_ADDRESS_POOLS, POOL, { addresses: ["10.0.0.0/16"] }],
       [BGP_ADVERTISEMENTS, "routes", {}],
       [L2_ADVERTISEMENTS, "lan", {}],
       [
