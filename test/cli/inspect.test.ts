@@ -302,7 +302,8 @@ COMP_WORDS=(${line.map((word) => `'${word}'`).join(" ")}); COMP_CWORD=${line.len
     expect(said.split("\n").filter(Boolean).toSorted()).toEqual(expected.toSorted());
   });
 
-  const hasFish = spawnSync("fish", ["--version"]).status === 0;
+  const fish = "fish";
+  const hasFish = spawnSync(fish, ["--version"]).status === 0;
   test.skipIf(!hasFish).each([
     ["herald sess", "sessions"],
     ["herald sessions -o ", "table"],
@@ -311,7 +312,7 @@ COMP_WORDS=(${line.map((word) => `'${word}'`).join(" ")}); COMP_CWORD=${line.len
   ])("fish, where it is installed, completes %s and says nothing else", async (line, expected) => {
     const file = join(folder, "herald.fish");
     writeFileSync(file, await script("fish"));
-    const { stdout, stderr } = spawnSync("fish", ["-c", `source ${file}; complete -C '${line}'`], { encoding: "utf8" });
+    const { stdout, stderr } = spawnSync(fish, ["-c", `source ${file}; complete -C '${line}'`], { encoding: "utf8" });
     expect([stdout, stderr]).toEqual([expect.stringContaining(expected), ""]);
   });
 
