@@ -24,6 +24,18 @@ async function createOne(spec: object = { size: 1 }, metadata: object = {}): Pro
   });
 }
 
+test("what an earlier server had is restored with its uid, its age and its status", () => {
+  const past = { uid: "7d9f2c50-0000-4000-8000-000000000001", creationTimestamp: "2020-01-01T00:00:00Z" };
+  const saved = widget("one", { size: 1 }, { status: { phase: "x" } });
+  const { store } = fixture.server;
+  for (const _ of ["at first", "once more"]) {
+    store.restore({ ...saved, metadata: { name: "one", namespace: "default", resourceVersion: "7", ...past } });
+    const found = store.list("test.io/v1", "Widget").find(({ metadata }) => metadata.name === "one");
+    expect(found).toMatchObject({ metadata: past, status: { phase: "x" } });
+  }
+  expect(store.apply(widget("two", { size: 1 })).metadata.uid).not.toBe(past.uid);
+});
+
 describe("create", () => {
   test("sets uid, resourceVersion, creationTimestamp, generation; drops a given status", async () => {
     const { body } = await fixture.send("POST", WIDGET_LIST, {
