@@ -115,6 +115,11 @@ function once(flags: StandaloneFlags, ports: CliPorts): ExitCode {
 }
 
 async function run(flags: StandaloneFlags, ports: CliPorts): Promise<void> {
+  // First of all: a reload that comes while it starts must not end it.
+  const listeners = new Set<() => void>();
+  ports.hungUp?.(() => {
+    for (const again of listeners) again();
+  });
   const host = hostOf(flags);
   const log = pinoLog(flags.logLevel, { component: "standalone", node: host.nodeName });
   const base = { clock: systemClock, wallClock: systemWallClock, random: systemRandom, log };
@@ -144,10 +149,6 @@ async function run(flags: StandaloneFlags, ports: CliPorts): Promise<void> {
       ...(flags.bgpListenPort === undefined ? {} : { bgpPort: flags.bgpListenPort }),
     },
   };
-  const listeners = new Set<() => void>();
-  ports.hungUp?.(() => {
-    for (const again of listeners) again();
-  });
   try {
     await runStandalone(
       {
