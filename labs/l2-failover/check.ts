@@ -9,6 +9,7 @@ import { addressesOf } from "../runner/service-address.ts";
 import { answersFrom, tally } from "../runner/traffic.ts";
 import { placeEndpoints } from "../runner/workload.ts";
 import { checkMoves } from "./moves.ts";
+import { checkRollouts } from "./rollout.ts";
 import { checkSplits } from "./splits.ts";
 import { CLIENT, EVEN, FAR, NODES, PODS, ROUTER, type Stage } from "./stage.ts";
 
@@ -19,6 +20,7 @@ export async function check(lab: Lab): Promise<void> {
   await checkTraffic(stage);
   await checkMoves(stage);
   await checkSplits(stage);
+  await checkRollouts(stage);
 }
 
 async function prepare(lab: Lab): Promise<Stage> {

@@ -7,9 +7,8 @@ import { type Load, loadText, outageAfter, type RunningLoad, startLoad } from ".
 import { monotonic } from "../runner/monotonic.ts";
 import { neighbourIs } from "../runner/neighbours.ts";
 import { pause } from "../runner/poll.ts";
-import { tally } from "../runner/traffic.ts";
 import { placeEndpoints } from "../runner/workload.ts";
-import { CLIENT, EVEN, FAR, LAN, PODS, ROUTER, type Stage, vipOfService } from "./stage.ts";
+import { CLIENT, evenly, FAR, LAN, PODS, ROUTER, type Stage, vipOfService } from "./stage.ts";
 
 /** What a node's death may cost, and the time that a busy machine takes besides. */
 const OUTAGE = 1200 + 300;
@@ -87,30 +86,6 @@ async function checkReturn(stage: Stage): Promise<void> {
   await lab.step("three nodes share the seven evenly again", () =>
     evenly(stage, { nodes: ["n1", "n2", "n3"], share: [2, 3] }),
   );
-}
-
-async function evenly(
-  { lab, taps, addresses }: Stage,
-  { nodes, share }: { readonly nodes: readonly string[]; readonly share: readonly number[] },
-): Promise<string> {
-  const { value } = await lab.until(
-    `each of ${nodes.join(", ")} answers for ${share.join(" or ")}`,
-    20_000,
-    async () => {
-      const owners: string[] = [];
-      for (const name of EVEN) {
-        for (const { address } of addresses.get(name) ?? []) owners.push((await taps.near.owner(address)).node);
-      }
-      const counts = tally(owners);
-      const told = [...counts]
-        .map(([node, n]) => `${node} ${n}`)
-        .toSorted()
-        .join(", ");
-      const even = nodes.every((node) => share.includes(counts.get(node) ?? 0)) && counts.size === nodes.length;
-      return even ? { value: told } : { seen: told };
-    },
-  );
-  return value;
 }
 
 /** A drain hands the addresses over while the node goes on forwarding, and nobody notices; nor when it ends. */
