@@ -1,7 +1,14 @@
 import { createServer, type Server, type Socket } from "node:net";
 import { describe, expect, test } from "vitest";
 import { type ClientPorts, KubernetesClient, type PatchOptions } from "../../src/kubernetes/client.ts";
-import { ApiError, ApiFenced, ApiGarbled, ApiUnreachable, isExpired, isRetryable } from "../../src/kubernetes/errors.ts";
+import {
+  ApiError,
+  ApiFenced,
+  ApiGarbled,
+  ApiUnreachable,
+  isExpired,
+  isRetryable,
+} from "../../src/kubernetes/errors.ts";
 import { anonymousConfig, type ClientConfig } from "../../src/kubernetes/kubeconfig.ts";
 import { BGP_PEERS, IP_ADDRESS_POOLS, NODES, pathOf, SERVICES } from "../../src/kubernetes/resource.ts";
 import { millis, seconds } from "../../src/net/micros.ts";
