@@ -43,20 +43,37 @@ function branch(finding: Finding, depth: number, colours: boolean): string {
 }
 
 function conclusion({ causes, change, answers }: Explanation, colours: boolean): readonly string[] {
-  const [first, ...others] = causes;
+  const [first, ...others] = together(causes);
   if (first === undefined) return [];
   const title = answers === "yes" ? "If nothing answers all the same" : "Change";
   const head = `\n${colours ? painted(title, answers === "yes" ? "quiet" : "bad") : title}: ${escapeControls(change ?? first.change)}\n`;
-  return [head, `  ${sourceOf(first)}${escapeControls(first.words)}\n`, ...also(others)];
+  return [head, ...placesOf(first), `  ${escapeControls(first.words)}\n`, ...also(others)];
 }
 
-function also(causes: readonly RankedCause[]): readonly string[] {
+function also(causes: readonly CommonCause[]): readonly string[] {
   if (causes.length === 0) return [];
   const lines = causes.map(({ words, change }) => `  ${escapeControls(words)}\n    ${escapeControls(change)}\n`);
   return ["\nThen:\n", ...lines];
 }
 
-function sourceOf({ object, field }: RankedCause): string {
-  if (object === undefined || object.name === "") return "";
-  return `${escapeControls(formatObject(object))}${field === undefined ? "" : ` ${escapeControls(field)}`}: `;
+/** A cause that several objects have, in the same words. */
+interface CommonCause {
+  readonly words: string;
+  readonly change: string;
+  readonly places: readonly string[];
+}
+
+/** What would be said twice is said once, of all it is true of. */
+function together(causes: readonly RankedCause[]): readonly CommonCause[] {
+  const common = new Map<string, CommonCause>();
+  for (const { words, change, object, field } of causes) {
+    const before = common.get(`${words}\n${change}`)?.places ?? [];
+    const place = object === undefined || object.name === "" ? [] : [`${formatObject(object)} ${field ?? ""}`.trim()];
+    common.set(`${words}\n${change}`, { words, change, places: [...before, ...place] });
+  }
+  return [...common.values()];
+}
+
+function placesOf({ places }: CommonCause): readonly string[] {
+  return places.length === 0 ? [] : [`  ${escapeControls(places.join(", "))}:\n`];
 }
