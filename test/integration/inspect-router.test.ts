@@ -222,11 +222,16 @@ describe.skipIf(missing !== undefined)(`a speaker with FRR, looked into from out
       services: ["default/web"],
       advertisements: ["public"],
     });
-    const seen = JSON.parse(site.vtysh("show bgp ipv4 unicast 198.51.100.1/32 json"));
-    expect(JSON.stringify(seen)).toContain("64512:7");
+    // Sent is not arrived: FRR takes its time.
+    const shown = (): string => site.vtysh("show bgp ipv4 unicast 198.51.100.1/32 json");
+    await until("the route in FRR's table", () => shown().includes("64512:7"));
+    const seen = JSON.parse(shown());
     expect(seen.paths[0].nexthops[0].ip).toBe(out?.["nextHop"]);
     // FRR tells us our own route as well.
-    const own = (await site.items("routes", "--in")).filter((route) => route["prefix"] === "203.0.113.1/32");
+    const ofFrr = async (): Promise<readonly Readonly<Record<string, unknown>>[]> =>
+      (await site.items("routes", "--in")).filter((route) => route["prefix"] === "203.0.113.1/32");
+    await until("FRR's own route", async () => (await ofFrr()).length > 0);
+    const own = await ofFrr();
     expect(own).toMatchObject([{ nextHop: "10.77.0.2", peer: "tor1", attributes: { asPath: "64513" } }]);
   });
 

@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { configDefaults, defineConfig } from "vitest/config";
 
 /** Coverage floors on the pure folders, in percent of branches; the shells are covered by the labs. */
@@ -9,6 +10,8 @@ export default defineConfig({
     // Milliseconds count there, so it runs alone: vitest.routers.config.ts.
     exclude: [...configDefaults.exclude, "test/speaker/bfd-routers.test.ts"],
     // Some tests move thousands of objects through real sockets: a busy machine must not make them fail.
+    // Many wait for real processes and sockets: one worker alone leaves the machine idle.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     testTimeout: 60_000,
     hookTimeout: 60_000,
     coverage: {
