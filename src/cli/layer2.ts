@@ -38,6 +38,7 @@ const TONES: Record<Layer2Item["state"], Tone> = {
   announcing: "good",
   probing: "doubtful",
   releasing: "doubtful",
+  yielded: "doubtful",
   quarantined: "bad",
 };
 

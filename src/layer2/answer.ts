@@ -109,7 +109,9 @@ function hearArp<T extends Held>(frame: Uint8Array, ear: Ear<T>): Heard<T> {
   const sign = arpSign(packet, ear, { claimed, wanted });
   // Who asks for the address that it claims announces it (RFC 5227 section 2.3).
   const asks = packet.operation === "request" && wanted !== claimed;
-  return { ...answered(ear, asks ? wanted : undefined, (held) => arpAnswer(packet, held, ear)), ...sign };
+  const asked = asks ? wanted : undefined;
+  const told = mayTell(asked, packet, packet.senderIp.value === 0n);
+  return { ...answered(ear, { asked, told }, (held) => arpAnswer(packet, held, ear)), ...sign };
 }
 
 type Found<T> = { readonly claimed: T | undefined; readonly wanted: T | undefined };
@@ -128,12 +130,17 @@ function arpSign<T extends Held>(
 
 function answered<T extends Held>(
   ear: Ear<T>,
-  asked: T | undefined,
+  { asked, told }: { readonly asked: T | undefined; readonly told: boolean },
   answer: (held: T) => Uint8Array,
 ): Pick<Heard<T>, "answer" | "drop" | "asked"> {
   if (asked === undefined) return { drop: "no-question" };
   if (!ear.covers(asked)) return { drop: "other-interface" };
-  return asked.stance === "silent" ? { drop: "silent", asked } : { answer: answer(asked), asked };
+  return told ? { answer: answer(asked), asked } : { drop: "silent", asked };
+}
+
+/** Whoever lets an address go answers all but a speaker that asks whether it may have it. */
+function mayTell(asked: Held | undefined, { mark }: { readonly mark: Mark | undefined }, isProbe: boolean): boolean {
+  return asked?.stance === "yield" ? mark === undefined || !isProbe : asked?.stance === "answer";
 }
 
 function arpAnswer<T extends Held>(request: ArpPacket, held: T, { mac, mark }: Ear<T>): Uint8Array {
@@ -160,7 +167,8 @@ function hearNeighbour<T extends Held>(frame: Uint8Array, ear: Ear<T>): Heard<T>
   const what = neighbourSign(message);
   const sign = what === undefined || !ear.covers(held) ? {} : { sign: { held, what, mac, mark: message.mark } };
   if (message.type === "advertisement" || what === "announcement") return { drop: "no-question", ...sign };
-  return { ...answered(ear, held, () => advertisementFor(message, held, ear)), ...sign };
+  const told = mayTell(held, message, what === "probe");
+  return { ...answered(ear, { asked: held, told }, () => advertisementFor(message, held, ear)), ...sign };
 }
 
 /** Solicitations go to the target's group, or to the target when it is confirmed (RFC 4861 sections 7.2.2 and 7.3.3). */

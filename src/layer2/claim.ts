@@ -3,9 +3,9 @@ import type { Stance } from "./answer.ts";
 
 /**
  * Where we are with an address: we ask whether it is free, tell everybody that it is ours, have told, are about to let it go,
- * or leave it to a stranger.
+ * have left it to another speaker and look whether it stays, or leave it to a stranger.
  */
-export type ClaimState = "probing" | "announcing" | "holding" | "releasing" | "quarantined";
+export type ClaimState = "probing" | "announcing" | "holding" | "releasing" | "yielded" | "quarantined";
 
 export interface ClaimSettings {
   /** Between announcements after the burst; 0 is never. */
@@ -30,6 +30,10 @@ export interface Claim {
   readonly fenced: boolean;
   /** In a row. */
   readonly quarantines: number;
+  /** When it was announced last. */
+  readonly spokenAt: Micros | undefined;
+  /** While it is let go: another speaker was heard, which may still give way to our own announcement. */
+  readonly succeeded: boolean;
   readonly defendedAt: Micros | undefined;
   readonly conflictToldAt: Micros | undefined;
   readonly rivalToldAt: Micros | undefined;
@@ -43,9 +47,12 @@ interface Claimant {
   readonly speaker: string | undefined;
 }
 
+/** At once, to a successor that is waited for, or to another speaker that announces the address and may not mean it. */
+export type ReleaseHow = "now" | "handover" | "yield";
+
 export type ClaimEvent =
   | { readonly type: "held"; readonly settings: ClaimSettings }
-  | { readonly type: "released"; readonly how: "now" | "handover" }
+  | { readonly type: "released"; readonly how: ReleaseHow }
   | { readonly type: "reannounced" }
   | { readonly type: "fenced" }
   | { readonly type: "unfenced" }
@@ -68,8 +75,14 @@ export type ClaimEffect =
   | { readonly type: "report-cleared" }
   | { readonly type: "report-conflict"; readonly by: Claimant; readonly quarantined: boolean }
   | { readonly type: "report-rival"; readonly by: Claimant; readonly speaker: string }
+  /** It is left to another speaker. */
+  | { readonly type: "report-yielded" }
+  /** That one does not have it any more. */
+  | { readonly type: "report-unclaimed" }
   /** Forget the claim. */
-  | { readonly type: "end"; readonly because: EndReason };
+  | { readonly type: "end"; readonly because: EndReason }
+  /** Forget the claim, whose end was told before. */
+  | { readonly type: "forget" };
 
 export interface ClaimStep {
   readonly claim: Claim;
@@ -91,6 +104,13 @@ const AFTER_ANNOUNCEMENT = [millis(100), millis(200), millis(700), seconds(1), s
 
 /** How long a successor is waited for. */
 const HANDOVER = seconds(2);
+/** A speaker that hears us announce gives way within this time or not at all: a duel settles in 300 ms. */
+const GIVES_WAY_WITHIN = millis(400);
+
+/** Whoever gave way asks whether the other has the address, up to three times, and again some time after each answer, for a while. */
+const AFTER_QUESTION = [millis(100), millis(100), millis(100)] as const;
+const LOOK_AGAIN = millis(400);
+const LOOKS_FOR = seconds(8);
 
 const FIRST_QUARANTINE = seconds(30);
 const LONGEST_QUARANTINE = seconds(600);
@@ -115,6 +135,8 @@ export function initialClaim(settings: ClaimSettings, fenced: boolean, now: Micr
     audible: false,
     fenced,
     quarantines: 0,
+    spokenAt: undefined,
+    succeeded: false,
     defendedAt: undefined,
     conflictToldAt: undefined,
     rivalToldAt: undefined,
@@ -123,7 +145,7 @@ export function initialClaim(settings: ClaimSettings, fenced: boolean, now: Micr
 
 /** Whether and how the address is answered for. */
 export function stanceOf({ state, fenced }: Claim): Stance {
-  if (fenced || state === "probing" || state === "quarantined") return "silent";
+  if (fenced || state === "probing" || state === "yielded" || state === "quarantined") return "silent";
   return state === "releasing" ? "yield" : "answer";
 }
 
@@ -137,14 +159,13 @@ export function step(claim: Claim, event: ClaimEvent, moment: Moment): ClaimStep
     case "reannounced":
       return isOwner(claim) ? begin(enter(claim, "announcing", moment), moment) : stay(claim);
     case "fenced":
-      return claim.state === "releasing"
-        ? end(claim, "asked")
-        : stay({ ...claim, fenced: true, wakeAt: paused(claim) });
+      return onFenced(claim);
     case "unfenced":
       return onUnfenced({ ...claim, fenced: false }, moment);
     case "became-audible":
       return resume({ ...claim, audible: true }, moment);
     case "became-inaudible":
+      if (claim.state === "yielded") return forget(claim);
       return stay({ ...claim, audible: false, wakeAt: paused(claim) });
     case "spoken":
       return onSpoken(claim, moment);
@@ -159,6 +180,7 @@ export function step(claim: Claim, event: ClaimEvent, moment: Moment): ClaimStep
 
 const stay = (claim: Claim): ClaimStep => ({ claim, effects: [] });
 const end = (claim: Claim, because: EndReason): ClaimStep => ({ claim, effects: [{ type: "end", because }] });
+const forget = (claim: Claim): ClaimStep => ({ claim, effects: [{ type: "forget" }] });
 const speak = (claim: Claim, urgent: boolean): ClaimStep => ({ claim, effects: [{ type: "speak", urgent }] });
 
 function isOwner({ state }: Claim): boolean {
@@ -167,7 +189,7 @@ function isOwner({ state }: Claim): boolean {
 
 function enter(claim: Claim, state: ClaimState, { now }: Moment): Claim {
   const since = claim.state === state ? claim.since : now;
-  return { ...claim, state, since, round: 0, wakeAt: undefined };
+  return { ...claim, state, since, round: 0, succeeded: false, wakeAt: undefined };
 }
 
 /** Starts to probe or to announce from the first round, or waits until it can. */
@@ -188,6 +210,11 @@ function resume(claim: Claim, moment: Moment): ClaimStep {
   return claim.state === "announcing" && !claim.fenced ? speak(claim, claim.round === 0) : stay(claim);
 }
 
+function onFenced(claim: Claim): ClaimStep {
+  if (claim.state === "yielded") return forget(claim);
+  return claim.state === "releasing" ? end(claim, "asked") : stay({ ...claim, fenced: true, wakeAt: paused(claim) });
+}
+
 function onUnfenced(claim: Claim, moment: Moment): ClaimStep {
   if (isOwner(claim)) return begin({ ...enter(claim, "announcing", moment), told: false }, moment);
   return claim.state === "probing" ? begin(claim, moment) : stay(claim);
@@ -195,17 +222,26 @@ function onUnfenced(claim: Claim, moment: Moment): ClaimStep {
 
 function onHeld(before: Claim, settings: ClaimSettings, moment: Moment): ClaimStep {
   const claim = { ...before, settings };
-  if (claim.state === "releasing") return begin({ ...enter(claim, "announcing", moment), told: false }, moment);
+  if (claim.state === "releasing" || claim.state === "yielded")
+    return begin({ ...enter(claim, "announcing", moment), told: false }, moment);
   const asksNoMore = before.settings.probe && !settings.probe;
   if (asksNoMore && (claim.state === "probing" || claim.state === "quarantined")) return announce(claim, moment);
   const paceChanged = claim.state === "holding" && before.settings.refresh !== settings.refresh;
   return stay(paceChanged ? { ...claim, wakeAt: refreshAt(claim, moment) } : claim);
 }
 
-function onReleased(claim: Claim, how: "now" | "handover", moment: Moment): ClaimStep {
+function onReleased(claim: Claim, how: ReleaseHow, moment: Moment): ClaimStep {
+  if (claim.state === "yielded") return how === "now" ? forget(claim) : stay(claim);
   if (claim.state === "releasing" && how === "handover") return stay(claim);
   if (how === "now" || !isOwner(claim) || claim.fenced || !claim.audible) return end(claim, "asked");
-  return stay({ ...enter(claim, "releasing", moment), wakeAt: micros(moment.now + HANDOVER) });
+  if (how === "handover") return stay(handOver(enter(claim, "releasing", moment)));
+  const effects: readonly ClaimEffect[] = [{ type: "report-yielded" }, { type: "speak", urgent: true }];
+  return { claim: enter(claim, "yielded", moment), effects };
+}
+
+/** Waits for a successor, and takes none that was heard so far for one. */
+function handOver(claim: Claim): Claim {
+  return { ...claim, succeeded: false, wakeAt: micros(claim.since + HANDOVER) };
 }
 
 /** The address is ours: from a probe that nobody answered, or without one. */
@@ -222,10 +258,12 @@ function refreshAt({ settings: { refresh } }: Claim, { now, chance }: Moment): M
   return refresh === 0 ? undefined : micros(now + refresh * (0.75 + chance / 2));
 }
 
-function onSpoken(claim: Claim, moment: Moment): ClaimStep {
+function onSpoken(before: Claim, moment: Moment): ClaimStep {
+  const claim = isOwner(before) ? { ...before, spokenAt: moment.now } : before;
   // What was sent before a timer was set belongs to that timer: a link that was announced on by itself, or a defence.
   if (claim.wakeAt !== undefined || claim.fenced || !claim.audible) return stay(claim);
   if (claim.state === "probing") return stay(nextRound(claim, AFTER_PROBE, moment));
+  if (claim.state === "yielded") return stay(nextRound(claim, AFTER_QUESTION, moment));
   if (claim.state !== "announcing") return stay(claim);
   const effects: readonly ClaimEffect[] = claim.told ? [] : [{ type: "report-announced" }];
   const next = nextRound({ ...claim, told: true }, AFTER_ANNOUNCEMENT, moment);
@@ -243,6 +281,7 @@ function nextRound(claim: Claim, schedule: readonly Micros[], { now }: Moment): 
 function onTime(claim: Claim, wakeAt: Micros, moment: Moment): ClaimStep {
   switch (claim.state) {
     case "probing":
+    case "yielded":
       return onProbeTime(claim, wakeAt, moment);
     case "announcing":
       return speak({ ...claim, wakeAt: undefined }, false);
@@ -251,30 +290,51 @@ function onTime(claim: Claim, wakeAt: Micros, moment: Moment): ClaimStep {
         ? stay({ ...claim, wakeAt: undefined })
         : speak({ ...claim, wakeAt: refreshAt(claim, moment) }, false);
     case "releasing":
-      return end(claim, "successor-silent");
+      return end(claim, claim.succeeded ? "successor-heard" : "successor-silent");
     case "quarantined":
       return begin(enter(claim, "probing", moment), moment);
   }
 }
 
 function onProbeTime(claim: Claim, wakeAt: Micros, moment: Moment): ClaimStep {
-  if (claim.round < AFTER_PROBE.length) return speak({ ...claim, wakeAt: undefined }, true);
-  const stalled = moment.now - wakeAt > STALL && claim.round === AFTER_PROBE.length;
+  const { length } = claim.state === "yielded" ? AFTER_QUESTION : AFTER_PROBE;
+  if (claim.round < length) return speak({ ...claim, wakeAt: undefined }, true);
+  const stalled = moment.now - wakeAt > STALL && claim.round === length;
   if (stalled) return stay({ ...claim, round: claim.round + 1, wakeAt: micros(moment.now + STALL) });
+  if (claim.state === "yielded") return { claim, effects: [{ type: "report-unclaimed" }, { type: "forget" }] };
   return announce(claim, moment);
 }
 
 function onHeard(claim: Claim, { what, by }: ClaimEvent & { type: "heard" }, moment: Moment): ClaimStep {
-  if (by.speaker !== undefined) return what === "announcement" ? onSpeaker(claim, by, by.speaker, moment) : stay(claim);
+  if (claim.state === "yielded") return what === "announcement" ? onTaken(claim, moment) : stay(claim);
+  if (by.speaker !== undefined)
+    return what === "announcement" ? onSpeaker(claim, by, by.speaker, moment) : onPeerProbe(claim);
   if (claim.state === "probing") return quarantine(claim, by, moment);
   // A stranger's probe is answered, and that is all the defence it needs (RFC 5227 section 2.1.1).
   return what === "announcement" && isOwner(claim) ? defend(claim, by, moment) : stay(claim);
 }
 
 function onSpeaker(claim: Claim, by: Claimant, speaker: string, { now }: Moment): ClaimStep {
-  if (claim.state === "releasing") return end(claim, "successor-heard");
+  if (claim.state === "releasing") return onSuccessor(claim, now);
   if (claim.state === "quarantined" || !isDue(claim.rivalToldAt, RIVAL_REPORT_INTERVAL, now)) return stay(claim);
   return { claim: { ...claim, rivalToldAt: now }, effects: [{ type: "report-rival", by, speaker }] };
+}
+
+/** Whom we made give way just before is no successor yet: both would be silent. */
+function onSuccessor(claim: Claim, now: Micros): ClaimStep {
+  const until = claim.spokenAt === undefined ? now : micros(claim.spokenAt + GIVES_WAY_WITHIN);
+  return now >= until ? end(claim, "successor-heard") : stay({ ...claim, succeeded: true, wakeAt: until });
+}
+
+/** The successor that was heard gave way, and asks whether we mean it. */
+function onPeerProbe(claim: Claim): ClaimStep {
+  return stay(claim.state === "releasing" && claim.succeeded ? handOver(claim) : claim);
+}
+
+/** The address has an owner, which may still let go. */
+function onTaken(claim: Claim, { now }: Moment): ClaimStep {
+  if (now - claim.since >= LOOKS_FOR) return forget(claim);
+  return stay({ ...claim, round: 0, wakeAt: micros(now + LOOK_AGAIN) });
 }
 
 function quarantine(claim: Claim, by: Claimant, moment: Moment): ClaimStep {

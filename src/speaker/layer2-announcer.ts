@@ -258,6 +258,9 @@ export class Layer2Announcer {
       case "released":
         this.#onReleased(report);
         return;
+      case "unclaimed":
+        this.#onUnclaimed(report.ip);
+        return;
       case "conflict":
         this.#onConflict(report);
         return;
@@ -311,6 +314,13 @@ export class Layer2Announcer {
     this.#moved("silent", ip, { reason: because });
     this.#handingOver?.waitingFor.delete(ip);
     if (this.#handingOver?.waitingFor.size === 0) this.#handingOver.done();
+  }
+
+  /** Two that give way to each other would both be silent. */
+  #onUnclaimed(ip: string): void {
+    if (this.#handingOver !== undefined || !this.#yields.lapse(ip)) return;
+    this.#holdings.touch(ip);
+    this.flush();
   }
 
   #onConflict({ ip, mac, interface: name, found, quarantined }: ReportOf<"conflict">): void {

@@ -212,6 +212,15 @@ export class Layer2Engine {
         this.#tell({ type: "rival", ip, interface: name, mac, speaker: effect.speaker, at });
         return;
       }
+      case "report-yielded":
+        this.#tell({ type: "released", ip, because: "asked", at });
+        return;
+      case "report-unclaimed":
+        this.#tell({ type: "unclaimed", ip, at });
+        return;
+      case "forget":
+        this.#forget(entry);
+        return;
       case "end":
         this.#forget(entry);
         this.#tell({ type: "released", ip, because: effect.because, at });
@@ -232,7 +241,7 @@ export class Layer2Engine {
 
   #framesFor(entry: Entry, link: EngineLink): readonly Uint8Array[] {
     if (entry.claim.fenced || !link.covers(entry)) return [];
-    if (entry.claim.state === "probing") return [probeFrame(entry.ip, link)];
+    if (entry.claim.state === "probing" || entry.claim.state === "yielded") return [probeFrame(entry.ip, link)];
     if (entry.stance !== "answer") return [];
     const frames = announcementFrames(entry.ip, link);
     entry.gratuitous += frames.length;

@@ -65,7 +65,8 @@ export class Layer2Holdings {
       const claims = this.#claims.get(ip);
       if (claims !== undefined && !isYielded(ip)) commands.push(...this.#hold(ip, claims, mustProbe));
       else if (this.#held.delete(ip)) {
-        commands.push({ type: "release", ip, how: this.#handedOver.has(ip) ? "handover" : "now" });
+        const elsewhere = this.#handedOver.has(ip) ? "handover" : "now";
+        commands.push({ type: "release", ip, how: claims === undefined ? elsewhere : "yield" });
       }
     }
     this.#dirty.clear();

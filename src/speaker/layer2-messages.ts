@@ -1,5 +1,5 @@
 import type { ArpDrop, NdpDrop } from "../layer2/answer.ts";
-import type { ClaimState, EndReason } from "../layer2/claim.ts";
+import type { ClaimState, EndReason, ReleaseHow } from "../layer2/claim.ts";
 import type { Micros } from "../net/micros.ts";
 
 /**
@@ -11,9 +11,9 @@ export type Layer2Command =
   | { readonly type: "hold"; readonly address: HeldAddress }
   /**
    * Stops answering. `now` at once; `handover` when another speaker was heard to announce the address, or after a bounded
-   * time. An address that is not held is ignored.
+   * time; `yield` at once, and looks for a while whether another speaker has it. An address that is not held is ignored.
    */
-  | { readonly type: "release"; readonly ip: string; readonly how: "now" | "handover" }
+  | { readonly type: "release"; readonly ip: string; readonly how: ReleaseHow }
   /** Announces again with a burst, where held: a partition healed, a duel was won. Without addresses: all that are held. */
   | { readonly type: "reannounce"; readonly ips: readonly string[] | undefined }
   /** Answers nothing while fenced, and knows what to answer. Unfenced, it announces all again. */
@@ -39,6 +39,8 @@ export type Layer2Report =
   /** The first announcement is on the wire. */
   | { readonly type: "announced"; readonly ip: string; readonly interfaces: readonly string[]; readonly at: Micros }
   | { readonly type: "released"; readonly ip: string; readonly because: EndReason; readonly at: Micros }
+  /** It was left to another speaker, which does not have it any more. */
+  | { readonly type: "unclaimed"; readonly ip: string; readonly at: Micros }
   /** A stranger uses the address. Quarantined: nothing is answered until `cleared`. Not so: defended (RFC 5227 section 2.4). */
   | {
       readonly type: "conflict";

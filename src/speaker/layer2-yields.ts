@@ -6,6 +6,8 @@ import type { Clock, Timer } from "../system/clock.ts";
  * where it yields again.
  */
 const LOOK_AGAIN = { first: seconds(2), longest: seconds(300) };
+/** Who cannot hear its rival on the LAN must not come back early each time: these waits may end before their time, longer ones not. */
+const MAY_LAPSE = seconds(8);
 
 interface Yield {
   readonly rival: string;
@@ -50,6 +52,16 @@ export class Layer2Yields {
       this.#over(ip);
     });
     this.#yielded.set(ip, { rival, timer });
+  }
+
+  /** The rival has let go: the wait is over before its time, if it may be. */
+  lapse(ip: string): boolean {
+    const [yielded, wait] = [this.#yielded.get(ip), this.#waits.get(ip)];
+    if (yielded === undefined || wait === undefined || wait.length > MAY_LAPSE) return false;
+    yielded.timer.cancel();
+    this.#yielded.delete(ip);
+    this.#waits.set(ip, { ...wait, until: this.#clock.now() });
+    return true;
   }
 
   /** The address is no longer this node's to yield: a later duel begins anew. */

@@ -204,6 +204,17 @@ describe("ARP requests that are answered", () => {
       targetIp: ip("0.0.0.0"),
     });
   });
+
+  it.each<[string, Partial<ArpPacket>, boolean]>([
+    ["a stranger's probe for what is handed over: he must not have it", { mark: undefined }, true],
+    ["not a speaker's: it may", { mark: markOf("there") }, false],
+    ["a speaker that asks as a client does", { mark: markOf("there"), senderIp: ip("10.0.0.9") }, true],
+    ["a speaker's probe for what is held", { mark: markOf("there"), targetIp: ip(V4) }, true],
+  ])("%s", (_name, change, answers) => {
+    const probe = { senderIp: ip("0.0.0.0"), targetIp: ip("10.0.0.103"), ...change };
+    const { answer } = hear(request(probe), HERE);
+    expect(answer !== undefined).toBe(answers);
+  });
 });
 
 describe("solicitations that are answered", () => {
@@ -238,6 +249,14 @@ describe("solicitations that are answered", () => {
   it("without insisting while the address is handed over", () => {
     const frame = solicit({ target: ip("fd00::1:103"), to: ip("ff02::1:ff01:103") });
     expect(ndpAnswer(frame)).toMatchObject({ solicited: true, override: false });
+  });
+
+  it("not to a speaker that asks whether it may have what is handed over", () => {
+    const probe = solicit({
+      ...{ target: ip("fd00::1:103"), to: ip("ff02::1:ff01:103"), from: ip("::"), linkAddress: undefined },
+      mark: markOf("there"),
+    });
+    expect(hear(probe, HERE)).toMatchObject({ drop: "silent", sign: { what: "probe" } });
   });
 
   it("duplicate address detection, to all nodes and unsolicited (RFC 4861 section 7.2.4)", () => {

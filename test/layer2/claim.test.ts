@@ -44,6 +44,7 @@ const IN: Record<ClaimState, Claim> = {
   releasing: play([audible, spoken, { type: "released", how: "handover" }]).claim,
   quarantined: play([audible, heard("probe", STRANGER)], initialClaim({ ...SETTINGS, probe: true }, false, micros(0)))
     .claim,
+  yielded: play([audible, spoken, { type: "released", how: "yield" }]).claim,
 };
 
 describe("step(): what follows from what, in each state", () => {
@@ -76,7 +77,14 @@ describe("step(): what follows from what, in each state", () => {
     ["holding", "a reannouncement", { type: "reannounced" }, "announcing", ["speak"]],
     ["holding", "that something was sent", spoken, "holding", []],
     ["holding", "another interface", audible, "holding", []],
-    ["releasing", "a speaker's announcement", heard("announcement", SPEAKER), "releasing", ["end"]],
+    [
+      "announcing",
+      "that it is left to a rival",
+      { type: "released", how: "yield" },
+      "yielded",
+      ["report-yielded", "speak"],
+    ],
+    ["releasing", "a speaker's announcement just after our own", heard("announcement", SPEAKER), "releasing", []],
     ["releasing", "a speaker's probe", heard("probe", SPEAKER), "releasing", []],
     ["releasing", "a stranger's announcement", heard("announcement", STRANGER), "releasing", []],
     ["releasing", "a second hand-over", { type: "released", how: "handover" }, "releasing", []],
@@ -84,6 +92,14 @@ describe("step(): what follows from what, in each state", () => {
     ["releasing", "a hold", { type: "held", settings: SETTINGS }, "announcing", ["speak"]],
     ["releasing", "a reannouncement", { type: "reannounced" }, "releasing", []],
     ["releasing", "the fence", { type: "fenced" }, "releasing", ["end"]],
+    ["yielded", "a speaker's announcement", heard("announcement", SPEAKER), "yielded", []],
+    ["yielded", "a stranger's announcement", heard("announcement", STRANGER), "yielded", []],
+    ["yielded", "a speaker's probe", heard("probe", SPEAKER), "yielded", []],
+    ["yielded", "a hold", { type: "held", settings: SETTINGS }, "announcing", ["speak"]],
+    ["yielded", "a release", { type: "released", how: "now" }, "yielded", ["forget"]],
+    ["yielded", "a reannouncement", { type: "reannounced" }, "yielded", []],
+    ["yielded", "the fence", { type: "fenced" }, "yielded", ["forget"]],
+    ["yielded", "the loss of its last interface", { type: "became-inaudible" }, "yielded", ["forget"]],
     ["quarantined", "a stranger's announcement", heard("announcement", STRANGER), "quarantined", []],
     ["quarantined", "a speaker's announcement", heard("announcement", SPEAKER), "quarantined", []],
     ["quarantined", "a hand-over", { type: "released", how: "handover" }, "quarantined", ["end"]],
@@ -99,7 +115,7 @@ describe("step(): what follows from what, in each state", () => {
   it("a defence between two rounds of the burst is not one of them", () => {
     const between = IN.announcing;
     expect(between.wakeAt).toBeDefined();
-    expect(play([spoken], between).claim).toEqual(between);
+    expect(play([spoken], between).claim).toEqual({ ...between, spokenAt: between.since });
   });
 
   it("a probe does not come to its end while nothing can be heard", () => {
@@ -115,10 +131,38 @@ describe("step(): what follows from what, in each state", () => {
     ["announcing", "answer"],
     ["holding", "answer"],
     ["releasing", "yield"],
+    ["yielded", "silent"],
     ["quarantined", "silent"],
   ])("%s: the stance is %s, and silent behind the fence", (state, stance) => {
     expect(stanceOf(IN[state])).toBe(stance);
     expect(stanceOf({ ...IN[state], fenced: true })).toBe("silent");
+  });
+});
+
+describe("a successor that is heard", () => {
+  const said: Claim = { ...IN.releasing, spokenAt: IN.releasing.since };
+  const at = (claim: Claim, event: ClaimEvent, ms: number) =>
+    step(claim, event, { now: micros(said.since + ms * 1000), chance: 0 });
+
+  it("long after our own last announcement ends the hand-over at once", () => {
+    expect(at(said, heard("announcement", SPEAKER), 400).effects).toEqual([
+      { type: "end", because: "successor-heard" },
+    ]);
+  });
+
+  it("while it may still give way to our own ends it when that time is over", () => {
+    const { claim } = at(said, heard("announcement", SPEAKER), 100);
+    expect(at(claim, { type: "time-passed" }, 400).effects).toEqual([{ type: "end", because: "successor-heard" }]);
+  });
+
+  it("and then asks whether it may have the address has given way: it is waited for again", () => {
+    const { claim } = at(said, heard("announcement", SPEAKER), 100);
+    const waits = at(claim, heard("probe", SPEAKER), 300).claim;
+    expect(at(waits, { type: "time-passed" }, 400).effects).toEqual([]);
+    expect(at(waits, heard("announcement", SPEAKER), 600).effects).toEqual([
+      { type: "end", because: "successor-heard" },
+    ]);
+    expect(at(waits, { type: "time-passed" }, 2000).effects).toEqual([{ type: "end", because: "successor-silent" }]);
   });
 });
 
@@ -156,11 +200,13 @@ describe("whatever happens", () => {
       { type: "unfenced" },
       { type: "reannounced" },
       { type: "released", how: "handover" },
+      { type: "released", how: "yield" },
       { type: "time-passed" },
       { type: "time-passed" },
       { type: "time-passed" },
     ),
-    fc.constantFrom(heard("probe", STRANGER), heard("announcement", STRANGER), heard("announcement", SPEAKER)),
+    fc.constantFrom(heard("probe", STRANGER), heard("announcement", STRANGER)),
+    fc.constantFrom(heard("probe", SPEAKER), heard("announcement", SPEAKER)),
     fc.record({
       type: fc.constant("held" as const),
       settings: fc.record({ refresh: fc.constantFrom(micros(0), seconds(60)), probe: fc.boolean() }),
@@ -168,18 +214,21 @@ describe("whatever happens", () => {
   );
   const history = fc.array(fc.tuple(events, fc.constantFrom(0, 1, 50, 400, 1000, 11_000, 700_000)), { maxLength: 60 });
 
+  const ends = ({ type }: ClaimEffect): boolean => type === "end" || type === "forget";
+
   /** Plays until the claim ends. */
   function run(
     list: readonly (readonly [ClaimEvent, number])[],
     seen: (before: Claim, after: ReturnType<typeof step>, now: Micros) => void,
+    start: Claim = initialClaim({ ...SETTINGS, probe: true }, false, micros(0)),
   ) {
-    let claim = initialClaim({ ...SETTINGS, probe: true }, false, micros(0));
-    let now = micros(0);
+    let claim = start;
+    let now = start.since;
     for (const [event, wait] of list) {
       now = micros(now + wait * 1000);
       const next = step(claim, event, { now, chance: 0.5 });
       seen(claim, next, now);
-      if (next.effects.some(({ type }) => type === "end")) return;
+      if (next.effects.some(ends)) return;
       claim = next.claim;
     }
   }
@@ -225,16 +274,53 @@ describe("whatever happens", () => {
     );
   });
 
+  const waits = fc.array(fc.integer({ min: 0, max: 2000 }), { maxLength: 40 });
+
+  it("what was left to a speaker is looked after for eight seconds, however often that one is heard", () => {
+    fc.assert(
+      fc.property(waits, (list) => {
+        run(
+          list.map((wait) => [heard("announcement", SPEAKER), wait] as const),
+          (before, { effects }, now) => expect(effects.some(ends)).toBe(now - before.since >= seconds(8)),
+          IN.yielded,
+        );
+      }),
+    );
+  });
+
+  it("what was left to a speaker that is not heard any more is unclaimed after three questions at most", () => {
+    fc.assert(
+      fc.property(waits, (list) => {
+        let [claim, at] = [IN.yielded, IN.yielded.since];
+        run(
+          list.map((wait) => [heard("announcement", SPEAKER), wait % 200] as const),
+          (_before, next, now) => ([claim, at] = [next.claim, now]),
+          claim,
+        );
+        const words: string[] = [];
+        for (let i = 0; i < 10 && !words.includes("forget"); i++) {
+          at = micros(Math.max(at, claim.wakeAt ?? at));
+          const type = claim.wakeAt === undefined ? "spoken" : "time-passed";
+          const next = step(claim, { type }, { now: at, chance: 0 });
+          words.push(...next.effects.map((effect) => effect.type));
+          claim = next.claim;
+        }
+        expect(words.slice(-2)).toEqual(["report-unclaimed", "forget"]);
+        expect(words.filter((word) => word === "speak").length).toBeLessThanOrEqual(3);
+      }),
+    );
+  });
+
   it("left alone, a claim that can be heard comes to rest holding", () => {
     fc.assert(
       fc.property(history, (list) => {
         let end: Claim | undefined;
         let at = micros(0);
         run(list, (_before, { claim, effects }, now) => {
-          end = effects.some(({ type }) => type === "end") ? undefined : claim;
+          end = effects.some(ends) ? undefined : claim;
           at = now;
         });
-        if (end === undefined || end.state === "releasing") return;
+        if (end === undefined || end.state === "releasing" || end.state === "yielded") return;
         let claim = step(end, { type: "unfenced" }, { now: at, chance: 0 }).claim;
         claim = step(claim, audible, { now: at, chance: 0 }).claim;
         for (let i = 0; i < 40 && claim.state !== "holding"; i++) {

@@ -327,14 +327,14 @@ describe("a rival", () => {
     verdict = "yield";
     rival();
     clock.advance(millis(300));
-    expect(engine.taken()).toEqual([`release ${IP} now`]);
+    expect(engine.taken()).toEqual([`release ${IP} yield`]);
     expect([announcer.claimOf(WEB), events.length]).toEqual([undefined, 1]);
     expect(decide(wins(WEB))).toEqual([]);
     clock.advance(seconds(2));
     expect(engine.taken()).toEqual([`hold ${IP} all 60s`]);
     rival();
     clock.advance(millis(300));
-    expect(engine.taken()).toEqual([`release ${IP} now`]);
+    expect(engine.taken()).toEqual([`release ${IP} yield`]);
     clock.advance(millis(3999));
     expect(engine.taken()).toEqual([]);
     clock.advance(millis(1));
@@ -346,7 +346,7 @@ describe("a rival", () => {
     for (let i = 0; i < 3; i++) {
       rival();
       clock.advance(millis(300));
-      expect(engine.taken()).toEqual([`release ${IP} now`]);
+      expect(engine.taken()).toEqual([`release ${IP} yield`]);
       clock.advance(seconds(2));
       expect(engine.taken()).toEqual([`hold ${IP} all 60s`]);
       clock.advance(seconds(301));
@@ -366,11 +366,35 @@ describe("a rival", () => {
     expect(engine.taken()).toEqual([]);
   });
 
+  test("that has won and lets go leaves the address to this node at once, not the fourth time in a row", () => {
+    verdict = "yield";
+    const left = (): readonly string[] => {
+      rival();
+      clock.advance(millis(300));
+      engine.taken();
+      engine.report({ type: "unclaimed", ip: IP, at: clock.now() });
+      return engine.taken();
+    };
+    for (let i = 0; i < 3; i++) expect(left()).toEqual([`hold ${IP} all 60s`]);
+    expect(left()).toEqual([]);
+    clock.advance(seconds(16));
+    expect(engine.taken()).toEqual([`hold ${IP} all 60s`]);
+  });
+
+  test("that has let go of what is not this node's any more leaves it to others", () => {
+    verdict = "yield";
+    rival();
+    clock.advance(millis(300));
+    decide(loses(WEB, LOST));
+    engine.report({ type: "unclaimed", ip: IP, at: clock.now() });
+    expect(engine.taken()).toEqual([]);
+  });
+
   test("that is met again leaves the address to who is elected: the node that let it go takes it at once", () => {
     verdict = "yield";
     rival();
     clock.advance(millis(300));
-    expect(engine.taken()).toEqual([`release ${IP} now`]);
+    expect(engine.taken()).toEqual([`release ${IP} yield`]);
     announcer.met();
     expect(engine.taken()).toEqual([`hold ${IP} all 60s`, "reannounce all"]);
   });

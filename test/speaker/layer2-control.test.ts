@@ -126,7 +126,7 @@ async function contradicted(speaker: NodeName, length: Micros): Promise<number |
     engine.report({ type: "rival", ip: IP, interface: "eth0", mac: "02:00:00:00:00:02", speaker, at: clock.now() });
     clock.advance(millis(1600));
     await settle(2);
-    if (engine.taken().includes(`release ${IP} now`)) return (clock.now() - begin) / seconds(1);
+    if (engine.taken().includes(`release ${IP} yield`)) return (clock.now() - begin) / seconds(1);
   }
   return undefined;
 }

@@ -125,6 +125,8 @@ export class Node {
   refuse: () => string | undefined = () => undefined;
   /** Fails to send like a link that is gone. */
   broken: string | undefined;
+  /** Who else hears what it tells. */
+  heard: (report: Layer2Report) => void = () => {};
   /** Whether the kernel has room for one more frame. */
   room: () => boolean = () => true;
   readonly name: string;
@@ -143,7 +145,10 @@ export class Node {
     this.engine = new Layer2Engine(
       { clock, random: chances(number), interfaces: this.interfaces, openLink },
       { node: name, excludedInterfaces },
-      (report) => this.reports.push(structuredClone(report)),
+      (report) => {
+        this.reports.push(structuredClone(report));
+        this.heard(report);
+      },
     );
     for (const [i] of lans.entries()) this.plug(i + 1);
   }

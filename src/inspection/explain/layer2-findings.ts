@@ -84,6 +84,7 @@ const STATES: Record<Layer2Item["state"], readonly [verdict: "yes" | "doubt" | "
   announcing: ["yes", "answers, and tells the LAN"],
   probing: ["doubt", "still asks whether anybody else uses the address"],
   releasing: ["doubt", "is about to leave it to another node"],
+  yielded: ["doubt", "has left it to another node that answered too, and looks whether that one does"],
   quarantined: ["no", "does not answer: somebody else uses the address"],
 };
 
