@@ -47,7 +47,8 @@ function conclusion({ causes, change, answers }: Explanation, colours: boolean):
   if (first === undefined) return [];
   const title = answers === "yes" ? "If nothing answers all the same" : "Change";
   const head = `\n${colours ? painted(title, answers === "yes" ? "quiet" : "bad") : title}: ${escapeControls(change ?? first.change)}\n`;
-  return [head, ...placesOf(first), `  ${escapeControls(first.words)}\n`, ...also(others)];
+  const places = first.places.map((place) => escapeControls(place)).join(", ");
+  return [head, `  ${places === "" ? "" : `${places}: `}${escapeControls(first.words)}\n`, ...also(others)];
 }
 
 function also(causes: readonly CommonCause[]): readonly string[] {
@@ -72,8 +73,4 @@ function together(causes: readonly RankedCause[]): readonly CommonCause[] {
     common.set(`${words}\n${change}`, { words, change, places: [...before, ...place] });
   }
   return [...common.values()];
-}
-
-function placesOf({ places }: CommonCause): readonly string[] {
-  return places.length === 0 ? [] : [`  ${escapeControls(places.join(", "))}:\n`];
 }

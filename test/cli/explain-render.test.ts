@@ -19,7 +19,7 @@ test("what is true of several objects is said once, of all of them", () => {
     false,
   );
   expect(text).toBe(
-    `Service default/web is not announced.\n\n\nChange: ask the router\n  BGPPeer tor1, BGPPeer tor2:\n  ${WORDS}\n\nThen:\n  no session\n    mend it\n`,
+    `Service default/web is not announced.\n\n\nChange: ask the router\n  BGPPeer tor1, BGPPeer tor2: ${WORDS}\n\nThen:\n  no session\n    mend it\n`,
   );
 });
 

@@ -182,7 +182,7 @@ describe("herald explain service, against a cluster", () => {
 
 describe("herald services, pools and nodes", () => {
   const api = (): readonly string[] => ["--kubeconfig", kubeconfig];
-  const items = async (...args: readonly string[]): Promise<unknown> =>
+  const items = async (...args: readonly string[]): Promise<readonly Readonly<Record<string, unknown>>[]> =>
     JSON.parse((await run([...args, "-o", "json", ...api()])).stdout).items;
 
   test("services: who announces what to whom; the one with a problem comes first", async () => {
@@ -207,6 +207,8 @@ describe("herald services, pools and nodes", () => {
   });
 
   test("nodes: their sessions and what they announce; labels select", async () => {
+    // The speakers write what their sessions are a moment after it is so.
+    await until("every session's state", async () => (await items("nodes")).every((node) => node["sessions"] === 1));
     const all = await items("nodes");
     expect(all).toMatchObject([{ peers: [{}] }, { peers: [{}] }, { peers: [{}] }].map(() => ({ sessions: 1 })));
     const one = await items("nodes", "-l", "kubernetes.io/hostname=node-c");
