@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { announcementFrames, probeFrame } from "../../src/layer2/announcement.ts";
 import { hear } from "../../src/layer2/answer.ts";
 import { decodeArp, encodeArp } from "../../src/layer2/arp.ts";
+import type { ReleaseHow } from "../../src/layer2/claim.ts";
 import { FrameRefused } from "../../src/layer2/error.ts";
 import { markOf } from "../../src/layer2/mark.ts";
 import { decodeNeighbourMessage, encodeNeighbourMessage } from "../../src/layer2/ndp.ts";
@@ -104,7 +105,7 @@ type Act =
   | { readonly type: "frame"; readonly frame: Uint8Array }
   | { readonly type: "wait"; readonly seconds: number }
   | { readonly type: "hold"; readonly address: string; readonly probe: boolean; readonly interfaces: readonly string[] }
-  | { readonly type: "release"; readonly address: string; readonly how: "now" | "handover" }
+  | { readonly type: "release"; readonly address: string; readonly how: ReleaseHow }
   | { readonly type: "fence"; readonly on: boolean }
   | { readonly type: "link"; readonly up: boolean }
   | { readonly type: "room"; readonly yes: boolean };
@@ -130,7 +131,7 @@ const act: fc.Arbitrary<Act> = fc.oneof(
     arbitrary: fc.record({
       type: fc.constant("release" as const),
       address: addresses,
-      how: fc.constantFrom("now" as const, "handover" as const),
+      how: fc.constantFrom<ReleaseHow>("now", "handover", "yield"),
     }),
   },
   { weight: 1, arbitrary: fc.record({ type: fc.constant("fence" as const), on: fc.boolean() }) },

@@ -1,4 +1,5 @@
 import { decodeArp, encodeArp } from "../../src/layer2/arp.ts";
+import type { ReleaseHow } from "../../src/layer2/claim.ts";
 import { multicastMac } from "../../src/layer2/ethernet.ts";
 import { ALL_NODES, solicitedNode } from "../../src/layer2/ipv6.ts";
 import { decodeNeighbourMessage, encodeNeighbourMessage } from "../../src/layer2/ndp.ts";
@@ -185,7 +186,7 @@ export class Node {
     this.engine.handle({ type: "hold", address: held });
   }
 
-  release(address: string, how: "now" | "handover" = "now"): void {
+  release(address: string, how: ReleaseHow = "now"): void {
     this.engine.handle({ type: "release", ip: address, how });
   }
 
