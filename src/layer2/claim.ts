@@ -165,7 +165,6 @@ export function step(claim: Claim, event: ClaimEvent, moment: Moment): ClaimStep
     case "became-audible":
       return resume({ ...claim, audible: true }, moment);
     case "became-inaudible":
-      if (claim.state === "yielded") return forget(claim);
       return stay({ ...claim, audible: false, wakeAt: paused(claim) });
     case "spoken":
       return onSpoken(claim, moment);
@@ -204,9 +203,10 @@ function paused({ state, wakeAt }: Claim): Micros | undefined {
   return state === "quarantined" || state === "holding" || state === "releasing" ? wakeAt : undefined;
 }
 
-/** An interface has come back: probes start again, so that all are heard out; a burst goes on where it was. */
+/** An interface has come back: probes start again, so that all are heard out; a burst goes on where it was; who has an address by now is unknown. */
 function resume(claim: Claim, moment: Moment): ClaimStep {
   if (claim.state === "probing") return begin(claim, moment);
+  if (claim.state === "yielded") return forget(claim);
   return claim.state === "announcing" && !claim.fenced ? speak(claim, claim.round === 0) : stay(claim);
 }
 

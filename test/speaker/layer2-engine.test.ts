@@ -180,6 +180,45 @@ describe("letting go", () => {
   });
 });
 
+describe("giving way to another speaker", () => {
+  it("is told at once, not another answer; nobody is asked any more when that one goes on for a while", () => {
+    const { lan, a, b, client } = two();
+    a.hold(V4);
+    b.hold(V4);
+    lan.clock.advance(seconds(10));
+    const since = lan.probes("node-1", V4);
+    a.release(V4, "yield");
+    expect(a.told("released")).toMatchObject([{ because: "asked" }]);
+    client.ask(V4);
+    lan.clock.advance(seconds(20));
+    expect(client.answers.map(({ mac }) => mac)).toEqual([macText(b)]);
+    expect(lan.probes("node-1", V4) - since).toBeLessThan(25);
+    expect([a.told("unclaimed"), a.held(V4), a.told("released").length]).toEqual([[], undefined, 1]);
+  });
+
+  it("that is silent is told in 300 ms", () => {
+    const { lan, a } = two();
+    a.hold(V4);
+    lan.clock.advance(seconds(10));
+    a.release(V4, "yield");
+    lan.clock.advance(millis(310));
+    expect(a.told("unclaimed")).toMatchObject([{ ip: V4 }]);
+    expect([a.held(V4), lan.clock.armed]).toEqual([undefined, 0]);
+  });
+
+  it("an address that is taken back on an interface which is not there waits for that", () => {
+    const { lan, a } = two();
+    a.hold(V4);
+    lan.clock.advance(seconds(10));
+    a.release(V4, "yield");
+    a.hold(V4, { interfaces: ["eth9"] });
+    lan.clock.advance(seconds(1));
+    a.hold(V4);
+    lan.clock.advance(millis(10));
+    expect([a.held(V4)?.state, a.told("announced").length]).toEqual(["announcing", 2]);
+  });
+});
+
 describe("two speakers that both hold an address", () => {
   it("tell it within the round, at most once a second each, and do not fight", () => {
     const { lan, a, b } = two();
