@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync, openSync, readFileSync } from "node:fs";
+import { closeSync, existsSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { LabCheckError } from "./errors.ts";
@@ -110,7 +110,8 @@ export class LabProcess {
 
   /** Where only the record of a run is left, the log that it names is not. */
   #lastWords(how: string): string {
-    const said = this.tail(3).map((line) => `\n      ${line}`);
+    // It may be gone already: a run that went well leaves none.
+    const said = (existsSync(this.logFile) ? this.tail(3) : []).map((line) => `\n      ${line}`);
     return `${this.title} ended by itself (${how}), see ${this.logFile}${said.join("")}`;
   }
 
