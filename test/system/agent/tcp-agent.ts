@@ -167,9 +167,10 @@ serveCalls({
     });
     capture = { socket, frames };
   },
-  captured() {
+  captured: () => capture?.frames,
+  endCapture() {
     capture?.socket.close();
-    return capture?.frames;
+    capture = undefined;
   },
   counters: () => readTcpMd5Counters(),
   sockets: () =>
