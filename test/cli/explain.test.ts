@@ -3,14 +3,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { runCli } from "../../src/cli/program.ts";
-import { serveAdmin } from "../../src/cli/speaker-admin.ts";
-import { runDemo } from "../../src/demo/demo.ts";
 import { KubernetesClient } from "../../src/kubernetes/client.ts";
 import { clientConfigFromKubeconfig } from "../../src/kubernetes/kubeconfig.ts";
 import { BGP_PEERS, SERVICES } from "../../src/kubernetes/resource.ts";
-import { systemClock, systemWallClock } from "../../src/system/clock.ts";
-import { systemRandom } from "../../src/system/random.ts";
-import { shippedDefinitions } from "../integration/cluster.ts";
+import { systemClock } from "../../src/system/clock.ts";
+import { startInspectedDemo } from "../support/inspected-demo.ts";
 import { silentLog } from "../support/silent-log.ts";
 import { until } from "../support/until.ts";
 
@@ -44,30 +41,12 @@ let reach: readonly string[] = [];
 
 /** The demo's API and its three speakers, which have told their routes and stay. */
 beforeAll(async () => {
-  let said = "";
-  const found = ["--kubeconfig", kubeconfig];
-  const ports = {
-    clock: systemClock,
-    wallClock: systemWallClock,
-    random: systemRandom,
-    log: silentLog,
-    say: (text: string) => {
-      said += text;
-    },
-    saveKubeconfig: (text: string) => {
-      writeFileSync(kubeconfig, text, { mode: 0o600 });
-      return kubeconfig;
-    },
-    inspect: async (speaker: Parameters<typeof serveAdmin>[1], node: string) => {
-      const path = join(folder, `${node}.sock`);
-      found.push("--socket", path);
-      const socket = await serveAdmin(path, speaker, silentLog);
-      return { path, close: () => socket.close() };
-    },
-  };
-  demo = runDemo(ports, { crds: shippedDefinitions(), keep: true }, stop.signal);
-  await until("the demo", () => said.includes("Look into the three speakers"));
-  reach = found;
+  const started = await startInspectedDemo(folder, stop.signal, (text) => {
+    writeFileSync(kubeconfig, text, { mode: 0o600 });
+    return kubeconfig;
+  });
+  demo = started.done;
+  reach = ["--kubeconfig", kubeconfig, ...started.sockets];
 });
 afterAll(async () => {
   stop.abort();

@@ -4,12 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { runCli } from "../../src/cli/program.ts";
-import { serveAdmin } from "../../src/cli/speaker-admin.ts";
-import { runDemo } from "../../src/demo/demo.ts";
-import { systemClock, systemWallClock } from "../../src/system/clock.ts";
-import { systemRandom } from "../../src/system/random.ts";
-import { shippedDefinitions } from "../integration/cluster.ts";
-import { silentLog } from "../support/silent-log.ts";
+import { startInspectedDemo } from "../support/inspected-demo.ts";
 import { until } from "../support/until.ts";
 
 interface Outcome {
@@ -58,27 +53,9 @@ let sockets: readonly string[] = [];
 
 /** The demo's three speakers, which have told their routes and stay. */
 beforeAll(async () => {
-  let said = "";
-  const found: string[] = [];
-  const ports = {
-    clock: systemClock,
-    wallClock: systemWallClock,
-    random: systemRandom,
-    log: silentLog,
-    say: (text: string) => {
-      said += text;
-    },
-    saveKubeconfig: () => "/nowhere",
-    inspect: async (speaker: Parameters<typeof serveAdmin>[1], node: string) => {
-      const path = join(folder, `${node}.sock`);
-      found.push("--socket", path);
-      const socket = await serveAdmin(path, speaker, silentLog);
-      return { path, close: () => socket.close() };
-    },
-  };
-  demo = runDemo(ports, { crds: shippedDefinitions(), keep: true }, stop.signal);
-  await until("the demo", () => said.includes("Look into the three speakers"));
-  sockets = found;
+  const started = await startInspectedDemo(folder, stop.signal, () => "/nowhere");
+  demo = started.done;
+  sockets = started.sockets;
 });
 afterAll(async () => {
   stop.abort();
