@@ -35,6 +35,11 @@ export function savedObjectsOf(folder: string): string {
   return join(folder, "objects.yaml");
 }
 
+/** Where the speaker of a node answers `herald sessions` and the like: files are the same in every namespace. */
+export function adminSocketOf(folder: string, node: string): string {
+  return join(folder, `speaker-${node}.sock`);
+}
+
 /** Starts API server and controller on one node, and the relay by which the runner reaches the API; returns when it answers. */
 export async function startControlPlane(node: LabNode, around: Surroundings): Promise<KubeApi> {
   const address = node.management?.split("/")[0];
@@ -95,8 +100,8 @@ export function startSpeaker(node: LabNode, around: Surroundings, flags: readonl
   return around.processes.start({ node: node.name, name: "speaker", argv });
 }
 
-function stateFlags(node: LabNode, { folder }: Surroundings): readonly string[] {
-  return ["--state-dir", join(folder, `speaker-${node.name}`)];
+function stateFlags({ name }: LabNode, { folder }: Surroundings): readonly string[] {
+  return ["--state-dir", join(folder, `speaker-${name}`), "--admin-socket", adminSocketOf(folder, name)];
 }
 
 function heraldCommand({ herald }: Surroundings, words: readonly string[]): readonly string[] {

@@ -60,6 +60,12 @@ export class FrrRouter {
     return await run(["vtysh", ...this.#vtyshOptions(), "-c", command]);
   }
 
+  /** Changes the running configuration by these lines, as somebody at its terminal would. */
+  async configure(...lines: readonly string[]): Promise<void> {
+    const commands = ["configure terminal", ...lines].flatMap((line) => ["-c", line]);
+    await run(["vtysh", ...this.#vtyshOptions(), ...commands]);
+  }
+
   /** A command line for people. */
   get shellCommand(): string {
     return ["vtysh", ...this.#vtyshOptions()].join(" ");

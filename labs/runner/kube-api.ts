@@ -20,6 +20,12 @@ const RESOURCES = {
   Service: { prefix: CORE, plural: "services", namespaced: true },
   Pod: { prefix: CORE, plural: "pods", namespaced: true },
   Event: { prefix: CORE, plural: "events", namespaced: true },
+  Deployment: { prefix: "/apis/apps/v1", plural: "deployments", namespaced: true },
+  ValidatingWebhookConfiguration: {
+    prefix: "/apis/admissionregistration.k8s.io/v1",
+    plural: "validatingwebhookconfigurations",
+    namespaced: false,
+  },
   EndpointSlice: { prefix: "/apis/discovery.k8s.io/v1", plural: "endpointslices", namespaced: true },
   IPAddressPool: { prefix: METALLB, plural: "ipaddresspools", namespaced: true },
   BGPPeer: { prefix: "/apis/metallb.io/v1beta2", plural: "bgppeers", namespaced: true },
