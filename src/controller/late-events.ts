@@ -7,18 +7,21 @@ export interface LateEventsPorts {
   readonly clock: Clock;
   /** Whether Services wait for their addresses. */
   readonly busy: () => boolean;
+  /** How many more events the recorder takes without dropping any. */
+  readonly room: () => number;
   readonly record: (service: Service, event: ServiceEvent) => void;
 }
 
 const PACE = millis(100);
-/** So many at a time: the recorder keeps a bounded number. */
+/** So many at a time. */
 const SLICE = 200;
 /** However busy it is, nobody waits longer for his event. */
 const PATIENCE = 20;
 
 /**
  * Holds events back while Services wait for addresses: what an API server takes is shared, and an address is worth more
- * than the news of it. When nothing waits, an event is passed on at once.
+ * than the news of it. When nothing waits, an event is passed on at once. What the recorder has no room for waits as well: of ten
+ * thousand Services without an address each is told why.
  */
 export class LateEvents {
   readonly #ports: LateEventsPorts;
@@ -31,7 +34,7 @@ export class LateEvents {
   }
 
   publish(service: Service, event: ServiceEvent): void {
-    if (this.#waiting.length === 0 && !this.#ports.busy()) {
+    if (this.#waiting.length === 0 && !this.#ports.busy() && this.#ports.room() > 0) {
       this.#ports.record(service, event);
       return;
     }
@@ -50,7 +53,7 @@ export class LateEvents {
     this.#due ??= this.#ports.clock.after(PACE, () => {
       this.#due = undefined;
       this.#waited += 1;
-      if (!this.#ports.busy() || this.#waited >= PATIENCE) this.#pass(SLICE);
+      if (!this.#ports.busy() || this.#waited >= PATIENCE) this.#pass(Math.min(SLICE, this.#ports.room()));
       if (this.#waiting.length > 0) this.#arm();
       else this.#waited = 0;
     });

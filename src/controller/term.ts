@@ -83,6 +83,7 @@ export class Term {
     this.#lateEvents = new LateEvents({
       clock: ports.clock,
       busy: () => this.#services.depth > 0,
+      room: () => this.#events.room,
       record: (service, event) => this.#events.record(referenceTo("v1", "Service", service.metadata), event),
     });
     const queue = { baseDelay: millis(20), maxDelay: seconds(30), onError: this.#failed };

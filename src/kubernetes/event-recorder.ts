@@ -1,4 +1,6 @@
-import { type Micros, seconds } from "../net/micros.ts";
+import { createHash } from "node:crypto";
+import { FieldReader, Problems } from "../api/read-object.ts";
+import { type Micros, millis, seconds } from "../net/micros.ts";
 import type { Clock, WallClock } from "../system/clock.ts";
 import type { Random } from "../system/random.ts";
 import { errorFields, type Log } from "../telemetry/log.ts";
@@ -8,6 +10,7 @@ import { isConflict, isNotFound, isRetryable } from "./errors.ts";
 import { BoundedMap, type TokenBucket, takeToken } from "./event-budget.ts";
 import { EVENTS } from "./resource.ts";
 import { WorkQueue, type WorkResult } from "./work-queue.ts";
+import { type WritePace, WritePacer } from "./write-pacer.ts";
 
 /** The object that an event is about. */
 export interface EventReference {
@@ -38,6 +41,8 @@ export interface EventRecorderPorts {
 export interface EventRecorderConfig {
   readonly component: string;
   readonly host?: string | undefined;
+  /** How fast it writes: as many events as there are Services must not storm the API. */
+  readonly pace?: WritePace | undefined;
 }
 
 /** How events fared. */
@@ -72,35 +77,45 @@ const ATTEMPTS = 6;
 const CONCURRENCY = 4;
 const TIMEOUT = seconds(10);
 const FLUSH_LIMIT = seconds(2);
+const PACE: WritePace = { burst: 100, interval: millis(20) };
+/** An event may expire between two requests about it: so often it is tried. */
+const TRIES = 3;
 /** What MetalLB's (client-go's) recorder allows one source to say about one object: 25 at once, then one in 5 minutes. */
 const BUDGET = { burst: 25, refill: seconds(300) };
 
 /**
  * Writes core events and never makes its caller wait or fail. The same thing said again about the same object only counts
- * up, also while it still waits to be written; one object cannot flood the API.
+ * up, also while it still waits to be written; one object cannot flood the API, and all of them together write at a pace. What is said
+ * decides the name of the event: a process that was started again finds what it said before, and makes no second one.
  */
 export class EventRecorder {
   readonly #ports: EventRecorderPorts;
   readonly #config: EventRecorderConfig;
   readonly #log: Log;
   readonly #queue: WorkQueue<string>;
+  readonly #pacer: WritePacer;
   readonly #pending = new Map<string, Pending>();
   readonly #recorded = new BoundedMap<string, Recorded>(REMEMBERED);
   readonly #budgets = new BoundedMap<string, TokenBucket>(REMEMBERED);
   readonly #stop = new AbortController();
   #stats: EventRecorderStats = { written: 0, filtered: 0, dropped: 0 };
-  #sequence = 0;
 
   constructor(ports: EventRecorderPorts, config: EventRecorderConfig) {
     this.#ports = ports;
     this.#config = config;
     this.#log = ports.log.child({ component: "events" });
     this.#queue = new WorkQueue(ports, { baseDelay: seconds(1), maxDelay: seconds(30) });
+    this.#pacer = new WritePacer(ports.clock, config.pace ?? PACE);
     void this.#queue.run((key) => this.#work(key), { concurrency: CONCURRENCY, signal: this.#stop.signal });
   }
 
   get stats(): EventRecorderStats {
     return this.#stats;
+  }
+
+  /** How many more things may wait; what is said beyond them is dropped. */
+  get room(): number {
+    return MAX_PENDING - this.#pending.size;
   }
 
   /** Says it, some time soon. */
@@ -157,6 +172,8 @@ export class EventRecorder {
   }
 
   async #work(key: string): Promise<WorkResult> {
+    await this.#pacer.take(this.#stop.signal);
+    if (this.#stop.signal.aborted) return "done";
     const pending = this.#pending.get(key);
     if (pending === undefined) return "done";
     this.#pending.delete(key);
@@ -183,46 +200,48 @@ export class EventRecorder {
     const before = this.#recorded.get(key);
     const count = (before?.count ?? 0) + pending.times;
     const first = before?.first ?? pending.first;
-    const raised = before === undefined ? undefined : await this.#raise(before, pending, count);
-    const name = raised ?? (await this.#create(pending, count, first));
-    this.#recorded.set(key, { name, count, first });
+    const raised = before !== undefined && (await this.#patched(before.name, pending, { count })) !== undefined;
+    this.#recorded.set(
+      key,
+      raised
+        ? { name: before.name, count, first }
+        : await this.#create(this.#nameOf(key, pending), pending, { count, first }),
+    );
   }
 
-  /** Counts up an event that exists; gives nothing when it has expired (the API keeps events for an hour). */
-  async #raise(before: Recorded, { reference, last }: Pending, count: number): Promise<string | undefined> {
+  /** An event of this name is of an earlier process: what it said still holds, which is no repetition. */
+  async #create(name: string, pending: Pending, { count, first }: Omit<Recorded, "name">): Promise<Recorded> {
+    const namespace = namespaceOf(pending.reference);
+    for (let attempt = 1; ; attempt++) {
+      try {
+        const body = this.#body(name, pending, { count, first });
+        await this.#ports.client.create(EVENTS, body, { namespace, timeout: TIMEOUT });
+        return { name, count, first };
+      } catch (error) {
+        if (!isConflict(error)) throw error;
+        const known = await this.#patched(name, pending, {});
+        if (known !== undefined) return { name, count: Math.max(countOf(known), 1), first };
+        if (attempt === TRIES) throw error;
+      }
+    }
+  }
+
+  /** The event as it is then; nothing when it has expired (the API keeps events for an hour). */
+  async #patched(name: string, { reference, last }: Pending, more: { readonly count?: number }): Promise<unknown> {
     try {
-      const body = { count, lastTimestamp: timestamp(last) };
-      const namespace = namespaceOf(reference);
-      await this.#ports.client.patch(EVENTS, before.name, body, { namespace, type: "merge", timeout: TIMEOUT });
-      return before.name;
+      const options = { namespace: namespaceOf(reference), type: "merge", timeout: TIMEOUT } as const;
+      const body = { ...more, lastTimestamp: timestamp(last) };
+      return (await this.#ports.client.patch<unknown>(EVENTS, name, body, options)) ?? {};
     } catch (error) {
       if (isNotFound(error)) return undefined;
       throw error;
     }
   }
 
-  async #create(pending: Pending, count: number, first: Date): Promise<string> {
-    const namespace = namespaceOf(pending.reference);
-    for (let attempt = 1; ; attempt++) {
-      const name = this.#nameFor(pending.reference);
-      try {
-        await this.#ports.client.create(EVENTS, this.#body(name, pending, { count, first }), {
-          namespace,
-          timeout: TIMEOUT,
-        });
-        return name;
-      } catch (error) {
-        if (!isConflict(error) || attempt === 3) throw error;
-      }
-    }
-  }
-
-  /** The object's name and something that no other event of it has. */
-  #nameFor(reference: EventReference): string {
-    this.#sequence += 1;
-    const now = BigInt(this.#ports.wallClock().getTime()) * 1_000_000n;
-    const unique = now + BigInt(Math.trunc(this.#ports.random() * 900_000) + (this.#sequence % 100_000));
-    return `${reference.name.slice(0, 230)}.${unique.toString(16)}`;
+  /** Whoever says the same of the same object means the same event, also another speaker. */
+  #nameOf(key: string, { reference }: Pending): string {
+    const digest = createHash("sha256").update(`${this.#config.component} ${key}`).digest("hex").slice(0, 16);
+    return `${reference.name.slice(0, 230)}.${digest}`;
   }
 
   #body(name: string, pending: Pending, { count, first }: { count: number; first: Date }): object {
@@ -245,6 +264,10 @@ export class EventRecorder {
       count,
     };
   }
+}
+
+function countOf(event: unknown): number {
+  return FieldReader.of(event, "", new Problems()).integer("count", { min: 0, max: Number.MAX_SAFE_INTEGER }) ?? 0;
 }
 
 /** Events about cluster-scoped objects live in `default`. */

@@ -1,8 +1,15 @@
+import { createHash } from "node:crypto";
 import type { Protocol } from "../announcement/refusal.ts";
 import type { InvalidObject } from "../api/config.ts";
 import type { Service } from "../api/core.ts";
+import { keyOfService } from "../api/service-addresses.ts";
 import { type EventContent, EventRecorder, type EventRecorderPorts } from "../kubernetes/event-recorder.ts";
+import { millis } from "../net/micros.ts";
 import type { Unsupported } from "./session-config.ts";
+
+/** Of a thousand nodes that announce a Service to routers, so many or about so many say so: the rest is in ServiceBGPStatus. */
+const TELLING_NODES = 16;
+const PACE = { burst: 50, interval: millis(200) };
 
 /** What the speaker says of Services and of its node, where people look for it. */
 export class SpeakerEvents {
@@ -10,10 +17,12 @@ export class SpeakerEvents {
   readonly #recorder: EventRecorder;
   readonly #node: string;
   #unsupported: readonly Unsupported[] = [];
+  /** Of how many speakers this is one. */
+  #speakers = 1;
 
   constructor(ports: EventRecorderPorts, node: string) {
     this.#log = ports.log;
-    this.#recorder = new EventRecorder(ports, { component: "metallb-speaker", host: node });
+    this.#recorder = new EventRecorder(ports, { component: "metallb-speaker", host: node, pace: PACE });
     this.#node = node;
   }
 
@@ -26,9 +35,29 @@ export class SpeakerEvents {
     this.#recorder.record({ apiVersion: "v1", kind: "Service", ...service.metadata }, content);
   }
 
+  /** How many more things may wait to be written. */
+  get room(): number {
+    return this.#recorder.room;
+  }
+
+  /** How many speakers there are: the more, the fewer of them tell of the same. */
+  among(speakers: number): void {
+    this.#speakers = speakers;
+  }
+
   announced(service: Service, protocol: Protocol): void {
+    if (protocol === "bgp" && !this.#tells(service)) return;
     const message = `announcing from node "${this.#node}" with protocol "${protocol}"`;
     this.ofService(service, { type: "Normal", reason: "nodeAssigned", message });
+  }
+
+  /** By the names alone, so that it is the same ones after a restart. */
+  #tells(service: Service): boolean {
+    if (this.#speakers <= TELLING_NODES) return true;
+    const digest = createHash("sha256")
+      .update(`${this.#node}#${keyOfService(service)}`)
+      .digest();
+    return digest.readUInt32BE(0) % this.#speakers < TELLING_NODES;
   }
 
   /** Fields of peers that this node cannot honour: each is said once. */

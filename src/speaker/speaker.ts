@@ -31,6 +31,7 @@ import { everyone, type Members } from "./members.ts";
 import { MoveRecorder } from "./moves.ts";
 import { ServiceStatuses } from "./service-statuses.ts";
 import { SessionStates } from "./session-states.ts";
+import { RefusalEvents } from "./refusal-events.ts";
 import { SpeakerEvents, unsupportedObjects } from "./speaker-events.ts";
 import type { SpeakerReadings } from "./speaker-metrics.ts";
 
@@ -67,6 +68,7 @@ export class Speaker {
   readonly #announcer: Announcer;
   readonly #peering: BgpPeering;
   readonly #events: SpeakerEvents;
+  readonly #refusals: RefusalEvents;
   readonly #drain: DrainControl;
   readonly #layer2: Layer2Control;
   readonly #statuses: ServiceStatuses;
@@ -116,6 +118,7 @@ export class Speaker {
       },
     });
     this.#announcer = this.#makeAnnouncer(ports);
+    this.#refusals = this.#makeRefusals(ports);
     const whose = { ...options, nodeName: nodeName(options.nodeName) };
     this.#statuses = new ServiceStatuses(ports, whose);
     this.#sessionStates = new SessionStates({ ...ports, sessions: () => this.#peering.inspected() }, whose);
@@ -207,6 +210,7 @@ export class Speaker {
     ]);
     this.#stopping = true;
     this.#announcer.stop();
+    this.#refusals.stop();
     watching.abort();
     const goodbye = this.#drain.drain.handedOver ? "shutdown" : "restarting";
     await Promise.all([this.#peering.close("speaker is stopping", goodbye), stating, telling]);
@@ -228,8 +232,20 @@ export class Speaker {
         this.#recorder.decided(key, decision);
         this.#statuses.decided(key, decision);
         this.#layer2.decided(key, decision);
+        this.#refusals.decided(key, decision);
       },
       passed: () => this.#layer2.passed(),
+    });
+  }
+
+  #makeRefusals({ clock }: SpeakerPorts): RefusalEvents {
+    return new RefusalEvents({
+      clock,
+      service: (key) => this.#services.get(key),
+      decisions: () => this.#announcer.decisions(),
+      isServed: (key) => this.#endpoints.summary(key).any,
+      room: () => this.#events.room,
+      say: (service, content) => this.#events.ofService(service, content),
     });
   }
 
@@ -308,6 +324,9 @@ export class Speaker {
     const sessions = this.#peering.configure(context.peers, config);
     this.#state.report([...invalid, ...unsupportedObjects(sessions.unsupported, namespace)]);
     this.#events.unsupported(sessions.unsupported);
+    const speakers = this.#layer2.members ?? new Set(nodes.map(({ metadata }) => metadata.name));
+    this.#events.among(speakers.size);
+    this.#refusals.speakFor(name, speakers);
     // Routes first: a session that is about to be opened starts with all of them, one about to close needs none.
     this.#announcer.reconfigure(context);
     if (drain.phase === "closed")

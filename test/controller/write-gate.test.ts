@@ -116,12 +116,19 @@ describe("LateEvents", () => {
   let clock: VirtualClock;
   let busy: boolean;
   let said: string[];
+  let room: number;
   let events: LateEvents;
   beforeEach(() => {
     clock = new VirtualClock();
     busy = false;
     said = [];
-    events = new LateEvents({ clock, busy: () => busy, record: (_service, { message }) => said.push(message) });
+    room = 1000;
+    events = new LateEvents({
+      clock,
+      busy: () => busy,
+      room: () => room,
+      record: (_service, { message }) => said.push(message),
+    });
   });
 
   test("passes on at once when nothing waits for an address", () => {
@@ -149,6 +156,21 @@ describe("LateEvents", () => {
     expect(said).toEqual([]);
     clock.advance(millis(1));
     expect(said).toEqual(["a"]);
+  });
+
+  test("ten thousand refused Services wait until there is room, and none is forgotten", () => {
+    room = 0;
+    for (let i = 0; i < 10_000; i++) events.publish(service, event(`${i}`));
+    clock.advance(seconds(60));
+    expect(said).toEqual([]);
+    room = 150;
+    clock.advance(millis(100));
+    expect(said).toHaveLength(150);
+    room = 1000;
+    clock.advance(seconds(5));
+    expect(said).toHaveLength(10_000);
+    expect(said.at(-1)).toBe("9999");
+    expect(clock.armed).toBe(0);
   });
 
   test("passes a flood on in slices, and all of it at the end", () => {

@@ -3,7 +3,7 @@ import type { KubernetesClient } from "../../src/kubernetes/client.ts";
 import { ApiError, ApiUnreachable } from "../../src/kubernetes/errors.ts";
 import { BoundedMap, takeToken } from "../../src/kubernetes/event-budget.ts";
 import { EventRecorder } from "../../src/kubernetes/event-recorder.ts";
-import { seconds } from "../../src/net/micros.ts";
+import { millis, seconds } from "../../src/net/micros.ts";
 import { settle } from "../support/settle.ts";
 import { silentLog } from "../support/silent-log.ts";
 import { VirtualClock } from "../support/virtual-clock.ts";
@@ -26,10 +26,10 @@ function world(answers: (unknown | undefined)[] = []) {
   let open: () => void = () => {};
   const perform = async <T>(entry: Sent): Promise<T> => {
     sent.push(entry);
-    const error = answers.shift();
+    const answer = answers.shift();
     await gate;
-    if (error !== undefined) throw error;
-    return {} as T;
+    if (answer instanceof Error) throw answer;
+    return (answer ?? {}) as T;
   };
   const client: Pick<KubernetesClient, "create" | "patch"> = {
     create: (_, body, options) => {
@@ -122,15 +122,49 @@ describe("EventRecorder", () => {
     await settle();
     expect(sent.map((s) => s.verb)).toEqual(["create", "patch", "create"]);
     expect(sent[2]?.body).toMatchObject({ count: 2, firstTimestamp: "2026-11-22T00:00:00Z" });
-    expect(sent[2]?.name).not.toBe(sent[0]?.name);
   });
 
-  test("a name that is taken is not a fault", async () => {
-    const { recorder, sent } = world([refusal(409)]);
+  test("what an earlier process said is not said twice: its event is brought up to date, and counted up from there", async () => {
+    const earlier = world();
+    earlier.recorder.record(web, allocated);
+    await settle();
+    const { recorder, sent, clock } = world([refusal(409), { count: 7 }]);
+    clock.advance(seconds(60));
     recorder.record(web, allocated);
     await settle();
-    expect(sent.map((s) => s.verb)).toEqual(["create", "create"]);
+    recorder.record(web, allocated);
+    await settle();
+    expect(sent.map(({ verb, name }) => [verb, name])).toEqual(
+      ["create", "patch", "patch"].map((verb) => [verb, earlier.sent[0]?.name]),
+    );
+    expect(sent[1]?.body).toEqual({ lastTimestamp: "2026-11-22T00:01:00Z" });
+    expect(sent[2]?.body).toMatchObject({ count: 8 });
+    expect(recorder.stats).toMatchObject({ written: 2, dropped: 0 });
+  });
+
+  test("an event that expires while it is being brought up to date is written anew", async () => {
+    const { recorder, sent } = world([refusal(409), refusal(404)]);
+    recorder.record(web, allocated);
+    await settle();
+    expect(sent.map((s) => s.verb)).toEqual(["create", "patch", "create"]);
     expect(recorder.stats).toMatchObject({ written: 1, dropped: 0 });
+  });
+
+  test("as many objects as there are share one pace, and none is left out for it", async () => {
+    const { recorder, sent, clock } = world();
+    for (let i = 0; i < 1000; i++) recorder.record({ ...web, uid: `u${i}` }, allocated);
+    await settle(1000);
+    expect(sent).toHaveLength(100);
+    for (let second = 1; second <= 18; second++) {
+      for (let i = 0; i < 50; i++) {
+        clock.advance(millis(20));
+        await settle(1);
+      }
+      expect(sent.length).toBeLessThanOrEqual(100 + 50 * second);
+    }
+    clock.advance(seconds(1));
+    await settle(20);
+    expect([sent.length, recorder.stats.dropped]).toEqual([1000, 0]);
   });
 
   test("while the API is away nothing is lost, and what was said meanwhile is counted", async () => {
