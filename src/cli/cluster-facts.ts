@@ -1,15 +1,14 @@
 import type { Command } from "commander";
-import type { RawObject } from "../api/object.ts";
-import { FieldReader, isFields, Problems } from "../api/read-object.ts";
-import { parseServiceBgpStatus, type ServiceBgpStatus } from "../api/service-bgp-status.ts";
-import { parseServiceL2Status, type ServiceL2Status } from "../api/service-l2-status.ts";
+import type { KubernetesObject } from "../api/object.ts";
+import type { ServiceBgpStatus } from "../api/service-bgp-status.ts";
+import type { ServiceL2Status } from "../api/service-l2-status.ts";
 import type { ExplainFacts, SessionStateFact } from "../inspection/explain/facts.ts";
-import type { KubernetesClient } from "../kubernetes/client.ts";
-import { SERVICE_BGP_STATUSES, SERVICE_L2_STATUSES } from "../kubernetes/resource.ts";
-import { clusterDocuments, surroundings } from "./cluster-documents.ts";
+import type { Resource } from "../kubernetes/resource.ts";
+import { assumedSecrets, documentsWithoutSecrets, isOfHerald, listKeyOf, surroundings } from "./cluster-documents.ts";
 import { factsOf, sessionStatesOf } from "./explain-facts.ts";
 import { addOutputFlags, type OutputFlags } from "./output.ts";
 import type { CliPorts } from "./ports.ts";
+import { statusesOf } from "./service-statuses.ts";
 import { type ApiFlags, addApiFlags, userClient } from "./user-client.ts";
 
 /** What commands take that list what the API has. */
@@ -24,41 +23,56 @@ export interface ClusterFacts extends Omit<ExplainFacts, "observed"> {
   readonly sessions: readonly SessionStateFact[];
 }
 
-/** Adds what they take. */
-export function addClusterFlags(command: Command, what: string): Command {
-  return addOutputFlags(addApiFlags(command.option("-l, --selector <labels>", `only ${what} with these labels`)));
+/** What there is at one moment, and what of it was asked for. */
+export interface ClusterReading {
+  readonly facts: ClusterFacts;
+  /** `namespace/name`, or `name`, of those with the labels; undefined for all. */
+  readonly selected: ReadonlySet<string> | undefined;
 }
 
-/** Reads them, and lets `use` ask for more with the same client. @throws {ApiError} @throws {ApiUnreachable} */
+/** Adds what they take. */
+export function addClusterFlags(command: Command, what: string): Command {
+  const selector = command.option("-l, --selector <labels>", `only ${what} with these labels`);
+  return addOutputFlags(addApiFlags(selector), ["name"]);
+}
+
+/** Reads them once. @throws {ApiError} @throws {ApiUnreachable} */
 export async function withCluster<T>(
-  flags: ClusterFlags,
+  { selector, ...flags }: ClusterFlags,
   ports: Pick<CliPorts, "stderr">,
-  use: (facts: ClusterFacts, client: KubernetesClient) => Promise<T>,
+  selectable: Resource,
+  use: (reading: ClusterReading) => T,
 ): Promise<T> {
   const client = userClient(flags);
+  const { namespace } = flags;
   try {
     const reading = { client, note: (text: string): void => ports.stderr(`note: ${text}\n`) };
-    const [documents, around, bgp, layer2] = await Promise.all([
-      clusterDocuments(reading, flags.namespace),
-      surroundings(reading, flags.namespace),
-      client.list<unknown>(SERVICE_BGP_STATUSES, { namespace: flags.namespace }),
-      client.list<unknown>(SERVICE_L2_STATUSES, { namespace: flags.namespace }),
+    const [documents, around, selected] = await Promise.all([
+      documentsWithoutSecrets(reading, namespace),
+      surroundings(reading, namespace),
+      selector === undefined
+        ? undefined
+        : client.list<KubernetesObject>(selectable, {
+            namespace: isOfHerald(selectable) ? namespace : undefined,
+            labelSelector: selector,
+          }),
     ]);
-    const options = { namespace: flags.namespace, loadBalancerClass: undefined, ignoreExcludeLb: false };
-    const facts = {
-      ...factsOf([[...documents, ...around]], options, undefined),
-      bgp: bgp.items.flatMap((item) => parseServiceBgpStatus(asObject(item)) ?? []),
-      layer2: layer2.items.flatMap((item) => parseServiceL2Status(asObject(item)) ?? []),
-      sessions: sessionStatesOf(around),
-    };
-    return await use(facts, client);
+    const facts = readingOf([...documents, ...around], namespace);
+    return use({ facts, selected: selected && new Set(selected.items.map((item) => listKeyOf(item, selectable))) });
   } finally {
     client.close();
   }
 }
 
-/** Its name and status: all that is read of it. */
-function asObject(item: unknown): RawObject {
-  const meta = FieldReader.of(item, "", new Problems()).object("metadata");
-  return { metadata: { name: meta?.string("name") ?? "" }, status: isFields(item) ? item["status"] : undefined };
+/** What these documents come to. */
+export function readingOf(documents: readonly unknown[], namespace: string): ClusterFacts {
+  const said = statusesOf(documents);
+  const others = documents.filter((one) => !said.objects.has(one));
+  const options = { namespace, loadBalancerClass: undefined, ignoreExcludeLb: false };
+  return {
+    ...factsOf([[...others, ...assumedSecrets(others, namespace)]], options, undefined),
+    bgp: said.bgp,
+    layer2: said.layer2,
+    sessions: sessionStatesOf(others),
+  };
 }

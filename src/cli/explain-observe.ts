@@ -2,13 +2,13 @@ import type { Observed } from "../inspection/explain/facts.ts";
 import type { RouteOutItem } from "../inspection/route-view.ts";
 import type { SessionItem } from "../inspection/session-view.ts";
 import type { Layer2View, MembersView, PlanItem } from "../inspection/state-view.ts";
-import type { ListView, ViewHead } from "../inspection/view.ts";
+import type { ListView } from "../inspection/view.ts";
 import { ApiError } from "../kubernetes/errors.ts";
 import { sessionStatesOf } from "./explain-facts.ts";
 import { withQuery } from "./inspect.ts";
 import type { CliPorts } from "./ports.ts";
 import { askOptions, type Reached, type ReachFlags, reachSpeakers } from "./reach.ts";
-import { askAll } from "./transport.ts";
+import { askEach, askSeveral } from "./transport.ts";
 
 /** Asks every speaker that the flags name what it does with the Services; all of them where none is named. */
 export async function observe(
@@ -17,30 +17,32 @@ export async function observe(
   { services, around }: { readonly services: readonly string[]; readonly around: readonly unknown[] },
 ): Promise<Observed> {
   const reached = await reach(flags, ports);
-  const silent = new Map(reached.silent.map(({ node, reason }) => [node, reason]));
-  const ask = async <View extends ViewHead>(path: string): Promise<readonly View[]> => {
-    const answers = await askAll<View>(reached.lines, path, askOptions(flags, ports));
-    for (const { node, reason } of answers.silent) silent.set(node, reason);
-    return answers.views;
-  };
-  const [plans, sessions, routes, layer2, members] = await Promise.all([
-    ask<ListView<PlanItem>>(withQuery("/v1/plan", { service: services })),
-    ask<ListView<SessionItem>>("/v1/sessions"),
-    ask<ListView<RouteOutItem>>(withQuery("/v1/routes/out", { service: services })),
-    ask<Layer2View>("/v1/layer2"),
-    ask<MembersView>("/v1/members"),
-  ]);
+  const options = askOptions(flags, ports);
+  const answers = await askEach(reached.lines, options, async (line) => {
+    const [plan, sessions, routes, layer2, members] = await askSeveral<Documents>(line, pathsOf(services), options);
+    return { node: plan.node, plan, sessions, routes, layer2, members };
+  });
+  const { views } = answers;
+  const silent = [...reached.silent, ...answers.silent];
   return {
-    answered: new Set(plans.map(({ node }) => node).filter((node) => !silent.has(node))),
-    silent,
+    answered: new Set(views.map(({ node }) => node)),
+    silent: new Map(silent.map(({ node, reason }) => [node, reason])),
     complete: reached.complete && flags.socket.length === 0 && flags.selector === undefined,
-    plans: plans.flatMap(({ items }) => items),
-    sessions: sessions.flatMap(({ items }) => items),
-    routes: routes.flatMap(({ items }) => items),
-    layer2,
-    members,
+    plans: views.flatMap(({ plan }) => plan.items),
+    sessions: views.flatMap(({ sessions }) => sessions.items),
+    routes: views.flatMap(({ routes }) => routes.items),
+    layer2: views.map(({ layer2 }) => layer2),
+    members: views.map(({ members }) => members),
     sessionStates: sessionStatesOf(around),
   };
+}
+
+type Documents = readonly [ListView<PlanItem>, ListView<SessionItem>, ListView<RouteOutItem>, Layer2View, MembersView];
+
+/** In the order of the documents. */
+function pathsOf(services: readonly string[]): readonly [string, string, string, string, string] {
+  const of = (path: string): string => withQuery(path, { service: services });
+  return [of("/v1/plan"), "/v1/sessions", of("/v1/routes/out"), "/v1/layer2", "/v1/members"];
 }
 
 /** Who may not list pods still learns what the API says. */

@@ -15,6 +15,7 @@ Examples:
   herald layer2                          which node answers for which address, since when, and with which hardware address
   herald layer2 --service default/web
   herald layer2 -o wide                  with how much was asked and answered
+  herald watch --service default/web     follow who answers, and why that changes
 `;
 
 /** Adds `herald layer2`. */

@@ -8,6 +8,7 @@ const EXAMPLES = `
 Examples:
   herald members                   who is alive, as each speaker sees it; those that are not, first
   herald members --node worker1    as one of them sees it
+  herald watch                     follow who comes and goes
 `;
 
 /** Adds `herald members`. */

@@ -3,9 +3,9 @@ import { prepareCluster } from "../announcement/cluster-context.ts";
 import { nodeContext } from "../announcement/decision.ts";
 import type { RefusalCause } from "../announcement/refusal.ts";
 import { NODES } from "../kubernetes/resource.ts";
-import { addClusterFlags, type ClusterFacts, type ClusterFlags, withCluster } from "./cluster-facts.ts";
+import { addClusterFlags, type ClusterFacts } from "./cluster-facts.ts";
+import { addWatchFlag, type ListFlags, showCluster } from "./cluster-list.ts";
 import { compareBy } from "./inspect.ts";
-import { isForPeople, print } from "./output.ts";
 import type { CliPorts, ExitCode } from "./ports.ts";
 import type { Column } from "./table.ts";
 
@@ -28,6 +28,7 @@ Examples:
   herald nodes              every node: its sessions, what it announces, and what keeps it from that
   herald nodes -l rack=1    those with a label
   herald nodes -o wide      with the names of the peers
+  herald nodes -w           and go on with what changes
 
 It reads what the API has: SESSIONS are BGPSessionStates, which speakers keep; herald sessions asks the speakers themselves.
 `;
@@ -39,8 +40,8 @@ export function registerNodes(program: Command, ports: CliPorts, done: (code: Ex
     .summary("show what each node announces, and what keeps it from that")
     .description("Shows the nodes with their sessions and the Services that they announce, problems first.")
     .addHelpText("after", EXAMPLES)
-    .action(async (flags: ClusterFlags) => done(await runNodes(flags, ports)));
-  addClusterFlags(command, "nodes");
+    .action(async (flags: ListFlags) => done(await runNodes(flags, ports)));
+  addClusterFlags(addWatchFlag(command), "nodes");
 }
 
 const COLUMNS: readonly Column<NodeItem>[] = [
@@ -60,19 +61,14 @@ const COLUMNS: readonly Column<NodeItem>[] = [
   { title: "PEERS", read: ({ peers }) => peers.join(","), wide: true },
 ];
 
-async function runNodes(flags: ClusterFlags, ports: CliPorts): Promise<ExitCode> {
-  const rows = await withCluster(flags, ports, async (facts, client) => {
-    const all = itemsOf(facts);
-    if (flags.selector === undefined) return all;
-    const found = await client.list<{ readonly metadata: { readonly name: string } }>(NODES, {
-      labelSelector: flags.selector,
-    });
-    const names = new Set(found.items.map(({ metadata }) => metadata.name));
-    return all.filter(({ name }) => names.has(name));
+async function runNodes(flags: ListFlags, ports: CliPorts): Promise<ExitCode> {
+  return await showCluster(flags, ports, {
+    resource: NODES,
+    columns: COLUMNS,
+    itemsOf,
+    keyOf: ({ name }) => name,
+    nameOf: ({ name }) => `node/${name}`,
   });
-  if (rows.length === 0 && isForPeople(flags)) ports.stderr("There is nothing to show.\n");
-  print(ports, flags, { columns: COLUMNS, rows, document: { items: rows } });
-  return 0;
 }
 
 function itemsOf(facts: ClusterFacts): readonly NodeItem[] {
@@ -80,16 +76,18 @@ function itemsOf(facts: ClusterFacts): readonly NodeItem[] {
   const { nodes } = manifests;
   const { config } = parsed;
   const cluster = prepareCluster({ config, nodes, members: undefined, ignoreExcludeLb, loadBalancerClass });
+  const own = groupBy(sessions);
+  const [routed, answered] = [groupBy(bgp), groupBy(layer2)];
   const items = [...cluster.nodes.values()].map(({ name, ineligible, drained }): NodeItem => {
-    const own = sessions.filter(({ node }) => node === name);
+    const all = own.get(name) ?? [];
     return {
       name,
       keptOut: keptOut(ineligible ?? drained),
       peers: nodeContext(cluster, name).peers.map((peer) => peer.name),
-      established: own.filter(({ state }) => state === "Established").length,
-      sessions: own.length,
-      bgpServices: bgp.filter(({ node }) => node === name).length,
-      layer2Services: layer2.filter(({ node }) => node === name).length,
+      established: all.filter(({ state }) => state === "Established").length,
+      sessions: all.length,
+      bgpServices: routed.get(name)?.length ?? 0,
+      layer2Services: answered.get(name)?.length ?? 0,
     };
   });
   return items.toSorted(
@@ -99,6 +97,17 @@ function itemsOf(facts: ClusterFacts): readonly NodeItem[] {
       ({ name }) => name,
     ),
   );
+}
+
+/** Of a thousand nodes each would look through all of them. */
+function groupBy<T extends { readonly node: string }>(all: readonly T[]): ReadonlyMap<string, readonly T[]> {
+  const groups = new Map<string, T[]>();
+  for (const one of all) {
+    const group = groups.get(one.node);
+    if (group === undefined) groups.set(one.node, [one]);
+    else group.push(one);
+  }
+  return groups;
 }
 
 function keptOut(cause: RefusalCause | undefined): string | undefined {

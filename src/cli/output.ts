@@ -5,16 +5,16 @@ import { type Column, renderTable, type TableStyle } from "./table.ts";
 
 const OUTPUTS = ["table", "wide", "json", "yaml"] as const;
 
-/** What every command takes that shows something. */
+/** What every command takes that shows something; `name` only some. */
 export interface OutputFlags {
-  readonly output: (typeof OUTPUTS)[number];
+  readonly output: (typeof OUTPUTS)[number] | "name";
   readonly headers: boolean;
 }
 
 /** Adds them. */
-export function addOutputFlags(command: Command): Command {
+export function addOutputFlags(command: Command, more: readonly "name"[] = []): Command {
   return command
-    .addOption(new Option("-o, --output <format>", "output format").choices(OUTPUTS).default("table"))
+    .addOption(new Option("-o, --output <format>", "output format").choices([...OUTPUTS, ...more]).default("table"))
     .option("--no-headers", "without the line of titles");
 }
 
@@ -38,6 +38,16 @@ export function print<Row>(
 ): void {
   if (isForPeople(flags)) ports.stdout(renderTable(what.columns, what.rows, styleOf(flags, ports)));
   else ports.stdout(documentText(what.document, flags));
+}
+
+/** Says that a table would be empty; nothing where a program reads. */
+export function sayNothingToShow(ports: Pick<CliPorts, "stderr">, flags: OutputFlags, rows: readonly unknown[]): void {
+  if (rows.length === 0 && isForPeople(flags)) ports.stderr("There is nothing to show.\n");
+}
+
+/** One of several documents that follow each other: a line of JSON, or a YAML document. */
+export function eventText(event: object, { output }: Pick<OutputFlags, "output">): string {
+  return output === "yaml" ? `---\n${stringify(event)}` : `${JSON.stringify(event)}\n`;
 }
 
 /** The document as JSON or YAML. */

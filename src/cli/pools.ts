@@ -4,9 +4,9 @@ import type { FamilyCounters } from "../allocation/counters.ts";
 import type { Pool } from "../api/config.ts";
 import { keyOfService } from "../api/service-addresses.ts";
 import { IP_ADDRESS_POOLS } from "../kubernetes/resource.ts";
-import { addClusterFlags, type ClusterFacts, type ClusterFlags, withCluster } from "./cluster-facts.ts";
+import { addClusterFlags, type ClusterFacts } from "./cluster-facts.ts";
+import { addWatchFlag, type ListFlags, showCluster } from "./cluster-list.ts";
 import { compareBy } from "./inspect.ts";
-import { isForPeople, print } from "./output.ts";
 import type { CliPorts, ExitCode } from "./ports.ts";
 import type { Column, Tone } from "./table.ts";
 
@@ -33,6 +33,7 @@ const EXAMPLES = `
 Examples:
   herald pools            capacity and use of every pool, the fullest first
   herald pools -o wide    and which Services have an address of it
+  herald pools -w         and go on with what changes
   herald pools -o json    for programs
 
 FULL IN goes by the Services that exist and were created in the last seven days, and takes it that none goes: it is the soonest.
@@ -50,8 +51,8 @@ export function registerPools(program: Command, ports: CliPorts, done: (code: Ex
     .summary("show how full the address pools are, and who holds what")
     .description("Shows the capacity and use of each IPAddressPool, the fullest first.")
     .addHelpText("after", EXAMPLES)
-    .action(async (flags: ClusterFlags) => done(await runPools(flags, ports)));
-  addClusterFlags(command, "pools");
+    .action(async (flags: ListFlags) => done(await runPools(flags, ports)));
+  addClusterFlags(addWatchFlag(command), "pools");
 }
 
 const COLUMNS: readonly Column<PoolItem>[] = [
@@ -71,20 +72,14 @@ function toneOf(use: number): Tone | undefined {
   return use >= 80 ? "doubtful" : undefined;
 }
 
-async function runPools(flags: ClusterFlags, ports: CliPorts): Promise<ExitCode> {
-  const rows = await withCluster(flags, ports, async (facts, client) => {
-    const all = itemsOf(facts, Date.now());
-    if (flags.selector === undefined) return all;
-    const found = await client.list<{ readonly metadata: { readonly name: string } }>(IP_ADDRESS_POOLS, {
-      namespace: flags.namespace,
-      labelSelector: flags.selector,
-    });
-    const names = new Set(found.items.map(({ metadata }) => metadata.name));
-    return all.filter(({ name }) => names.has(name));
+async function runPools(flags: ListFlags, ports: CliPorts): Promise<ExitCode> {
+  return await showCluster(flags, ports, {
+    resource: IP_ADDRESS_POOLS,
+    columns: COLUMNS,
+    itemsOf: (facts) => itemsOf(facts, Date.now()),
+    keyOf: ({ name }) => name,
+    nameOf: ({ name }) => `ipaddresspool.metallb.io/${name}`,
   });
-  if (rows.length === 0 && isForPeople(flags)) ports.stderr("There is nothing to show.\n");
-  print(ports, flags, { columns: COLUMNS, rows, document: { items: rows } });
-  return 0;
 }
 
 function itemsOf({ manifests, parsed, loadBalancerClass }: ClusterFacts, now: number): readonly PoolItem[] {

@@ -21,6 +21,7 @@ Examples:
   herald routes --prefix 198.51.100.12       who has the route of an address
   herald routes --in --peer tor1             what a router tells us, which is only kept to be looked at
   herald routes -o wide --node worker1       with every attribute
+  herald watch --service default/web         follow what is announced and withdrawn, and why
 `;
 
 /** Adds `herald routes`. */

@@ -7,13 +7,14 @@ import type { Service } from "../api/core.ts";
 import { NO_ENDPOINTS, summarizeByService } from "../api/endpoints.ts";
 import { ingressTexts, keyOfService } from "../api/service-addresses.ts";
 import { SERVICES } from "../kubernetes/resource.ts";
-import { addClusterFlags, type ClusterFacts, type ClusterFlags, withCluster } from "./cluster-facts.ts";
+import { addClusterFlags, type ClusterFacts } from "./cluster-facts.ts";
+import { addWatchFlag, type ListFlags, showCluster } from "./cluster-list.ts";
 import { compareBy } from "./inspect.ts";
-import { isForPeople, isWanted, print, repeatable } from "./output.ts";
+import { isWanted, repeatable } from "./output.ts";
 import type { CliPorts, ExitCode } from "./ports.ts";
 import type { Column } from "./table.ts";
 
-interface ServiceFlags extends ClusterFlags {
+interface ServiceFlags extends ListFlags {
   readonly in: readonly string[];
 }
 
@@ -36,6 +37,8 @@ Examples:
   herald services                  every Service of ours, those with a problem first
   herald services --in shop -o wide those of one namespace, with nodes and routers
   herald services -l app=web       those with a label
+  herald services -w               and go on with what changes
+  herald services -o name          NAMESPACE/NAME, as herald explain service takes it
 
 It reads what the API has: Services, endpoints and what speakers wrote to ServiceBGPStatus and ServiceL2Status, which is what they
 mean to announce. herald explain service NAMESPACE/NAME says why, and asks the speakers.
@@ -55,7 +58,7 @@ export function registerServices(program: Command, ports: CliPorts, done: (code:
     .option("-A, --all-namespaces", "Services of all namespaces (this is the default)")
     .addHelpText("after", EXAMPLES)
     .action(async (flags: ServiceFlags) => done(await runServices(flags, ports)));
-  addClusterFlags(command, "Services");
+  addClusterFlags(addWatchFlag(command), "Services");
 }
 
 const COLUMNS: readonly Column<ServiceItem>[] = [
@@ -82,37 +85,36 @@ function peersOf(bgp: ServiceItem["bgp"]): string {
 }
 
 async function runServices(flags: ServiceFlags, ports: CliPorts): Promise<ExitCode> {
-  const items = await withCluster(flags, ports, async (facts, client) => {
-    const { selector } = flags;
-    if (selector === undefined) return itemsOf(facts, () => true);
-    const { items: chosen } = await client.list<Service>(SERVICES, { labelSelector: selector });
-    const keys = new Set(chosen.map(keyOfService));
-    return itemsOf(facts, (service) => keys.has(keyOfService(service)));
+  return await showCluster(flags, ports, {
+    resource: SERVICES,
+    columns: COLUMNS,
+    itemsOf: (facts) => itemsOf(facts, flags.in),
+    keyOf: nameOf,
+    nameOf,
   });
-  const rows = items
-    .filter(({ namespace }) => isWanted(flags.in, namespace))
-    .toSorted(
-      compareBy(
-        ({ problem }) => Number(problem === undefined),
-        ({ namespace }) => namespace,
-        ({ name }) => name,
-      ),
-    );
-  if (rows.length === 0 && isForPeople(flags)) ports.stderr("There is nothing to show.\n");
-  print(ports, flags, { columns: COLUMNS, rows, document: { items: rows } });
-  return 0;
 }
 
-function itemsOf(facts: ClusterFacts, wants: (service: Service) => boolean): readonly ServiceItem[] {
+function nameOf({ namespace, name }: ServiceItem): string {
+  return `${namespace}/${name}`;
+}
+
+const problemsFirst = compareBy<ServiceItem>(
+  ({ problem }) => Number(problem === undefined),
+  ({ namespace }) => namespace,
+  ({ name }) => name,
+);
+
+function itemsOf(facts: ClusterFacts, namespaces: readonly string[]): readonly ServiceItem[] {
   const { manifests, parsed, loadBalancerClass } = facts;
-  const namespaces = new Map(manifests.namespaces.map(({ metadata: { name, labels } }) => [name, labels ?? {}]));
+  const labels = new Map(manifests.namespaces.map((one) => [one.metadata.name, one.metadata.labels ?? {}]));
   const scope = loadBalancerClass === undefined ? {} : { loadBalancerClass };
-  const results = planAllocation({ services: manifests.services, pools: parsed.config.pools, namespaces, ...scope });
+  const { services } = manifests;
+  const results = planAllocation({ services, pools: parsed.config.pools, namespaces: labels, ...scope });
   const converged = new Map(results.map((result) => [result.key, result]));
   const endpoints = summarizeByService(manifests.endpointSlices);
   const [bgp, layer2] = [grouped(facts.bgp), grouped(facts.layer2)];
-  return manifests.services
-    .filter((service) => isInScope(service, loadBalancerClass) && wants(service))
+  return services
+    .filter((one) => isInScope(one, loadBalancerClass) && isWanted(namespaces, one.metadata.namespace ?? "default"))
     .map((service): ServiceItem => {
       const key = keyOfService(service);
       const { namespace = "default", name } = service.metadata;
@@ -129,7 +131,8 @@ function itemsOf(facts: ClusterFacts, wants: (service: Service) => boolean): rea
       };
       const unmet = result !== undefined && isUnmet(result.outcome) ? result.message || result.outcome : undefined;
       return { ...item, problem: unmet ?? problemOf(service, item, any) };
-    });
+    })
+    .toSorted(problemsFirst);
 }
 
 function problemOf(
@@ -149,7 +152,9 @@ function grouped<Status extends { readonly service: string; readonly node: strin
 ): ReadonlyMap<string, readonly Status[]> {
   const groups = new Map<string, Status[]>();
   for (const status of all.toSorted(compareBy(({ node }) => node))) {
-    groups.set(status.service, [...(groups.get(status.service) ?? []), status]);
+    const group = groups.get(status.service);
+    if (group === undefined) groups.set(status.service, [status]);
+    else group.push(status);
   }
   return groups;
 }

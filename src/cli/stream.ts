@@ -11,6 +11,8 @@ export interface StreamOptions<T> extends AskOptions {
   readonly again?: string;
 }
 
+/** Streams at once: each is a connection through the API server and a process in a pod. */
+export const MOST_FOLLOWED = 100;
 const AGAIN_AFTER = seconds(2);
 
 /** Follows all speakers at once until the signal is aborted. One that is lost is tried again, and the others go on. */

@@ -1,4 +1,5 @@
-import { isViewHead, type ViewHead } from "../inspection/view.ts";
+import { isViewHead, type ListView, type ViewHead } from "../inspection/view.ts";
+import { CommandFailed } from "../kubernetes/errors.ts";
 import { LineFramer } from "../kubernetes/line-framer.ts";
 import { type Micros, seconds } from "../net/micros.ts";
 import type { Clock, Timer } from "../system/clock.ts";
@@ -57,21 +58,61 @@ export async function askAll<View extends ViewHead>(
   path: string,
   options: AskOptions,
 ): Promise<Answers<View>> {
+  return await askEach(lines, options, (line) => ask<View>(line, path, options));
+}
+
+/** Asks every speaker something, a few at a time. */
+export async function askEach<View extends { readonly node: string }>(
+  lines: readonly SpeakerLine[],
+  { signal }: Pick<AskOptions, "signal">,
+  question: (line: SpeakerLine) => Promise<View>,
+): Promise<Answers<View>> {
   const views: View[] = [];
   const silent: Silent[] = [];
   const waiting = [...lines];
   const work = async (): Promise<void> => {
     for (let line = waiting.shift(); line !== undefined; line = waiting.shift()) {
       try {
-        views.push(await ask<View>(line, path, options));
+        views.push(await question(line));
       } catch (error) {
-        options.signal.throwIfAborted();
+        signal.throwIfAborted();
         silent.push({ node: line.name, reason: reasonOf(error) });
       }
     }
   };
   await Promise.all(Array.from({ length: Math.min(AT_ONCE, lines.length) }, work));
   return { views: views.toSorted(byNode), silent: silent.toSorted(byNode) };
+}
+
+/**
+ * Asks one speaker for several documents in one request, or one after the other where it is of a version that cannot do that. The
+ * type parameter says what the paths give, in their order. @throws CodedError
+ */
+export async function askSeveral<Views extends readonly ViewHead[]>(
+  line: SpeakerLine,
+  paths: { readonly [At in keyof Views]: string },
+  options: AskOptions,
+): Promise<Views> {
+  // What was asked for comes in the order of the paths.
+  return (await documentsOf(line, paths, options)) as readonly ViewHead[] as Views;
+}
+
+async function documentsOf(
+  line: SpeakerLine,
+  paths: readonly string[],
+  options: AskOptions,
+): Promise<readonly ViewHead[]> {
+  const query = new URLSearchParams(paths.map((path): [string, string] => ["path", path]));
+  try {
+    const { items } = await ask<ListView<ViewHead>>(line, `/v1/several?${query}`, options);
+    if (items.length === paths.length && items.every(isViewHead)) return items;
+    throw new NotASpeaker(`${line.name}: not the documents that were asked for`);
+  } catch (error) {
+    if (!(error instanceof PeerError) && !(error instanceof CommandFailed)) throw error;
+  }
+  const views: ViewHead[] = [];
+  for (const path of paths) views.push(await ask<ViewHead>(line, path, options));
+  return views;
 }
 
 /** Asks one speaker for one document. @throws CodedError */

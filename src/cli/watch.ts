@@ -5,16 +5,21 @@ import { ConfigError } from "../wire/errors.ts";
 import { serviceNames } from "./filters.ts";
 import { addInspectFlags, type InspectFlags, withQuery } from "./inspect.ts";
 import { MoveSorter } from "./move-sorter.ts";
-import { isForPeople, isWanted, repeatable, styleOf } from "./output.ts";
+import { eventText, isForPeople, isWanted, repeatable, styleOf } from "./output.ts";
 import type { CliPorts, ExitCode } from "./ports.ts";
 import { askOptions, needSpeakers, reportSilent } from "./reach.ts";
-import { followAll } from "./stream.ts";
-import { type Column, renderTable, type Tone } from "./table.ts";
+import { followAll, MOST_FOLLOWED } from "./stream.ts";
+import { type Column, TableStream, type Tone } from "./table.ts";
 
 interface WatchFlags extends InspectFlags {
   readonly tail: number;
   readonly service: readonly string[];
   readonly peer: readonly string[];
+}
+
+/** More than can be followed one by one. */
+class TooManySpeakers extends ConfigError {
+  readonly code = "ERR_CLI_TOO_MANY_SPEAKERS";
 }
 
 /** A number that is none. */
@@ -28,6 +33,9 @@ Examples:
   herald watch --tail 20                 and the last 20 moves of every node first
   herald watch --service default/web     the moves of one Service
   herald watch -o json                   a line of JSON for each, for programs
+
+Moves are known to the speakers alone, and each is followed by itself: on a cluster of more than ${MOST_FOLLOWED} nodes, --node or -l
+has to choose some.
 `;
 
 /** Adds `herald watch`. */
@@ -79,13 +87,15 @@ const WIDTHS = [24, 12, 12, 8, 20, 16];
 
 async function runWatch(flags: WatchFlags, ports: CliPorts): Promise<ExitCode> {
   const reached = await needSpeakers(flags, ports);
+  if (reached.lines.length > MOST_FOLLOWED) {
+    const says = `${reached.lines.length} speakers are too many to be followed one by one`;
+    throw new TooManySpeakers(`${says}: choose at most ${MOST_FOLLOWED} with --node or -l`);
+  }
   const code = reportSilent(ports, reached);
-  const style = styleOf(flags, ports);
-  let headers = flags.headers;
+  const table = new TableStream(COLUMNS, { ...styleOf(flags, ports), widths: WIDTHS });
   const sorter = new MoveSorter(systemClock, (moves) => {
-    if (!isForPeople(flags)) ports.stdout(moves.map((move) => `${JSON.stringify(move)}\n`).join(""));
-    else ports.stdout(renderTable(COLUMNS, moves, { ...style, headers, widths: WIDTHS }));
-    headers = false;
+    if (isForPeople(flags)) ports.stdout(table.next(moves));
+    else ports.stdout(moves.map((move) => eventText(move, flags)).join(""));
   });
   const from = (tail: number): string => withQuery("/v1/moves", { watch: ["1"], tail: [`${tail}`] });
   await followAll<Move | Lost>(reached.lines, from(flags.tail), {

@@ -14,6 +14,7 @@ export const VIEWS = [
   "moves",
   "journal",
   "messages",
+  "several",
 ] as const;
 
 export type ViewName = (typeof VIEWS)[number];

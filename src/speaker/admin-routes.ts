@@ -13,7 +13,7 @@ import {
   someMatches,
 } from "./admin-answer.ts";
 import { ofSession, watchSessions } from "./admin-session-routes.ts";
-import { type Body, followBody, listBody, textBody } from "./admin-stream.ts";
+import { type Body, documentsBody, followBody, listBody, textBody } from "./admin-stream.ts";
 import type { AdminViews } from "./admin-views.ts";
 
 const PATHS = [
@@ -29,7 +29,10 @@ const PATHS = [
   "/v1/members",
   "/v1/plan",
   "/v1/moves",
+  "/v1/several",
 ] as const;
+/** Documents in one answer. */
+const MOST_AT_ONCE = 16;
 
 /** What a speaker answers at its admin socket. */
 export class AdminRoutes {
@@ -47,10 +50,28 @@ export class AdminRoutes {
     const asked = { views: this.#views, query };
     if (path[0] !== "v1") throw new NoSuchView("there is nothing at this path: see /v1/about");
     if (path[1] === "about" && path.length === 2) return this.#about();
+    if (path[1] === "several" && path.length === 2) return this.#several(query);
     if (path[1] === "sessions" && path[2] !== undefined) return ofSession(asked, path[2], path.slice(3));
     const answer = LISTS.get(path.slice(1).join("/"));
     if (answer === undefined) throw new NoSuchView("there is nothing at this path: see /v1/about");
     return answer(asked);
+  }
+
+  /** Several documents as the items of one: whoever asks for them asks once. */
+  #several(query: URLSearchParams): AdminAnswer {
+    const targets = filter(query, "path");
+    if (targets.length > MOST_AT_ONCE) throw new BadAdminRequest(`path: at most ${MOST_AT_ONCE} of them`);
+    if (targets.some((target) => parseTarget(target).path[1] === "several"))
+      throw new BadAdminRequest("path: not itself");
+    const answers = targets.map((target) => this.answer(target));
+    if (answers.some(({ type }) => type !== JSON_TYPE)) throw new BadAdminRequest("path: only documents");
+    return {
+      type: JSON_TYPE,
+      body: documentsBody(
+        this.#views.head("several"),
+        answers.map(({ body }) => body),
+      ),
+    };
   }
 
   #about(): AdminAnswer {

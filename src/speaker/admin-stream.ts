@@ -39,6 +39,19 @@ export async function* listBody(clock: Clock, head: object, items: Iterable<unkn
   yield `${piece}\n]}\n`;
 }
 
+/** A document whose `items` are documents, one after the other. */
+export async function* documentsBody(
+  head: object,
+  documents: readonly Body[],
+): Body & AsyncGenerator<string | Uint8Array> {
+  yield `${JSON.stringify(head).slice(0, -1)},"items":[\n`;
+  for (const [i, document] of documents.entries()) {
+    if (i > 0) yield ",";
+    yield* document;
+  }
+  yield "]}\n";
+}
+
 /** A document that is there at once. */
 export async function* textBody(document: object): Body & AsyncGenerator<string> {
   yield `${JSON.stringify(document)}\n`;
