@@ -25,11 +25,11 @@ interface Party {
 /** Where a party ends up: by itself, or as the spread has it among these nodes. */
 type Choice = Elected | { readonly among: readonly NodeName[]; readonly electedBy: "spread" | "sticky" };
 
-/** Who cannot wait for millions of hashes at once. */
+/** Who cannot wait for millions of hashes. */
 export interface ElectionPace {
   /** Whether this node wins is always known at once; which of the others does may come later. */
   readonly home: NodeName;
-  /** The most hashes in one call. */
+  /** The most hashes for one change, or for all Services there are. */
   readonly hashes: number;
 }
 
@@ -48,31 +48,68 @@ export class Elections {
   readonly #elected = new Map<Party, Elected>();
   /** The parties whose node the spread decides, by address. */
   readonly #even = new Map<string, Party>();
-  readonly #spread = new EvenSpread<NodeName>();
+  readonly #spread: EvenSpread<NodeName>;
+  readonly #names = new WeakMap<Candidates["favourites"], readonly NodeName[]>();
   readonly #pace: ElectionPace | undefined;
   /** The parties that went to another node than home, and nobody knows yet to which. */
   readonly #unnamed = new Map<Party, Candidates>();
   #hashesLeft = Number.POSITIVE_INFINITY;
+  /** What is to be spread evenly, while not all Services are entered. */
+  #waiting: Map<string, readonly NodeName[]> | undefined;
+  /** The same while it is being spread. */
+  #spreading: Map<string, readonly NodeName[]> | undefined;
+  /** While Services are surveyed nobody votes: who shares with whom is not known yet. */
+  #surveying = false;
 
   /** Without a pace every winner is known at once. */
-  constructor(cluster: ClusterContext, pace?: ElectionPace) {
+  constructor(cluster: ClusterContext, pace?: ElectionPace, spread = new EvenSpread<NodeName>()) {
     this.#cluster = cluster;
     this.#pace = pace;
+    this.#spread = spread;
   }
 
-  /** Takes another view of the cluster and all Services there are; all of them are to be decided again. */
+  /** Elections by another view of the cluster, into which all Services are still to be entered. */
+  successor(cluster: ClusterContext): Elections {
+    return new Elections(cluster, this.#pace, this.#spread);
+  }
+
+  /** Takes another view of the cluster and all Services there are, at once; all of them are to be decided again. */
   reconfigure(cluster: ClusterContext, services: Iterable<ServiceState>): void {
     this.#cluster = cluster;
-    this.#hashesLeft = this.#pace?.hashes ?? Number.POSITIVE_INFINITY;
     for (const memo of [this.#surveys, this.#holders, this.#parties, this.#elected, this.#even, this.#unnamed])
       memo.clear();
-    for (const state of services) this.#enter(state);
-    const wanted = new Map<string, readonly NodeName[]>();
-    for (const party of this.#formParties(this.#surveys.keys())) {
-      const choice = this.#vote(party);
-      if ("among" in choice) wanted.set(party.address, choice.among);
+    const states = new Map([...services].map((state) => [keyOfService(state.service), state]));
+    for (const _ of this.enter(states.keys(), (key) => states.get(key)));
+    for (const _ of this.spread());
+  }
+
+  /**
+   * Takes Services, one at each step, into elections that have none. `put` and `remove` tell of what changes between two steps, so that
+   * it comes to the same as taking at once what there is at the last step. What is spread evenly has no winner before `spread`.
+   */
+  *enter(keys: Iterable<ServiceKey>, stateOf: (key: ServiceKey) => ServiceState | undefined): Generator<void, void> {
+    this.#hashesLeft = this.#pace?.hashes ?? Number.POSITIVE_INFINITY;
+    this.#waiting = new Map();
+    this.#surveying = true;
+    for (const key of keys) {
+      const state = this.#surveys.has(key) ? undefined : stateOf(key);
+      if (state !== undefined) this.#enter(state);
+      yield;
     }
-    this.#spread.replace(wanted);
+    this.#surveying = false;
+    for (const key of this.#surveys.keys()) {
+      this.#reform([key]);
+      yield;
+    }
+  }
+
+  /** Spreads what is to be even. From now on elections that this one succeeds must not be used any more. */
+  *spread(): Generator<void, void> {
+    const wanted = this.#waiting ?? new Map<string, readonly NodeName[]>();
+    this.#waiting = undefined;
+    this.#spreading = wanted;
+    yield* this.#spread.replace(wanted);
+    this.#spreading = undefined;
     this.#readSpread(wanted.keys());
   }
 
@@ -87,22 +124,23 @@ export class Elections {
     return this.#change(key, () => {}).filter((other) => other !== key);
   }
 
+  /** The Services it was told of. */
+  keys(): Iterable<ServiceKey> {
+    return this.#surveys.keys();
+  }
+
   /** How many elections wait for `nameWinners`. */
   get unnamed(): number {
     return this.#unnamed.size;
   }
 
-  /** Finds out more winners, as many as one call may, and returns the Services to decide again. */
-  nameWinners(): readonly ServiceKey[] {
-    this.#hashesLeft = this.#pace?.hashes ?? Number.POSITIVE_INFINITY;
-    const named: ServiceKey[] = [];
+  /** Finds out who else has won where only home was asked for: one election at each step, with the Services to decide again. */
+  *nameWinners(): Generator<readonly ServiceKey[], void> {
     for (const [party, { favourites }] of this.#unnamed) {
-      if (this.#hashesLeft <= 0) break;
       this.#unnamed.delete(party);
       this.#elected.set(party, this.#electByDigest(party, favourites));
-      named.push(...party.members);
+      yield party.members;
     }
-    return named;
   }
 
   /** What `decideSurvey` decides on; undefined for a Service it was not told of. */
@@ -120,6 +158,7 @@ export class Elections {
     const touched = new Set([key, ...this.#partners(key)]);
     this.#leave(key);
     enter();
+    if (this.#surveying) return [];
     for (const { text } of this.#standing(key)?.addresses ?? []) {
       for (const holder of this.#holders.get(text) ?? []) for (const one of this.#partners(holder)) touched.add(one);
     }
@@ -174,18 +213,25 @@ export class Elections {
 
   /** Takes out of the spread what no party votes by any more, also while Services have the address; returns who moved for it. */
   #giveUp(addresses: readonly string[]): readonly string[] {
-    return addresses
-      .filter((address) => !this.#even.has(address))
-      .flatMap((address) => [...this.#spread.remove(address)]);
+    return addresses.filter((address) => !this.#even.has(address)).flatMap((address) => this.#withdraw(address));
   }
 
   /** Forms the parties of these Services, and returns the addresses that the spread moved or has to be asked about. */
-  #reform(keys: ReadonlySet<ServiceKey>): readonly string[] {
+  #reform(keys: Iterable<ServiceKey>): readonly string[] {
     return this.#formParties(keys).flatMap((party) => {
       const choice = this.#vote(party);
-      if (!("among" in choice)) return [...this.#spread.remove(party.address)];
-      return [party.address, ...this.#spread.put(party.address, choice.among)];
+      return "among" in choice ? this.#stand(party.address, choice.among) : this.#withdraw(party.address);
     });
+  }
+
+  #stand(address: string, among: readonly NodeName[]): readonly string[] {
+    (this.#waiting ?? this.#spreading)?.set(address, among);
+    return this.#waiting === undefined ? [address, ...this.#spread.put(address, among)] : [];
+  }
+
+  #withdraw(address: string): readonly string[] {
+    (this.#waiting ?? this.#spreading)?.delete(address);
+    return this.#waiting === undefined ? [...this.#spread.remove(address)] : [];
   }
 
   #formParties(keys: Iterable<ServiceKey>): readonly Party[] {
@@ -219,7 +265,7 @@ export class Elections {
     const incumbent = incumbentOf(standing, candidates, this.#cluster.incumbents);
     const electedBy = incumbent === undefined ? "spread" : "sticky";
     if (standing.some(({ advertisements }) => advertisements.spreadsEvenly)) {
-      const among = incumbent === undefined ? candidates.favourites.map(({ node }) => node) : [incumbent];
+      const among = incumbent === undefined ? this.#namesOf(candidates.favourites) : [incumbent];
       this.#even.set(party.address, party);
       this.#elected.set(party, { winner: undefined, electedBy });
       return { among, electedBy };
@@ -228,6 +274,13 @@ export class Elections {
       incumbent === undefined ? this.#runElection(party, candidates) : { winner: incumbent, electedBy: "sticky" };
     this.#elected.set(party, elected);
     return elected;
+  }
+
+  /** The same list for the same list: the spread compares them thousands of times. */
+  #namesOf(favourites: Candidates["favourites"]): readonly NodeName[] {
+    const names = this.#names.get(favourites) ?? favourites.map(({ node }) => node);
+    this.#names.set(favourites, names);
+    return names;
   }
 
   /** Beyond what one call may hash, only whether home wins: that decides what is answered on the LAN. */

@@ -103,6 +103,9 @@ class Entry {
 export class RouteTable {
   readonly #entries = new Map<string, Entry>();
   readonly #byService = new Map<ServiceKey, readonly PrefixAnnouncement[]>();
+  #holding = false;
+  /** Routes that peers are to be told of at `release`. */
+  readonly #held = new Set<Entry>();
 
   /** Takes a Service's newest decision in place of its last. Returns what peers have to be told: nothing, mostly. */
   put(decision: Decision): readonly RouteChange[] {
@@ -135,9 +138,23 @@ export class RouteTable {
     }
   }
 
-  /** The routes one peer is to have: what a session sends when it comes up. */
+  /** The routes one peer is to have, in no order: what a session sends when it comes up. */
   routesOf(peer: PeerName): readonly AnnouncedRoute[] {
-    return this.routes().filter((route) => route.peer === peer);
+    return [...this.#entries.values()].flatMap((entry) => (entry.peer === peer ? (routeOf(entry) ?? []) : []));
+  }
+
+  /**
+   * Until `release` all Services are decided again, one after the other: a route of several goes on as peers have it, because half of
+   * the new together with half of the old is what nobody asked for. One that nothing is left of goes at once, and a new one comes at once.
+   */
+  hold(): void {
+    this.#holding = true;
+  }
+
+  /** All Services were decided: what became of the routes of several, one at each step. */
+  *release(): Generator<readonly RouteChange[], void> {
+    this.#holding = false;
+    for (const entry of this.#held) yield this.#settle([entry]);
   }
 
   /** The routes that are held back, by peer and then by prefix. */
@@ -169,6 +186,11 @@ export class RouteTable {
   #settle(touched: Iterable<Entry>): readonly RouteChange[] {
     const changes: RouteChange[] = [];
     for (const entry of touched) {
+      if (this.#holding && entry.attributes !== undefined && entry.announcements.size > 1) {
+        this.#held.add(entry);
+        continue;
+      }
+      this.#held.delete(entry);
       const merged = entry.merged();
       const { attributes, linkBandwidth } = entry;
       entry.attributes = merged !== undefined && communitiesFit(merged) ? merged : undefined;

@@ -8,6 +8,17 @@ const NOWHERE = -1;
 /** The halves of a name's digest. */
 type Mark = readonly [number, number];
 
+interface Differences<Name> {
+  readonly listed: ReadonlySet<Name>;
+  readonly changed: readonly string[];
+  readonly removed: readonly string[];
+}
+
+interface Adaptation<Name> extends Omit<Differences<Name>, "listed"> {
+  readonly gone: readonly Name[];
+  readonly joining: readonly Name[];
+}
+
 /**
  * Spreads addresses over the nodes that may have them, as evenly as that allows: an owner has at most one more than any other
  * node that may have the address, and no chain of moves would make it more even. Where this leaves a choice, digests of
@@ -22,6 +33,8 @@ export class EvenSpread<Name extends string> {
   readonly #names: (Name | undefined)[] = [];
   readonly #marks = new Map<Name, Mark>();
   #width = SPARE_COLUMNS;
+  /** Somebody began to replace everything and did not come to an end. */
+  #unfinished = false;
 
   /** Who has the address; undefined when nobody may. */
   ownerOf(key: string): Name | undefined {
@@ -48,41 +61,79 @@ export class EvenSpread<Name extends string> {
     return movedFor(moves, key);
   }
 
-  /** Takes the place of everything. Where only nodes came or went, no more is looked at than moves. */
-  replace(all: ReadonlyMap<string, readonly Name[]>): void {
-    const listed = new Set([...all.values()].flat());
+  /**
+   * Takes the place of everything, an address or a node at each step. Where only nodes came or went, no more is looked at than moves.
+   * `all` may change between two steps, together with `put` and `remove`. One that is left before its end costs the next a new beginning.
+   */
+  *replace(all: ReadonlyMap<string, readonly Name[]>): Generator<void, void> {
+    const { listed, changed, removed } = this.#differences(all);
     const gone = [...this.#columns.keys()].filter((node) => !listed.has(node));
     const joining = [...listed].filter((node) => !this.#columns.has(node));
-    const settled = (nodes: readonly Name[]): readonly Name[] => nodes.filter((node) => this.#columns.has(node));
-    const changed = [...all].filter(([key, nodes]) => {
-      const known = this.#wanted.get(key);
-      const left = known?.filter((node) => listed.has(node));
-      return left === undefined || !sameNames(left, settled(nodes));
-    });
-    const removed = [...this.#wanted.keys()].filter((key) => !all.has(key));
     const most = this.#columns.size + joining.length > this.#width;
-    if (most || (changed.length + removed.length) * 4 > all.size) {
-      this.#widen(all);
-      return;
+    const anew = this.#unfinished || most || (changed.length + removed.length) * 4 > all.size;
+    this.#unfinished = true;
+    if (anew) yield* this.#beginAnew(all, listed.size);
+    else yield* this.#adapt(all, { gone, joining, changed, removed });
+    this.#unfinished = false;
+  }
+
+  *#adapt(all: ReadonlyMap<string, readonly Name[]>, to: Adaptation<Name>): Generator<void, void> {
+    for (const node of to.gone) {
+      for (const unit of this.#leave(node)) this.#network.place(unit);
+      yield;
     }
-    const still = changed.map(([key, nodes]) => [key, settled(nodes)] as const);
-    const homeless = gone.flatMap((node) => this.#leave(node));
-    for (const key of [...removed, ...changed.map(([key]) => key)]) this.#drop(key);
-    for (const unit of homeless) if (this.#units.get(unit.key) === unit) this.#network.place(unit);
-    for (const [key, nodes] of still) this.#add(key, nodes);
+    for (const key of [...to.removed, ...to.changed]) {
+      this.#drop(key);
+      const nodes = all.get(key)?.filter((node) => this.#columns.has(node));
+      if (nodes !== undefined) this.#add(key, nodes);
+      yield;
+    }
     for (const [key, nodes] of all) this.#wanted.set(key, nodes);
-    for (const node of joining) this.#join(node, all);
+    for (const node of to.joining) {
+      this.#join(node, all);
+      yield;
+    }
+  }
+
+  *#beginAnew(all: ReadonlyMap<string, readonly Name[]>, nodes: number): Generator<void, void> {
+    this.#clear(nodes + SPARE_COLUMNS);
+    for (const [key, names] of all) {
+      this.put(key, names);
+      yield;
+    }
+  }
+
+  /** Addresses whose nodes are others, apart from nodes that came or went for all of them. */
+  #differences(all: ReadonlyMap<string, readonly Name[]>): Differences<Name> {
+    const listed = new Set<Name>();
+    for (const nodes of new Set(all.values())) for (const node of nodes) listed.add(node);
+    const same = memoized((known: readonly Name[], nodes: readonly Name[]) =>
+      sameNames(
+        known.filter((node) => listed.has(node)),
+        nodes.filter((node) => this.#columns.has(node)),
+      ),
+    );
+    const isChanged = ([key, nodes]: readonly [string, readonly Name[]]): boolean => {
+      const known = this.#wanted.get(key);
+      return known === undefined || !same(known, nodes);
+    };
+    const changed = [...all].filter(isChanged).map(([key]) => key);
+    return { listed, changed, removed: [...this.#wanted.keys()].filter((key) => !all.has(key)) };
   }
 
   /** Begins anew, with rows that are wide enough. */
   #widen(all: ReadonlyMap<string, readonly Name[]>): ReadonlySet<string> {
     const before = new Map([...this.#units.keys()].map((key) => [key, this.ownerOf(key)]));
-    for (const memo of [this.#units, this.#wanted, this.#columns, this.#marks]) memo.clear();
-    this.#names.length = 0;
-    this.#width = new Set([...all.values()].flat()).size + SPARE_COLUMNS;
-    this.#network = new SpreadNetwork(this.#width);
+    this.#clear(new Set([...all.values()].flat()).size + SPARE_COLUMNS);
     for (const [key, nodes] of all) this.#add(key, nodes);
     return new Set([...all.keys(), ...before.keys()].filter((key) => this.ownerOf(key) !== before.get(key)));
+  }
+
+  #clear(width: number): void {
+    for (const memo of [this.#units, this.#wanted, this.#columns, this.#marks]) memo.clear();
+    this.#names.length = 0;
+    this.#width = width;
+    this.#network = new SpreadNetwork(width);
   }
 
   #columnsWith(nodes: readonly Name[]): number {
@@ -125,7 +176,8 @@ export class EvenSpread<Name extends string> {
 
   /** Returns what has to be placed anew. */
   #leave(node: Name): readonly Unit[] {
-    const column = this.#columns.get(node) ?? NOWHERE;
+    const column = this.#columns.get(node);
+    if (column === undefined) return [];
     const homeless = [...this.#network.membersOf(column)];
     for (const unit of homeless) this.#network.take(unit);
     for (const unit of this.#units.values()) unit.costs[column] = Infinity;
@@ -182,6 +234,19 @@ function scramble(value: number): number {
   bits = Math.imul(bits ^ (bits >>> 16), 0x85ebca6b);
   bits = Math.imul(bits ^ (bits >>> 13), 0xc2b2ae35);
   return bits ^ (bits >>> 16);
+}
+
+/** Thousands of addresses have the same two lists. */
+function memoized<List extends object>(compare: (a: List, b: List) => boolean): (a: List, b: List) => boolean {
+  const known = new Map<List, Map<List, boolean>>();
+  return (a, b) => {
+    if (a === b) return true;
+    const ofA = known.get(a) ?? new Map<List, boolean>();
+    known.set(a, ofA);
+    const result = ofA.get(b) ?? compare(a, b);
+    ofA.set(b, result);
+    return result;
+  };
 }
 
 function sameNames<Name>(a: readonly Name[], b: readonly Name[]): boolean {

@@ -3,15 +3,16 @@ import { settleDuel } from "../announcement/duel.ts";
 import { Elections } from "../announcement/elections.ts";
 import { formatRefusal } from "../announcement/refusal.ts";
 import { type AnnouncedRoute, type RouteChange, RouteTable } from "../announcement/route-table.ts";
+import type { ServiceState } from "../announcement/service-survey.ts";
 import type { NodeName, PeerName, ServiceKey } from "../api/config.ts";
 import type { Service } from "../api/core.ts";
 import type { EndpointSummary } from "../api/endpoints.ts";
-import { micros } from "../net/micros.ts";
-import type { Clock, Timer } from "../system/clock.ts";
+import type { Clock } from "../system/clock.ts";
 import type { Log } from "../telemetry/log.ts";
+import { Turns, type Work } from "./turns.ts";
 
-/** About twenty milliseconds of hashing in one turn of the event loop. */
-const HASHES_A_TURN = 40_000;
+/** About twenty milliseconds of hashing, before routers and the LAN are told. */
+const HASHES_AT_ONCE = 40_000;
 
 /** What the announcer decides on. */
 export interface AnnouncerPorts {
@@ -27,49 +28,55 @@ export interface AnnouncerPorts {
   readonly announced: (service: Service) => void;
   /** What was decided on a Service; nothing when it is gone. */
   readonly decided: (key: ServiceKey, decision: Decision | undefined) => void;
-  /** All that follows from one change was decided. */
+  /** What was decided until now is to take effect. */
+  readonly flush: () => void;
+  /** Everything was decided again, and has taken effect. */
   readonly passed: () => void;
 }
 
-/** Keeps the decisions and the routes of this node current, one Service at a time or all at once. */
+/**
+ * Keeps the decisions and the routes of this node current: one Service at once, all of them bit by bit. A change that comes while all are
+ * decided again waits for nothing, and in the end everything is as if it had been decided in one go.
+ */
 export class Announcer {
   readonly #ports: AnnouncerPorts;
   readonly #table = new RouteTable();
   readonly #decisions = new Map<ServiceKey, Decision>();
+  readonly #turns: Turns;
+  #changes: RouteChange[] = [];
+  /** What decisions are made by. */
   #elections: Elections | undefined;
   #context: NodeContext | undefined;
-  #naming: Timer | undefined;
+  /** What decisions will be made by when it knows all Services. */
+  #next: Elections | undefined;
 
   constructor(ports: AnnouncerPorts) {
     this.#ports = ports;
+    this.#turns = new Turns(ports.clock, () => this.#flush());
   }
 
-  /** Decides everything again: nodes, members or configuration changed. */
-  reconfigure(context: NodeContext): void {
-    this.#context = context;
-    const services = [...this.#ports.services()];
-    this.#elections ??= new Elections(context.cluster, { home: context.name, hashes: HASHES_A_TURN });
-    this.#elections.reconfigure(
-      context.cluster,
-      services.map((service) => ({ service, endpoints: this.#ports.endpoints(this.#ports.keyOf(service)) })),
-    );
-    const seen = new Set(services.map((service) => this.#ports.keyOf(service)));
-    const gone = [...this.#decisions.keys()].filter((key) => !seen.has(key));
-    this.#pass([...seen], gone);
-    this.#nameSoon();
+  /** Decides everything again, because nodes, members or configuration changed; `done` is called when that has taken effect. */
+  reconfigure(context: NodeContext, done: () => void = () => {}): void {
+    this.#turns.begin(this.#pass(context), () => {
+      this.#ports.passed();
+      done();
+      this.#nameSoon();
+    });
   }
 
   /** Does nothing by itself any more. */
   stop(): void {
-    this.#naming?.cancel();
+    this.#turns.stop();
   }
 
   /** Decides one Service again, and those that depend on it: it or its endpoints changed. */
   serviceChanged(key: ServiceKey): void {
+    const state = this.#stateOf(key);
+    tell(this.#next, key, state);
     if (this.#elections === undefined) return;
-    const service = this.#ports.service(key);
-    if (service === undefined) this.#pass(this.#elections.remove(key), [key]);
-    else this.#pass(this.#elections.put({ service, endpoints: this.#ports.endpoints(key) }), []);
+    if (state === undefined) this.#forget(key);
+    for (const one of tell(this.#elections, key, state)) this.#decide(one);
+    this.#flush();
     this.#nameSoon();
   }
 
@@ -94,33 +101,67 @@ export class Announcer {
     return settleDuel(this.#context, this.#elections?.survey(key), rival);
   }
 
+  /** All Services by a new context. Until that has seen them all, what changes is decided by the one before. */
+  *#pass(context: NodeContext): Work {
+    const { cluster, name: home } = context;
+    const next = this.#elections?.successor(cluster) ?? new Elections(cluster, { home, hashes: HASHES_AT_ONCE });
+    this.#next = next;
+    const keys = [...this.#ports.services()].map((service) => this.#ports.keyOf(service));
+    yield* next.enter(keys, (key) => this.#stateOf(key));
+    this.#table.hold();
+    [this.#elections, this.#context, this.#next] = [next, context, undefined];
+    yield* next.spread();
+    for (const key of [...this.#decisions.keys()]) {
+      if (this.#ports.service(key) !== undefined) continue;
+      this.#forget(key);
+      yield;
+    }
+    for (const key of [...next.keys()]) {
+      this.#decide(key);
+      yield;
+    }
+    for (const changes of this.#table.release()) {
+      this.#changes.push(...changes);
+      yield;
+    }
+  }
+
   /** Which other node answers, of a thousand, takes long to find out for 10,000 addresses: routers and the LAN do not wait for that. */
   #nameSoon(): void {
-    if (this.#elections === undefined || this.#elections.unnamed === 0) return;
-    this.#naming ??= this.#ports.clock.after(micros(0), () => {
-      this.#naming = undefined;
-      this.#pass(this.#elections?.nameWinners() ?? [], []);
-      this.#nameSoon();
-    });
+    const elections = this.#elections;
+    if (elections !== undefined && elections.unnamed > 0 && !this.#turns.busy)
+      this.#turns.beginSoon(this.#name(elections));
   }
 
-  #pass(keys: Iterable<ServiceKey>, gone: readonly ServiceKey[]): void {
-    const changes = gone.flatMap((key) => this.#forget(key));
-    for (const key of keys) changes.push(...this.#decide(key));
+  *#name(elections: Elections): Work {
+    for (const keys of elections.nameWinners()) {
+      for (const key of keys) this.#decide(key);
+      yield;
+    }
+  }
+
+  #stateOf(key: ServiceKey): ServiceState | undefined {
+    const service = this.#ports.service(key);
+    return service && { service, endpoints: this.#ports.endpoints(key) };
+  }
+
+  #flush(): void {
+    const changes = this.#changes;
+    this.#changes = [];
     this.#ports.tell(changes);
-    this.#ports.passed();
+    this.#ports.flush();
   }
 
-  #decide(key: ServiceKey): readonly RouteChange[] {
+  #decide(key: ServiceKey): void {
     const [context, survey, service] = [this.#context, this.#elections?.survey(key), this.#ports.service(key)];
-    if (context === undefined || survey === undefined || service === undefined) return [];
+    if (context === undefined || survey === undefined || service === undefined) return;
     const before = this.#decisions.get(key);
     const decided = decideSurvey(context, survey);
-    if (before !== undefined && mustWait(before, decided) && this.#isServed(service, context)) return [];
+    if (before !== undefined && mustWait(before, decided) && this.#isServed(service, context)) return;
     this.#decisions.set(key, decided);
     this.#report(service, before, decided);
     this.#ports.decided(key, decided);
-    return this.#table.put(decided);
+    this.#changes.push(...this.#table.put(decided));
   }
 
   /** Waiting for the controller is for addresses that still lead somewhere from this node. */
@@ -131,10 +172,10 @@ export class Announcer {
     return here && node !== undefined && node.ineligible === undefined;
   }
 
-  #forget(key: ServiceKey): readonly RouteChange[] {
+  #forget(key: ServiceKey): void {
     this.#decisions.delete(key);
     this.#ports.decided(key, undefined);
-    return this.#table.remove(key);
+    this.#changes.push(...this.#table.remove(key));
   }
 
   /** One line and one event per change of mind, not per pass. */
@@ -162,6 +203,15 @@ export class Announcer {
     }
     if (is && (!was || moved)) this.#ports.announced(service);
   }
+}
+
+/** Tells elections of a Service as it is now, and returns those to decide again. */
+function tell(
+  elections: Elections | undefined,
+  key: ServiceKey,
+  state: ServiceState | undefined,
+): readonly ServiceKey[] {
+  return (state === undefined ? elections?.remove(key) : elections?.put(state)) ?? [];
 }
 
 /**

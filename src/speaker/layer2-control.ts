@@ -71,8 +71,8 @@ export class Layer2Control {
   #members: ReadonlySet<NodeName> | undefined;
   /** The reason that the last decisions were made with. */
   #decidedFenced: string | undefined;
-  /** Somebody was met who may have answered for what this node answers for. */
-  #met = false;
+  /** Somebody was met who may have answered for what this node answers for; `decided` once it was known when all was decided. */
+  #met: "no" | "fresh" | "decided" = "no";
   #usable = false;
   /** Begins to look for the other speakers, and to be seen by them. */
   #standUp: (() => void) | undefined;
@@ -119,7 +119,7 @@ export class Layer2Control {
         changed: () => this.#changed(),
         left: (names) => this.#fencing.left(names),
         met: () => {
-          this.#met = true;
+          this.#met = "fresh";
         },
       });
     };
@@ -145,6 +145,7 @@ export class Layer2Control {
     if (this.#members !== undefined && this.#members.size > 0) this.#fencing.setMembers([...this.#members]);
     this.#announcer?.setSpeakers([...new Set([...this.#nodes, ...(this.#members ?? [])])].toSorted());
     this.#decidedFenced = this.#fencing.fenced;
+    if (this.#met === "fresh") this.#met = "decided";
     return {
       // Before it is known what others answer for, nobody stands.
       members: this.#statusesKnown ? this.#members : new Set(),
@@ -162,14 +163,19 @@ export class Layer2Control {
     this.#conflicts.changed(service);
   }
 
-  /** Everything that follows from one change was decided. */
-  passed(): void {
+  /** What was decided until now takes effect. */
+  flush(): void {
     this.#announcer?.flush();
+  }
+
+  /** Everything was decided by the last facts. */
+  passed(): void {
     // Whoever comes out of its fence lets go first of what is not its own any more.
     this.#announcer?.setFenced(this.#decidedFenced !== undefined || this.#fencing.fenced !== undefined);
     // Hosts on the other side of a partition believe whom they heard last: now that must be the one that was elected by all.
-    if (this.#met) this.#announcer?.met();
-    this.#met = false;
+    if (this.#met !== "decided") return;
+    this.#announcer?.met();
+    this.#met = "no";
   }
 
   /** What this node says of the Service. */

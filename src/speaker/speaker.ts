@@ -29,6 +29,7 @@ import type { Layer2Start } from "./layer2-channel.ts";
 import { Layer2Control, type Layer2ControlOptions } from "./layer2-control.ts";
 import { everyone, type Members } from "./members.ts";
 import { MoveRecorder } from "./moves.ts";
+import { Passes } from "./passes.ts";
 import { ServiceStatuses } from "./service-statuses.ts";
 import { SessionStates } from "./session-states.ts";
 import { RefusalEvents } from "./refusal-events.ts";
@@ -84,6 +85,7 @@ export class Speaker {
   /** How many objects are left out or go on as they last worked; undefined before the first reading. */
   #invalid: number | undefined;
   #stopping = false;
+  readonly #passes = new Passes(() => this.#decideAll());
 
   constructor(ports: SpeakerPorts, options: SpeakerOptions) {
     this.#options = options;
@@ -199,6 +201,9 @@ export class Speaker {
     let telling: Promise<void> | undefined;
     if (!signal.aborted) {
       this.#reconfigure();
+      await Promise.race([this.#passes.idle(), aborted(signal)]);
+    }
+    if (!signal.aborted) {
       this.#statuses.settle(watched);
       telling = this.#sessionStates.run(watched);
       await aborted(signal);
@@ -234,6 +239,7 @@ export class Speaker {
         this.#layer2.decided(key, decision);
         this.#refusals.decided(key, decision);
       },
+      flush: () => this.#layer2.flush(),
       passed: () => this.#layer2.passed(),
     });
   }
@@ -305,6 +311,10 @@ export class Speaker {
   }
 
   #reconfigure(): void {
+    this.#passes.request();
+  }
+
+  #decideAll(): void {
     const { config, nodes, invalid } = this.#config.read();
     this.#invalid = invalid.length;
     const { nodeName: name, namespace, loadBalancerClass, ignoreExcludeLb } = this.#options;
@@ -328,10 +338,13 @@ export class Speaker {
     this.#events.among(speakers.size);
     this.#refusals.speakFor(name, speakers);
     // Routes first: a session that is about to be opened starts with all of them, one about to close needs none.
-    this.#announcer.reconfigure(context);
-    if (drain.phase === "closed")
-      void this.#peering.close(drain.why === "" ? "drained" : `drained: ${drain.why}`, "shutdown");
-    else this.#peering.apply(sessions, (peer) => this.#announcer.routesOf(peer));
+    this.#announcer.reconfigure(context, () => {
+      if (this.#stopping) return;
+      if (drain.phase === "closed")
+        void this.#peering.close(drain.why === "" ? "drained" : `drained: ${drain.why}`, "shutdown");
+      else this.#peering.apply(sessions, (peer) => this.#announcer.routesOf(peer));
+      this.#passes.done();
+    });
   }
 }
 

@@ -210,6 +210,58 @@ describe("4.3 what peers are told when one Service changes", () => {
   });
 });
 
+describe("while all Services are decided again", () => {
+  const on24 = (name: string, ...communities: number[]): Decision =>
+    decision(name, announcement(name, "10.0.0.0/24", { communities }));
+
+  /** Two Services on an aggregate, of which the first is decided by the new rules already. */
+  function halfway(): RouteTable {
+    const table = new RouteTable();
+    for (const name of ["a", "b"]) table.put(on24(name, 1));
+    table.hold();
+    expect(changes(table.put(on24("a", 2)))).toEqual([]);
+    return table;
+  }
+
+  test("an aggregate says nothing that is half old and half new, and all of the new in the end", () => {
+    const table = halfway();
+    expect(changes(table.put(on24("b", 2)))).toEqual([]);
+    expect([...table.release()].flatMap(changes)).toEqual(["+ tor 10.0.0.0/24 - 0:2 default/a,default/b"]);
+    expect([...table.release()]).toEqual([]);
+  });
+
+  test("what nobody keeps up any more goes at once, and is not told of again", () => {
+    const table = halfway();
+    table.put(decision("a"));
+    expect(changes(table.put(decision("b")))).toEqual(["- tor 10.0.0.0/24"]);
+    expect([...table.release()]).toEqual([]);
+  });
+
+  test("a route that is new, and one that is one Service's alone, wait for nothing", () => {
+    const table = halfway();
+    expect(changes(table.put(decision("c", announcement("c", "10.0.1.0/24"))))).toEqual([
+      "+ tor 10.0.1.0/24 -  default/c",
+    ]);
+    expect(changes(table.put(decision("c", announcement("c", "10.0.1.0/24", { communities: [3] }))))).toEqual([
+      "+ tor 10.0.1.0/24 - 0:3 default/c",
+    ]);
+  });
+
+  test("a session that comes up in between gets what the others have", () => {
+    expect(halfway().routesOf(peerName("tor")).map(show)).toEqual(["tor 10.0.0.0/24 - 0:1 default/a,default/b"]);
+  });
+
+  test("40 communities that become 40 others take no route away on the way", () => {
+    const range = (from: number): number[] => Array.from({ length: 40 }, (_, i) => from + i);
+    const table = new RouteTable();
+    for (const name of ["a", "b"]) table.put(on24(name, ...range(0)));
+    table.hold();
+    const told = ["a", "b"].flatMap((name) => table.put(on24(name, ...range(100))));
+    expect(told).toEqual([]);
+    expect([...table.release()].flat().map(({ route }) => route?.communities.length)).toEqual([40]);
+  });
+});
+
 const said = fc.record({
   communities: fc.array(fc.integer({ min: 0, max: 80 }), { maxLength: 50 }),
   localPref: fc.option(fc.integer({ min: 0, max: 2 }), { nil: undefined }),

@@ -59,6 +59,7 @@ beforeEach(() => {
     tell: (changes) => told.push(...changes.map(text)),
     announced: ({ metadata }) => announced.push(metadata.name),
     decided: (key, decision) => decided.push(`${key} ${decision?.layer2.length ?? "gone"}`),
+    flush: () => decided.push("flush"),
     passed: () => decided.push("passed"),
   });
 });
@@ -83,22 +84,14 @@ describe("among hundreds of nodes", () => {
     for (let i = 0; i < 200; i++) put(service(`s${i}`, { ips: [`10.0.0.${i}`] }));
   });
 
-  test("routers are told at once, and who answers on the LAN is found out turn by turn", () => {
+  test("routers are told at once, and who answers on the LAN is found out afterwards", () => {
     reconfigure();
     expect(taken()).toHaveLength(200);
     const waiting = winners().filter((winner) => winner === undefined).length;
     expect(waiting).toBeGreaterThan(100);
     decided.length = 0;
     clock.advance(millis(10));
-    const turns = decided
-      .join()
-      .split("passed")
-      .slice(0, -1)
-      .map((turn) => turn.split("default/").length - 1);
-    expect(turns.length).toBeGreaterThan(1);
-    // Each turn takes 40,000 hashes, of 500 nodes each.
-    for (const services of turns) expect(services).toBeLessThanOrEqual(81);
-    expect(turns.reduce((sum, services) => sum + services, 0)).toBe(waiting);
+    expect(decided.filter((one) => one.startsWith("default/"))).toHaveLength(waiting);
     expect(winners()).not.toContain(undefined);
     expect(taken()).toEqual([]);
   });
@@ -133,9 +126,9 @@ describe("Announcer", () => {
   test("says what was decided on each Service, then that all of it was", () => {
     put(service("web"));
     use(FULL);
-    expect(decided.splice(0)).toEqual(["default/web 0", "passed"]);
+    expect(decided.splice(0)).toEqual(["default/web 0", "flush", "passed"]);
     drop("web");
-    expect(decided.splice(0)).toEqual(["default/web gone", "passed"]);
+    expect(decided.splice(0)).toEqual(["default/web gone", "flush"]);
   });
 
   test("a deletion withdraws, also one that was missed until the next configuration", () => {

@@ -69,6 +69,7 @@ export async function measureChanges(
     tell: (changes) => tell(sessions, changes),
     announced: () => {},
     decided: () => {},
+    flush: () => {},
     passed: () => {},
   });
   const peers = Array.from({ length: task.peers }, (_, n) => peer(`router-${n}`));
