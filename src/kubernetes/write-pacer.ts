@@ -11,22 +11,27 @@ export interface WritePace {
 /** Makes writers wait, so that many of them at once do not storm the API. */
 export class WritePacer {
   readonly #clock: Clock;
-  readonly #pace: WritePace;
-  /** When the writes taken so far would be done, at the pace without bursts. */
-  #paid: number;
+  readonly #burst: number;
+  /** Between any two writes after a burst. */
+  interval: Micros;
+  /** How many writes may be sent now; below zero when some wait. */
+  #credit: number;
+  #since: Micros;
 
-  constructor(clock: Clock, pace: WritePace) {
+  constructor(clock: Clock, { burst, interval }: WritePace) {
     this.#clock = clock;
-    this.#pace = pace;
-    this.#paid = clock.now();
+    this.#burst = burst;
+    this.interval = interval;
+    this.#credit = burst;
+    this.#since = clock.now();
   }
 
   /** Resolves when one more may be sent, or the signal is aborted. */
   async take(signal: AbortSignal): Promise<void> {
-    const { burst, interval } = this.#pace;
     const now = this.#clock.now();
-    this.#paid = Math.max(this.#paid, now) + interval;
-    const wait = this.#paid - burst * interval - now;
+    this.#credit = Math.min(this.#burst, this.#credit + (now - this.#since) / this.interval) - 1;
+    this.#since = now;
+    const wait = Math.ceil(-this.#credit * this.interval);
     if (wait > 0) await pause(this.#clock, micros(wait), signal);
   }
 }

@@ -1,9 +1,9 @@
 import type { ServiceKey } from "../api/config.ts";
+import { AdaptivePacer } from "../kubernetes/adaptive-pacer.ts";
 import type { KubernetesClient } from "../kubernetes/client.ts";
-import { isConflict, isNotFound } from "../kubernetes/errors.ts";
+import { isConflict, isInvalid, isNotFound } from "../kubernetes/errors.ts";
 import type { Change, Informer, InformerPorts } from "../kubernetes/informer.ts";
 import { WorkQueue, type WorkResult } from "../kubernetes/work-queue.ts";
-import { type WritePace, WritePacer } from "../kubernetes/write-pacer.ts";
 import { type Micros, micros, millis, seconds } from "../net/micros.ts";
 import { errorFields } from "../telemetry/log.ts";
 import type { QueueNumbers } from "../telemetry/shared-metrics.ts";
@@ -26,9 +26,8 @@ export interface StatusWriterPorts extends Omit<InformerPorts, "client"> {
   readonly records: Pick<Informer<StatusRecord>, "values" | "onChange">;
 }
 
-/** At 50 writes a second, 10,000 Services take minutes and the API hardly notices; a move of a few is written at once. */
-const PACE: WritePace = { burst: 100, interval: millis(20) };
-const CONCURRENCY = 4;
+/** Of writes that take 50 ms each, enough for the fastest pace. */
+const CONCURRENCY = 16;
 const RETRY = { baseDelay: millis(500), maxDelay: seconds(60) };
 /** Two nodes that both answer take each other's word away: each says its own again later and later, once at first at once. */
 const CONTRADICTED = { first: seconds(1), longest: seconds(300) };
@@ -45,7 +44,7 @@ export class ServiceStatusWriter {
   readonly #kind: StatusKind;
   readonly #author: () => StatusAuthor;
   readonly #queue: WorkQueue<ServiceKey>;
-  readonly #pacer: WritePacer;
+  readonly #pacer: AdaptivePacer;
   readonly #claims = new Map<ServiceKey, StatusClaim>();
   /** What this life of the speaker has claimed: its objects are its own. */
   readonly #claimed = new Set<ServiceKey>();
@@ -59,7 +58,7 @@ export class ServiceStatusWriter {
     this.#ports = ports;
     this.#kind = kind;
     this.#author = author;
-    this.#pacer = new WritePacer(ports.clock, PACE);
+    this.#pacer = new AdaptivePacer(ports.clock);
     const onError = (key: string, error: unknown): void =>
       ports.log.debug("status of a service could not be written", { service: key, ...errorFields(error) });
     this.#queue = new WorkQueue(ports, { ...RETRY, onError });
@@ -84,8 +83,10 @@ export class ServiceStatusWriter {
       this.#claims.delete(service);
       this.#contradictions.delete(service);
     } else this.#claims.set(service, claim);
+    const isNews = this.#settled || this.#claimed.has(service);
     this.#claimed.add(service);
-    this.#queue.add(service);
+    // What has just changed is not to wait for all that a speaker that begins has to say.
+    this.#queue.add(service, isNews ? "urgent" : "normal");
   }
 
   /** Everything was decided: what an earlier life of this speaker left behind goes. */
@@ -152,7 +153,7 @@ export class ServiceStatusWriter {
         this.#queue.addAfter(service, micros(quiet));
         return "done";
       }
-      await this.#put(service, { own, claim, author, signal });
+      if ((await this.#put(service, { own, claim, author, signal })) === "retry") return "retry";
     }
     for (const record of records) {
       const keeps = claim !== undefined && record.metadata.name === name;
@@ -167,50 +168,45 @@ export class ServiceStatusWriter {
   async #put(
     service: ServiceKey,
     at: { own: StatusRecord | undefined; claim: StatusClaim; author: StatusAuthor; signal: AbortSignal },
-  ): Promise<void> {
+  ): Promise<WorkResult> {
     const { own, claim, author, signal } = at;
     const { resource } = this.#kind;
     const { namespace, node } = author;
     const name = statusName(this.#kind, service, node);
     if (own === undefined) await this.#create(service, at);
     else if (!hasRightMetadata(own, service, author, claim)) {
-      await this.#pacer.take(signal);
       const body = statusObject(this.#kind, service, author, claim);
-      await this.#ports.client.patch<unknown>(resource, name, body, { namespace, type: "merge", signal });
+      const options = { namespace, type: "merge", signal } as const;
+      await this.#pacer.write(() => this.#ports.client.patch<unknown>(resource, name, body, options), signal);
     }
     if (own !== undefined && hasRightStatus(own, author, claim)) return;
-    await this.#pacer.take(signal);
     const patch = statusPatch(this.#kind, service, author, claim);
     const options = { namespace, type: "merge", subresource: "status", signal } as const;
-    await this.#ports.client.patch<unknown>(resource, name, patch, options);
+    await this.#pacer.write(() => this.#ports.client.patch<unknown>(resource, name, patch, options), signal);
   }
 
   async #create(
     service: ServiceKey,
     { claim, author, signal }: { claim: StatusClaim; author: StatusAuthor; signal: AbortSignal },
   ): Promise<void> {
-    await this.#pacer.take(signal);
     const { namespace } = author;
+    const { resource } = this.#kind;
     const body = statusObject(this.#kind, service, author, claim);
     try {
-      await this.#ports.client.create<unknown>(this.#kind.resource, body, { namespace, signal });
+      await this.#pacer.write(() => this.#ports.client.create<unknown>(resource, body, { namespace, signal }), signal);
     } catch (error) {
       if (!isConflict(error)) throw error;
       // Our own of a moment ago, which the watch has not brought yet, or one whose label somebody took away.
       const options = { namespace, type: "merge", signal } as const;
-      await this.#ports.client.patch<unknown>(
-        this.#kind.resource,
-        statusName(this.#kind, service, author.node),
-        body,
-        options,
-      );
+      const name = statusName(this.#kind, service, author.node);
+      await this.#ports.client.patch<unknown>(resource, name, body, options);
     }
   }
 
   async #delete({ metadata: { name, namespace, uid } }: StatusRecord, signal: AbortSignal): Promise<void> {
-    await this.#pacer.take(signal);
+    const options = { namespace, uid, signal };
     try {
-      await this.#ports.client.delete(this.#kind.resource, name, { namespace, uid, signal });
+      await this.#pacer.write(() => this.#ports.client.delete(this.#kind.resource, name, options), signal);
     } catch (error) {
       // Gone, or another one of that name by now.
       if (!isNotFound(error) && !isConflict(error)) throw error;
