@@ -4,16 +4,15 @@ import { portsDown, portsUp } from "../runner/faults.ts";
 import type { Lab } from "../runner/lab.ts";
 import { loadText, startLoad } from "../runner/load.ts";
 import { pause } from "../runner/poll.ts";
-import { established, routedVia } from "../runner/router-view.ts";
-import { type AddressedService, addressesOf } from "../runner/service-address.ts";
+import { established } from "../runner/router-view.ts";
+import type { AddressedService } from "../runner/service-address.ts";
 import { answersFrom, tally } from "../runner/traffic.ts";
 import { placeEndpoints } from "../runner/workload.ts";
+import { allSessions, EVERYTHING, NODES, PODS, prepare, RECONNECT, routed, SPINES, TORS, torsAt } from "./stage.ts";
+
+export { prepareChaos } from "./chaos.ts";
 
 const CLIENT = "client";
-const SPINES = ["s1", "s2"];
-const TORS = ["t1", "t2"];
-const NODES = ["n1", "n2", "n3"];
-const PODS = ["p1", "p2", "p3"];
 const DOWNLINKS = ["eth1", "eth2", "eth3"];
 const UPLINKS = ["eth4", "eth5"];
 const REQUESTS = 240;
@@ -23,31 +22,10 @@ const LEAST_SHARE = 0.15;
 /** What a busy machine answers too late. A ToR that takes answers and has no way for them loses half. */
 const MOST_LOST = 0.05;
 const PATIENCE = 20_000;
-/** A speaker waits between attempts, and so does the switch before it listens to one that failed. */
-const RECONNECT = 60_000;
-
-/** What each tier's kernels have as next hops. */
-interface Paths {
-  readonly spines: Readonly<Record<string, readonly string[]>>;
-  readonly tors: Readonly<Record<string, readonly string[]>>;
-}
-
-const EVERYTHING: Paths = { spines: { s1: TORS, s2: TORS }, tors: { t1: NODES, t2: NODES } };
 
 /** What the lab promises: of everything there are two, and one may fail. */
 export async function check(lab: Lab): Promise<void> {
-  await lab.step("manifests applied, a pod on each node", async () => {
-    const objects = await lab.applyManifests();
-    await placeEndpoints(lab, "web", { ready: PODS });
-    return `${objects} objects`;
-  });
-  await lab.step("each ToR has a session with each node, each spine with each ToR", () => allSessions(lab));
-  let web: AddressedService = { name: "web", vips: [] };
-  await lab.step("web has an address", async () => {
-    web = await addressesOf(lab, "web", [4]);
-    return web.vips.map((vip) => vip.address).join(", ");
-  });
-  await lab.step("kernels: spines use both ToRs, ToRs all three nodes", () => routed(lab, web, EVERYTHING));
+  const web = await prepare(lab);
   await lab.step(`client: ${REQUESTS} requests are spread over the nodes`, () => spread(lab, web, PODS));
   await checkNode(lab, web);
   await checkTor(lab, web);
@@ -115,36 +93,12 @@ async function checkUplink(lab: Lab, web: AddressedService): Promise<void> {
   await lab.step("from then on no request is lost", () => unharmed(lab, web, PODS));
 }
 
-async function allSessions(lab: Lab): Promise<string> {
-  const nodes = TORS.map((tor, i) => {
-    const addresses = NODES.map((_, n) => `10.98.${i + 1}.${11 + n}`);
-    return established(lab, tor, addresses, RECONNECT);
-  });
-  const fabric = SPINES.map((spine) => established(lab, spine, torsAt(spine), RECONNECT));
-  await allDone([...nodes, ...fabric]);
-  return `${TORS.length * NODES.length + SPINES.length * TORS.length} sessions`;
-}
-
-/** The addresses that the ToRs have on their links to a spine. */
-function torsAt(spine: string): readonly string[] {
-  return TORS.map((tor) => `10.97.${tor.slice(1)}${spine.slice(1)}.2`);
-}
-
 /** A ToR that nodes send answers to must know where the client is. */
 async function hasWayBack(lab: Lab, tor: string): Promise<void> {
   await lab.until(`${tor} reaches the client by both spines`, RECONNECT, async () => {
     const hops = await lab.kernelNextHops(tor, "192.0.2.10/32");
     return hops.join() === SPINES.join() ? { value: true } : { seen: `via ${hops.join(", ") || "nobody"}` };
   });
-}
-
-async function routed(lab: Lab, service: AddressedService, { spines, tors }: Paths): Promise<string> {
-  const since = performance.now();
-  const wanted = Object.entries({ ...spines, ...tors });
-  const told = await allDone(
-    wanted.map(async ([router, nodes]) => `${router} ${await routedVia(lab, { router, service, nodes }, { since })}`),
-  );
-  return told.join(", ").replaceAll("IPv4 ", "");
 }
 
 async function spread(lab: Lab, web: AddressedService, pods: readonly string[]): Promise<string> {

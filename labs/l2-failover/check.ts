@@ -1,17 +1,15 @@
-import { allDone } from "../runner/command.ts";
 import { LabCheckError } from "../runner/errors.ts";
 import { statusNames } from "../runner/l2-view.ts";
 import type { Lab } from "../runner/lab.ts";
-import { LanTap } from "../runner/lan-tap.ts";
 import { neighbourIs } from "../runner/neighbours.ts";
 import { pause } from "../runner/poll.ts";
-import { addressesOf } from "../runner/service-address.ts";
 import { answersFrom, tally } from "../runner/traffic.ts";
-import { placeEndpoints } from "../runner/workload.ts";
 import { checkMoves } from "./moves.ts";
 import { checkRollouts } from "./rollout.ts";
 import { checkSplits } from "./splits.ts";
-import { CLIENT, EVEN, FAR, NODES, PODS, ROUTER, type Stage } from "./stage.ts";
+import { CLIENT, EVEN, FAR, NODES, PODS, prepare, ROUTER, type Stage } from "./stage.ts";
+
+export { prepareChaos } from "./chaos.ts";
 
 /** What the lab promises, seen from a client on the LAN, from the router, and from a client behind the router. */
 export async function check(lab: Lab): Promise<void> {
@@ -21,28 +19,6 @@ export async function check(lab: Lab): Promise<void> {
   await checkMoves(stage);
   await checkSplits(stage);
   await checkRollouts(stage);
-}
-
-async function prepare(lab: Lab): Promise<Stage> {
-  await lab.step("manifests applied, endpoints of three pods", async () => {
-    const objects = await lab.applyManifests();
-    const everywhere = ["web", "web-sticky", ...EVEN];
-    await allDone(everywhere.map((service) => placeEndpoints(lab, service, { ready: PODS })));
-    await placeEndpoints(lab, "web-local", { ready: ["p1"] });
-    return `${objects} objects`;
-  });
-  const taps = { near: await LanTap.on(lab, "watch1"), afar: await LanTap.on(lab, "watch2") };
-  const stage: Stage = { lab, taps, addresses: new Map() };
-  await lab.step("every service has its address", async () => {
-    for (const name of ["web", "web-local", "web-sticky", ...EVEN]) {
-      const { vips } = await addressesOf(lab, name, name === "web" ? [4, 6] : [4]);
-      stage.addresses.set(name, vips);
-      for (const { address } of vips) taps.near.ask(address);
-    }
-    for (const { address } of stage.addresses.get("web") ?? []) taps.afar.ask(address);
-    return `${stage.addresses.size} services`;
-  });
-  return stage;
 }
 
 /** Who answers: one for each address, those of `spread: Even` spread evenly, and the status tells the truth. */

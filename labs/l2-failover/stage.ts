@@ -1,8 +1,10 @@
+import { allDone } from "../runner/command.ts";
 import { LabCheckError } from "../runner/errors.ts";
 import type { Lab } from "../runner/lab.ts";
-import type { LanTap } from "../runner/lan-tap.ts";
-import type { Vip } from "../runner/service-address.ts";
+import { LanTap } from "../runner/lan-tap.ts";
+import { addressesOf, type Vip } from "../runner/service-address.ts";
 import { tally } from "../runner/traffic.ts";
+import { placeEndpoints } from "../runner/workload.ts";
 
 export const LAN = "lan";
 export const CLIENT = "client";
@@ -13,6 +15,8 @@ export const NODES = ["n1", "n2", "n3"];
 export const PODS = ["p1", "p2", "p3"];
 export const EVEN = [1, 2, 3, 4, 5, 6, 7].map((i) => `even-${i}`);
 
+export const SERVICES = ["web", "web-local", "web-sticky", ...EVEN];
+
 /** What all parts of the check look at. */
 export interface Stage {
   readonly lab: Lab;
@@ -20,6 +24,29 @@ export interface Stage {
   readonly taps: { readonly near: LanTap; readonly afar: LanTap };
   /** By the name of the service. */
   readonly addresses: Map<string, readonly Vip[]>;
+}
+
+/** Every Service has its endpoints and its address, and is asked for. */
+export async function prepare(lab: Lab): Promise<Stage> {
+  await lab.step("manifests applied, endpoints of three pods", async () => {
+    const objects = await lab.applyManifests();
+    const everywhere = ["web", "web-sticky", ...EVEN];
+    await allDone(everywhere.map((service) => placeEndpoints(lab, service, { ready: PODS })));
+    await placeEndpoints(lab, "web-local", { ready: ["p1"] });
+    return `${objects} objects`;
+  });
+  const taps = { near: await LanTap.on(lab, "watch1"), afar: await LanTap.on(lab, "watch2") };
+  const stage: Stage = { lab, taps, addresses: new Map() };
+  await lab.step("every service has its address", async () => {
+    for (const name of SERVICES) {
+      const { vips } = await addressesOf(lab, name, name === "web" ? [4, 6] : [4]);
+      stage.addresses.set(name, vips);
+      for (const { address } of vips) taps.near.ask(address);
+    }
+    for (const { address } of stage.addresses.get("web") ?? []) taps.afar.ask(address);
+    return `${stage.addresses.size} services`;
+  });
+  return stage;
 }
 
 /** The address of a service, of a family. */

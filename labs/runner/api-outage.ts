@@ -22,14 +22,24 @@ export async function suspendApi(lab: Lab, milliseconds: number): Promise<void> 
 
 /** The API server is killed, stays away for a time, and comes back at the same address with the same objects. */
 export async function restartApi(lab: Lab, milliseconds: number): Promise<number> {
-  const server = apiServer(lab);
+  const objects = await endApi(lab, "SIGKILL");
+  await pause(milliseconds);
+  await beginApi(lab);
+  return objects;
+}
+
+/** Ends the API server; what it had lies where the next one begins with it. Returns how many objects that are. */
+export async function endApi(lab: Lab, signal: NodeJS.Signals): Promise<number> {
   const objects = await lab.api.everything();
   writeFileSync(savedObjectsOf(lab.paths.state), objects.map((object) => JSON.stringify(object)).join("\n---\n"));
-  await server.stop("SIGKILL");
-  await pause(milliseconds);
-  server.start();
-  await answers(lab);
+  await apiServer(lab).stop(signal);
   return objects.length;
+}
+
+/** Starts it again after {@link endApi}; returns when it answers. */
+export async function beginApi(lab: Lab): Promise<void> {
+  apiServer(lab).start();
+  await answers(lab);
 }
 
 function apiServer(lab: Lab): LabProcess {

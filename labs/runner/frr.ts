@@ -1,10 +1,10 @@
-import { existsSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { run } from "./command.ts";
 import { parseJson } from "./json.ts";
 import { inNamespace } from "./namespaces.ts";
 import { until } from "./poll.ts";
-import type { Processes } from "./processes.ts";
+import type { LabProcess, Processes } from "./processes.ts";
 
 const DAEMON_FOLDER = "/usr/lib/frr";
 
@@ -34,21 +34,25 @@ export class FrrRouter {
 
   /** Starts the daemons and loads the configuration. */
   async start(processes: Processes, signal: AbortSignal): Promise<void> {
-    const { folder, node } = this.#spec;
+    const { folder } = this.#spec;
     await run(["install", "-d", "-o", "frr", "-g", "frr", "-m", "755", folder]);
     await run(["install", "-o", "frr", "-g", "frr", "-m", "644", this.#spec.config, join(folder, "frr.conf")]);
     await run(["install", "-o", "frr", "-g", "frr", "-m", "644", "/dev/null", join(folder, "vtysh.conf")]);
     const [zebra = "zebra", ...others] = enabledDaemons(this.#spec.daemons);
-    const ready = (daemons: readonly string[]) =>
-      until(`${node}: ${daemons.join(", ")} listening`, { within: 20_000, signal }, async () => {
-        const missing = daemons.filter((daemon) => !existsSync(join(folder, `${daemon}.vty`)));
-        return missing.length === 0 ? { value: true } : { seen: `no socket of ${missing.join(", ")}` };
-      });
     processes.start(this.#process(zebra));
-    await ready([zebra]);
+    await this.#listening([zebra], signal);
     for (const daemon of others) processes.start(this.#process(daemon));
-    await ready(others);
-    await run(["vtysh", ...this.#vtyshOptions(), "-f", join(folder, "frr.conf")]);
+    await this.#listening(others, signal);
+    await this.#configure();
+  }
+
+  /** Starts a daemon again that was ended, and tells it its configuration. */
+  async startAgain(daemon: LabProcess, signal: AbortSignal): Promise<void> {
+    // One that was killed leaves its socket behind.
+    rmSync(join(this.#spec.folder, `${daemon.spec.name}.vty`), { force: true });
+    daemon.start();
+    await this.#listening([daemon.spec.name], signal);
+    await this.#configure();
   }
 
   /** What a `show ... json` command answers. */
@@ -69,6 +73,18 @@ export class FrrRouter {
   /** A command line for people. */
   get shellCommand(): string {
     return ["vtysh", ...this.#vtyshOptions()].join(" ");
+  }
+
+  async #listening(daemons: readonly string[], signal: AbortSignal): Promise<void> {
+    const { folder, node } = this.#spec;
+    await until(`${node}: ${daemons.join(", ")} listening`, { within: 20_000, signal }, async () => {
+      const missing = daemons.filter((daemon) => !existsSync(join(folder, `${daemon}.vty`)));
+      return missing.length === 0 ? { value: true } : { seen: `no socket of ${missing.join(", ")}` };
+    });
+  }
+
+  async #configure(): Promise<void> {
+    await run(["vtysh", ...this.#vtyshOptions(), "-f", join(this.#spec.folder, "frr.conf")]);
   }
 
   #vtyshOptions(): readonly string[] {

@@ -22,6 +22,7 @@ export class KubeProxy {
   readonly #applied = new Map<string, string>();
   readonly #note: (problem: string) => void;
   #rung = true;
+  #noted: string | undefined;
   #wake: () => void = () => {};
 
   constructor(api: KubeApi, nodes: readonly ProxiedNode[], note: (problem: string) => void) {
@@ -61,14 +62,21 @@ export class KubeProxy {
       this.#rung = false;
       try {
         await this.#apply();
+        this.#noted = undefined;
       } catch (error) {
         if (!(error instanceof CodedError)) throw error;
         if (signal.aborted) return;
-        this.#note(`service rules: ${error.message}`);
+        this.#noteOnce(`service rules: ${error.message}`);
         this.#rung = true;
         await sleep(200);
       }
     }
+  }
+
+  /** An API that is away is asked again and again: once is enough to say so. */
+  #noteOnce(problem: string): void {
+    if (problem !== this.#noted) this.#note(problem);
+    this.#noted = problem;
   }
 
   async #apply(): Promise<void> {

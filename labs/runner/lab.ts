@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { type CapturePorts, startCapture } from "./captures.ts";
 import type { Bind, LabNode, Topology } from "./clab.ts";
 import { allDone, attempt, run } from "./command.ts";
 import { HERALD_NAMESPACE, nodeObject, nodeStatus, startControlPlane, startSpeaker } from "./control-plane.ts";
@@ -9,6 +10,7 @@ import { gossipFlags, podName, speakerPod, speakerPodStatus } from "./gossip.ts"
 import { type KubeApi, parseManifests } from "./kube-api.ts";
 import { KubeProxy } from "./kube-proxy.ts";
 import { inNamespace, type Namespaces } from "./namespaces.ts";
+import type { CaptureGoal } from "./options.ts";
 import { type Look, type Met, until } from "./poll.ts";
 import type { LabProcess, Processes, ProcessSpec } from "./processes.ts";
 import type { Report } from "./report.ts";
@@ -31,12 +33,16 @@ export interface LabPaths {
   readonly herald: string;
 }
 
+/** Interfaces of which all packets are written down, and where and by what. */
+export type LabCaptures = Omit<CapturePorts, "start" | "signal"> & { readonly goals: readonly CaptureGoal[] };
+
 /** A running lab, as its check sees it. */
 export class Lab {
   readonly topology: Topology;
   readonly paths: LabPaths;
   readonly signal: AbortSignal;
   readonly #ports: LabPorts;
+  readonly #captures: LabCaptures | undefined;
   readonly #routers = new Map<string, FrrRouter>();
   readonly #speakers = new Map<string, LabProcess>();
   readonly #nodeOfAddress = new Map<string, string>();
@@ -46,7 +52,8 @@ export class Lab {
   #api: KubeApi | undefined;
   #proxy: Promise<void> = Promise.resolve();
 
-  constructor(topology: Topology, paths: LabPaths, ports: LabPorts) {
+  constructor(topology: Topology, paths: LabPaths, ports: LabPorts, captures?: LabCaptures) {
+    this.#captures = captures;
     this.topology = topology;
     this.paths = paths;
     this.signal = ports.signal;
@@ -61,6 +68,7 @@ export class Lab {
       await namespaces.up();
       await allDone(nodes.map((node) => this.#learnAddresses(node)));
     });
+    await this.#startCaptures();
     for (const node of this.#withRole("pod")) this.#startPod(node);
     await this.step("routers and control plane", async () => {
       await allDone([...this.#withRole("frr").map((node) => this.#startFrr(node)), this.#startControlPlane()]);
@@ -85,6 +93,17 @@ export class Lab {
       if (!(error instanceof InterruptedError)) this.#ports.report.failed(title, performance.now() - start, error);
       throw error;
     }
+  }
+
+  /** A line for whoever follows the run. */
+  tell(line: string): void {
+    this.#ports.report.line(`  ${line}`);
+  }
+
+  /** @throws LabCheckError when a program of the lab ended that nobody had asked to. */
+  expectAlive(): void {
+    const [death] = this.#ports.processes.deaths;
+    if (death !== undefined) throw new LabCheckError(death);
   }
 
   /** Looks until it sees what it wants; gives up early when a program of the lab died. */
@@ -205,6 +224,15 @@ export class Lab {
     );
     for (const object of objects) await this.api.apply(object);
     return objects.length;
+  }
+
+  /** Before anything runs, so that the first word is in it. */
+  async #startCaptures(): Promise<void> {
+    if (this.#captures === undefined) return;
+    const { goals, ...where } = this.#captures;
+    const ports = { ...where, start: (spec: ProcessSpec) => this.start(spec), signal: this.signal };
+    for (const file of await allDone(goals.map((goal) => startCapture(goal, ports))))
+      this.tell(`packets go to ${file}`);
   }
 
   #ownAddress(node: string, family: 4 | 6): string | undefined {

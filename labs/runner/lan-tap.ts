@@ -10,43 +10,56 @@ import type { LabProcess } from "./processes.ts";
 const EVERY = 50;
 const PATIENCE = 20_000;
 
+/** Starts `lan-listener.ts` on an interface, and hands on what it hears; returns when it listens. */
+export async function startListener(
+  lab: Lab,
+  { node, port }: { readonly node: string; readonly port: string },
+  onHeard: (heard: Heard) => void,
+): Promise<LabProcess> {
+  const { index, mac, addresses } = await lab.port(node, port);
+  const file = join(lab.paths.root, "labs/runner/lan-listener.ts");
+  const argv = [process.execPath, "--import", "tsx", file, String(index), mac, ...addresses];
+  let listens = false;
+  const onLine = (line: string): void => {
+    listens = true;
+    const heard = parseHeard(line);
+    if (heard !== undefined) onHeard(heard);
+  };
+  const program = lab.start({ node, name: "tap", argv, onLine });
+  await until(`${node}: the tap listens`, { within: PATIENCE, signal: lab.signal }, () =>
+    Promise.resolve(listens ? { value: true } : { seen: "not a word" }),
+  );
+  return program;
+}
+
+/** Makes a listener ask all the time who has an address. */
+export function askFor(listener: LabProcess, ip: string): void {
+  listener.write(`ask ${ip} ${EVERY}`);
+}
+
 /** A host's ear on the LAN: hears every word of ARP and neighbour discovery there, and asks all the time who has an address. */
 export class LanTap {
   readonly node: string;
   readonly #lab: Lab;
-  readonly #heard: Heard[] = [];
+  readonly #heard: readonly Heard[];
   readonly #program: LabProcess;
 
-  private constructor(lab: Lab, node: string, start: (onLine: (line: string) => void) => LabProcess) {
+  private constructor(lab: Lab, program: LabProcess, heard: readonly Heard[]) {
     this.#lab = lab;
-    this.node = node;
-    this.#program = start((line) => {
-      const heard = parseHeard(line);
-      if (heard !== undefined) this.#heard.push(heard);
-    });
+    this.node = program.spec.node;
+    this.#program = program;
+    this.#heard = heard;
   }
 
   /** Starts one on an interface of a node; returns when it listens. */
   static async on(lab: Lab, node: string, name = "eth1"): Promise<LanTap> {
-    const port = await lab.port(node, name);
-    const file = join(lab.paths.root, "labs/runner/lan-listener.ts");
-    const argv = [process.execPath, "--import", "tsx", file, String(port.index), port.mac, ...port.addresses];
-    let listens = false;
-    const tap = new LanTap(lab, node, (onLine) => {
-      const hear = (line: string): void => {
-        listens = true;
-        onLine(line);
-      };
-      return lab.start({ node, name: "tap", argv, onLine: hear });
-    });
-    await until(`${node}: the tap listens`, { within: PATIENCE, signal: lab.signal }, () =>
-      Promise.resolve(listens ? { value: true } : { seen: "not a word" }),
-    );
-    return tap;
+    const heard: Heard[] = [];
+    const program = await startListener(lab, { node, port: name }, (one) => heard.push(one));
+    return new LanTap(lab, program, heard);
   }
 
   ask(ip: string): void {
-    this.#program.write(`ask ${ip} ${EVERY}`);
+    askFor(this.#program, ip);
   }
 
   hush(ip: string): void {

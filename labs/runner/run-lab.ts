@@ -13,14 +13,17 @@ import { tmpdir } from "node:os";
 import { delimiter, dirname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { CodedError, ConfigError } from "../../src/wire/errors.ts";
+import { catcherOf } from "./captures.ts";
 import { clabFile, listLabs, noteFile } from "./catalogue.ts";
+import { type ChaosField, type ChaosOptions, runChaos } from "./chaos/run-chaos.ts";
 import { parseClab, type Topology } from "./clab.ts";
 import { kubeconfigOf } from "./control-plane.ts";
-import { InterruptedError, LabCheckError, LabConfigError } from "./errors.ts";
+import { InterruptedError, LabConfigError } from "./errors.ts";
 import { at, isObject } from "./json.ts";
-import { Lab } from "./lab.ts";
+import { Lab, type LabCaptures } from "./lab.ts";
 import { namespaceOf } from "./names.ts";
 import { Namespaces } from "./namespaces.ts";
+import { type CaptureGoal, type ChaosGoal, requireNodes } from "./options.ts";
 import { Processes } from "./processes.ts";
 import { messageOf, Report, seconds } from "./report.ts";
 import { RunGuard, unusedRunName } from "./run-guard.ts";
@@ -29,7 +32,13 @@ const LABS = dirname(import.meta.dirname);
 const ROOT = dirname(LABS);
 
 /** Where things are. */
-export const FOLDERS = { root: ROOT, labs: LABS, runs: join(ROOT, "dist/lab") } as const;
+export const FOLDERS = {
+  root: ROOT,
+  labs: LABS,
+  runs: join(ROOT, "dist/lab"),
+  captures: join(ROOT, "dist/captures"),
+  graphs: join(ROOT, "dist/graphs"),
+} as const;
 
 const TAIL_LINES = 15;
 
@@ -40,19 +49,29 @@ export interface RunOptions {
   readonly logs: string | undefined;
   /** The built program. */
   readonly herald: string;
+  /** Interfaces of which all packets are written down. */
+  readonly captures?: readonly CaptureGoal[];
+  /** Faults for a time, in place of the check. */
+  readonly chaos?: ChaosGoal;
 }
 
 /** A topology, the folder of its files, and what is done when it is up. */
 export interface LabWork {
   readonly topology: Topology;
   readonly folder: string;
-  work(lab: Lab): Promise<void>;
+  /** `logs` is a folder that stays when it fails. */
+  work(lab: Lab, logs: string): Promise<void>;
 }
 
 /** Brings a lab up, checks it and takes it down again, whatever happens. Returns the exit code: 0 held, 1 did not, 2 bad lab file. */
 export async function runLab(name: string, options: RunOptions): Promise<number> {
   const folder = join(LABS, name);
-  return await inLab({ topology: loadTopology(name), folder, work: (lab) => checkLab(lab, folder) }, options);
+  const topology = loadTopology(name);
+  requireNodes(topology, options.captures ?? []);
+  const { chaos } = options;
+  const work = async (lab: Lab, logs: string): Promise<void> =>
+    chaos === undefined ? await checkLab(lab, folder) : await shakeLab(lab, folder, { ...chaos, logs });
+  return await inLab({ topology, folder, work }, options);
 }
 
 /** Brings a topology up, works in it and takes it down again, whatever happens. Returns the exit code, as {@link runLab}. */
@@ -62,15 +81,42 @@ export async function inLab(task: LabWork, options: RunOptions): Promise<number>
 }
 
 async function checkLab(lab: Lab, folder: string): Promise<void> {
-  const file = join(folder, "check.ts");
-  const module: unknown = await import(pathToFileURL(file).href);
-  const check = isObject(module) ? at({ ...module }, "check") : undefined;
-  if (typeof check !== "function") throw new LabConfigError(file, { problems: ["exports no function check(lab)"] });
+  const { check } = await readCheck(folder);
   await lab.up();
   await check(lab);
 }
 
-function loadTopology(name: string): Topology {
+async function shakeLab(lab: Lab, folder: string, options: ChaosOptions): Promise<void> {
+  const { prepareChaos } = await readCheck(folder);
+  if (prepareChaos === undefined)
+    throw new LabConfigError(lab.topology.name, {
+      problems: ["has no chaos: its check.ts exports no prepareChaos(lab)"],
+    });
+  await lab.up();
+  await runChaos(lab, await prepareChaos(lab), options);
+}
+
+/** What a lab's `check.ts` exports. */
+interface LabCheck {
+  check(lab: Lab): Promise<void>;
+  prepareChaos?(lab: Lab): Promise<ChaosField>;
+}
+
+async function readCheck(folder: string): Promise<LabCheck> {
+  const file = join(folder, "check.ts");
+  const module: unknown = await import(pathToFileURL(file).href);
+  if (isLabCheck(module)) return module;
+  throw new LabConfigError(file, { problems: ["exports no function check(lab)"] });
+}
+
+function isLabCheck(module: unknown): module is LabCheck {
+  if (!isObject(module)) return false;
+  const prepare = at({ ...module }, "prepareChaos");
+  return typeof at({ ...module }, "check") === "function" && (prepare === undefined || typeof prepare === "function");
+}
+
+/** @throws LabConfigError with the labs that there are. */
+export function loadTopology(name: string): Topology {
   const file = clabFile(LABS, name);
   const known = listLabs(LABS).map((lab) => lab.name);
   if (!known.includes(name))
@@ -168,7 +214,8 @@ class LabRun {
     if (useless) rmSync(join(FOLDERS.runs, this.#run), { recursive: true, force: true });
     const ended = interrupted ? "was interrupted after" : "FAILED in";
     const verdict = failure === undefined ? "passed in" : ended;
-    this.#report.line(`lab ${this.#topology.name} ${verdict} ${seconds(took).trim()}`);
+    const kept = failure === undefined || interrupted ? "" : `, the logs are in ${this.#logs}`;
+    this.#report.line(`lab ${this.#topology.name} ${verdict} ${seconds(took).trim()}${kept}`);
   }
 
   #makeLab(): Lab {
@@ -184,13 +231,19 @@ class LabRun {
       processes: this.#processes,
       signal: this.#guard.signal,
     };
-    return new Lab(this.#topology, paths, ports);
+    return new Lab(this.#topology, paths, ports, this.#captures());
+  }
+
+  #captures(): LabCaptures | undefined {
+    const { captures: goals = [], logs } = this.#options;
+    if (goals.length === 0) return undefined;
+    const folder = logs === undefined ? FOLDERS.captures : this.#logs;
+    return { goals, catcher: catcherOf(isOnPath), folder, run: this.#run };
   }
 
   async #work(lab: Lab): Promise<void> {
-    await this.#task.work(lab);
-    const [death] = this.#processes.deaths;
-    if (death !== undefined) throw new LabCheckError(death);
+    await this.#task.work(lab, this.#logs);
+    lab.expectAlive();
   }
 
   #writeNote(): void {

@@ -1,3 +1,4 @@
+import type { Topology } from "./clab.ts";
 import { LabCheckError } from "./errors.ts";
 import type { Lab } from "./lab.ts";
 
@@ -5,13 +6,18 @@ import type { Lab } from "./lab.ts";
 const NODE_LABEL = "herald.lab/node";
 
 /** The pods of a lab, or of one of its nodes. */
-export function podsOf(lab: Lab, node?: string): readonly string[] {
-  const pods = lab.topology.nodes.filter(({ role }) => role === "pod");
-  return pods.filter(({ labels }) => node === undefined || labels[NODE_LABEL] === node).map(({ name }) => name);
+export function podsOf({ topology }: Lab, node?: string): readonly string[] {
+  if (node !== undefined) return podsOn(topology, node);
+  return topology.nodes.filter(({ role }) => role === "pod").map(({ name }) => name);
+}
+
+/** The pods that run on a node. */
+export function podsOn({ nodes }: Topology, node: string): readonly string[] {
+  return nodes.filter(({ role, labels }) => role === "pod" && labels[NODE_LABEL] === node).map(({ name }) => name);
 }
 
 /** @throws LabCheckError when there is no such pod, or nobody said where it runs. */
-function nodeOfPod(lab: Lab, pod: string): string {
+export function nodeOfPod(lab: Lab, pod: string): string {
   const node = lab.topology.nodes.find(({ name, role }) => name === pod && role === "pod")?.labels[NODE_LABEL];
   if (node === undefined) throw new LabCheckError(`no pod is called ${pod}, or it has no label ${NODE_LABEL}`);
   return node;
