@@ -49,8 +49,10 @@ class Entry {
   readonly prefix: IpPrefix;
   readonly announcements = new Set<PrefixAnnouncement>();
   /** What the peer was told last. */
-  attributes: RouteAttributes | undefined;
+  #attributes: RouteAttributes | undefined;
   linkBandwidth: number | undefined;
+  /** Made when it is asked for: the same object for all who want it, until something is another thing. */
+  #route: AnnouncedRoute | undefined;
   /** The endpoints behind the route, by Service: one with two addresses on it counts once. */
   readonly #weights = new Map<ServiceKey, number>();
   #weight = 0;
@@ -62,13 +64,31 @@ class Entry {
     this.prefix = prefix;
   }
 
+  get attributes(): RouteAttributes | undefined {
+    return this.#attributes;
+  }
+
+  set attributes(attributes: RouteAttributes | undefined) {
+    if (attributes !== this.#attributes) this.#route = undefined;
+    this.#attributes = attributes;
+  }
+
+  /** Undefined while the peer has none. */
+  get route(): AnnouncedRoute | undefined {
+    if (this.#attributes === undefined) return undefined;
+    this.#route ??= routeFor(this, this.#attributes, [...this.announcements]);
+    return this.#route;
+  }
+
   add(announcement: PrefixAnnouncement): void {
+    this.#route = undefined;
     this.announcements.add(announcement);
     this.#count(announcement.attributes, 1);
     this.#weigh(announcement.service, announcement.weight);
   }
 
   remove(announcement: PrefixAnnouncement): void {
+    this.#route = undefined;
     this.announcements.delete(announcement);
     this.#count(announcement.attributes, -1);
     this.#weigh(announcement.service, 0);
@@ -126,21 +146,21 @@ export class RouteTable {
 
   /** Every route, by peer and then by prefix. */
   routes(): readonly AnnouncedRoute[] {
-    const carried = [...this.#entries.values()].flatMap((entry) => routeOf(entry) ?? []);
-    return carried.sort(compareRoutes);
+    return [...this.each()].sort(compareRoutes);
   }
 
   /** Every route, in no order, one at a time: for those who look while others go on changing it. */
   *each(): Generator<AnnouncedRoute, void> {
-    for (const entry of this.#entries.values()) {
-      const route = routeOf(entry);
-      if (route !== undefined) yield route;
-    }
+    for (const { route } of this.#entries.values()) if (route !== undefined) yield route;
   }
 
   /** The routes one peer is to have, in no order: what a session sends when it comes up. */
   routesOf(peer: PeerName): readonly AnnouncedRoute[] {
-    return [...this.#entries.values()].flatMap((entry) => (entry.peer === peer ? (routeOf(entry) ?? []) : []));
+    const routes: AnnouncedRoute[] = [];
+    for (const entry of this.#entries.values()) {
+      if (entry.peer === peer && entry.route !== undefined) routes.push(entry.route);
+    }
+    return routes;
   }
 
   /**
@@ -197,7 +217,7 @@ export class RouteTable {
       entry.linkBandwidth = entry.attributes && bandwidthFor(entry.attributes, entry.weight);
       if (entry.announcements.size === 0) this.#entries.delete(`${entry.peer} ${entry.prefix}`);
       if (linkBandwidth === entry.linkBandwidth && sameOnTheWire(attributes, entry.attributes)) continue;
-      changes.push({ peer: entry.peer, prefix: entry.prefix, route: routeOf(entry) });
+      changes.push({ peer: entry.peer, prefix: entry.prefix, route: entry.route });
     }
     return changes.sort(compareRoutes);
   }
@@ -231,10 +251,6 @@ export function combineRoutes(decisions: Iterable<Decision>): CombinedRoutes {
     } else problems.push({ reason: "too-many-communities", ...group, attributes });
   }
   return { routes: routes.sort(compareRoutes), problems: problems.sort(compareRoutes) };
-}
-
-function routeOf({ peer, prefix, attributes, announcements, weight }: Entry): AnnouncedRoute | undefined {
-  return attributes && routeFor({ peer, prefix, weight }, attributes, [...announcements]);
 }
 
 function routeFor(
