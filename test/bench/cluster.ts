@@ -33,7 +33,8 @@ type Who = "controller" | "speaker";
 
 function phaseTable(what: string, runs: readonly Run[]): Table {
   const columns = ["phase", "time ms"];
-  for (const who of ["controller", "speaker"]) columns.push(`${who} CPU s`, "peak RSS MiB", "longest turn ms");
+  for (const who of ["controller", "speaker"])
+    columns.push(`${who} CPU s`, "peak RSS MiB", "turns p99 ms", "longest ms");
   return {
     title: `Cluster: ${what}`,
     columns: [...columns, "API CPU s"],
@@ -54,13 +55,14 @@ function phaseTable(what: string, runs: readonly Run[]): Table {
       `Medians of ${runs.length}. The API, one controller and one speaker of the bundle are processes of their own; the router only counts, on loopback. ` +
       "Times of starts are from the start of the process, Node's own included, to the last route at the router; those of changes from before the first write to the API " +
       "until its last UPDATE. CPU is what the phase and all that follows from it took, up to a minute; of the speaker's start until the last route. A node that is lost is not Ready any " +
-      "more and takes all endpoints of every tenth Service along, slice by slice, 32 writes in flight.",
+      "more and takes all endpoints of every tenth Service along, slice by slice, 32 writes in flight. A turn is how long whatever comes up has to wait for " +
+      "the event loop, p99 of moments 5 ms apart.",
   };
 }
 
 function usageCells(runs: readonly Run[], phase: number, who: Who): readonly string[] {
   const usages = phasesAt(runs, phase).flatMap((one) => one[who] ?? []);
-  if (usages.length === 0) return ["", "", ""];
+  if (usages.length === 0) return ["", "", "", ""];
   const of = (pick: (usage: Usage) => number): number => median(usages.map(pick));
   return [
     number(
@@ -68,7 +70,8 @@ function usageCells(runs: readonly Run[], phase: number, who: Who): readonly str
       2,
     ),
     number(of(({ peakMib }) => peakMib)),
-    number(of(({ longestTurnMs }) => longestTurnMs)),
+    number(of(({ turns }) => turns.p99)),
+    number(of(({ turns }) => turns.longest)),
   ];
 }
 

@@ -3,14 +3,14 @@ import { setTimeout as pause } from "node:timers/promises";
 import { Probe } from "../bgp/probe.ts";
 
 /** How often the turns of the process under test are looked at, in milliseconds: it counts that as a turn. */
-const RESOLUTION = 20;
-/** Loaded before the program: says on SIGUSR2 how long its longest turn was since the last time. */
+const RESOLUTION = 5;
+/** Loaded before the program: says on SIGUSR2 how long its turns were since the last time. */
 const TURNS = `data:text/javascript,${encodeURIComponent(`
 import { monitorEventLoopDelay } from "node:perf_hooks";
 const turns = monitorEventLoopDelay({ resolution: ${RESOLUTION} });
 turns.enable();
 process.on("SIGUSR2", () => {
-  process.stderr.write("longest turn " + turns.max / 1e6 + "\\n");
+  process.stderr.write("turns " + turns.max / 1e6 + " " + turns.percentile(99) / 1e6 + "\\n");
   turns.reset();
 });`)}`;
 const SETTLED_BELOW = 30;
@@ -19,9 +19,16 @@ const SETTLED_BELOW = 30;
 export interface Usage {
   readonly cpuSeconds: number;
   readonly peakMib: number;
-  readonly longestTurnMs: number;
+  readonly turns: Turns;
   /** Requests to the API by verb. */
   readonly requests: ReadonlyMap<string, number>;
+}
+
+/** How long something that comes up has to wait for a turn of the event loop, in milliseconds. */
+export interface Turns {
+  readonly longest: number;
+  /** Of a hundred moments, 99 wait no longer. */
+  readonly p99: number;
 }
 
 export interface DaemonOptions {
@@ -72,7 +79,7 @@ export class Daemon {
     const usage = {
       cpuSeconds: (cpu - this.#cpu) / 1000,
       peakMib: this.probe.peak(),
-      longestTurnMs: await this.#longestTurn(),
+      turns: await this.#turns(),
       requests: new Map(fresh.filter(([, count]) => count > 0)),
     };
     this.probe.forgetPeak();
@@ -108,15 +115,16 @@ export class Daemon {
     }
   }
 
-  async #longestTurn(): Promise<number> {
+  async #turns(): Promise<Turns> {
     this.#said = "";
     this.#child.kill("SIGUSR2");
+    const wait = (ms: string | undefined): number => Math.max(0, Number(ms) - RESOLUTION);
     for (let waited = 0; waited < 20_000; waited += 5) {
-      const longest = /longest turn ([\d.]+)\n/.exec(this.#said)?.[1];
-      if (longest !== undefined) return Math.max(0, Number(longest) - RESOLUTION);
+      const [, longest, p99] = /turns ([\d.]+) ([\d.]+)\n/.exec(this.#said) ?? [];
+      if (longest !== undefined) return { longest: wait(longest), p99: wait(p99) };
       await pause(5);
     }
-    return Number.NaN;
+    return { longest: Number.NaN, p99: Number.NaN };
   }
 
   async #countRequests(): Promise<ReadonlyMap<string, number>> {

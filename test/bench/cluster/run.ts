@@ -239,7 +239,8 @@ async function timed(act: () => Promise<unknown>): Promise<number> {
 
 function text(usage: Usage | undefined): string {
   if (usage === undefined) return "none";
-  const { cpuSeconds, peakMib, longestTurnMs, requests } = usage;
+  const { cpuSeconds, peakMib, turns, requests } = usage;
   const asked = [...requests].map(([verb, count]) => `${verb} ${count}`).join(" ");
-  return `${cpuSeconds.toFixed(2)} s CPU, ${Math.round(peakMib)} MiB, longest turn ${Math.round(longestTurnMs)} ms, ${asked}`;
+  const waits = `longest turn ${Math.round(turns.longest)} ms, p99 ${Math.round(turns.p99)} ms`;
+  return `${cpuSeconds.toFixed(2)} s CPU, ${Math.round(peakMib)} MiB, ${waits}, ${asked}`;
 }
