@@ -1,7 +1,8 @@
-// Bundles the program so that it needs no node_modules beside it: dist/herald.js, or the file named, with BFD's thread, the LAN's and the native sockets next to it.
+// Bundles the program so that it needs no node_modules beside it: dist/herald.js, or the file named, with BFD's thread, the LAN's, the native sockets and the pages of the looking glass next to it.
 import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { build } from "esbuild";
+import { buildUi } from "./build-ui.mjs";
 
 const [outfile = "dist/herald.js"] = process.argv.slice(2);
 const { version } = JSON.parse(readFileSync("package.json", "utf8"));
@@ -26,6 +27,8 @@ await build({
     js: `#!/usr/bin/env node\nimport { createRequire as __createRequire } from "node:module";\nconst require = __createRequire(import.meta.url);`,
   },
 });
+
+await buildUi(join(dirname(outfile), "ui"));
 
 const ADDON = "src/system/native/netraw.node";
 if (existsSync(ADDON)) {

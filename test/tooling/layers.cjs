@@ -30,6 +30,22 @@ const may = {
     "telemetry",
     "kubernetes",
   ],
+  "looking-glass": [
+    "net",
+    "wire",
+    "bgp",
+    "bfd",
+    "layer2",
+    "membership",
+    "api",
+    "allocation",
+    "announcement",
+    "adoption",
+    "system",
+    "telemetry",
+    "kubernetes",
+    "inspection",
+  ],
   controller: [
     "net",
     "wire",
@@ -76,8 +92,11 @@ const may = {
     "speaker",
     "standalone",
     "demo",
+    "looking-glass",
   ],
 };
+/** What runs in a browser: of the rest it knows the shapes only. */
+const web = "^src/looking-glass/web/";
 const pure = [
   "net",
   "wire",
@@ -111,6 +130,19 @@ module.exports = {
       from: { path: `^src/${layer}/` },
       to: { dependencyTypes: ["core", "npm"], ...(allowedPackages[layer] ? { pathNot: allowedPackages[layer] } : {}) },
     })),
+    {
+      name: "web-knows-shapes-only",
+      severity: "error",
+      from: { path: web },
+      to: { path: "^src/", pathNot: web, dependencyTypesNot: ["type-only"] },
+    },
+    {
+      name: "web-packages",
+      severity: "error",
+      from: { path: web },
+      to: { dependencyTypes: ["core", "npm", "npm-dev"], pathNot: "node_modules/(preact|uplot)/" },
+    },
+    { name: "web-is-built", severity: "error", from: { path: "^(src|labs)/", pathNot: web }, to: { path: web } },
     { name: "src-not-to-test", severity: "error", from: { path: "^src/" }, to: { path: "^(test|labs)/" } },
     ...Object.entries(may).map(([layer, ok]) => ({
       name: `${layer}-imports`,
