@@ -20,6 +20,7 @@ import { registerServices } from "./services.ts";
 import { registerSessions } from "./sessions.ts";
 import { registerSpeaker } from "./speaker.ts";
 import { registerStandalone } from "./standalone.ts";
+import { registerUi } from "./ui.ts";
 import { registerValidate } from "./validate.ts";
 import { version } from "./version.ts";
 import { registerWatch } from "./watch.ts";
@@ -64,6 +65,7 @@ function buildProgram(ports: CliPorts, done: (code: ExitCode) => void): Command 
     registerMembers,
     registerWatch,
     registerCapture,
+    registerUi,
     registerAdopt,
     registerDrain,
     registerController,

@@ -9,7 +9,7 @@ import type { Layer2Item, MemberItem } from "../inspection/state-view.ts";
  * The JSON API of the looking glass, and what its pages are made from. All of it is read with GET.
  *
  * Who may: `Authorization: Bearer TOKEN`. The token is in the fragment of the URL that `herald ui` prints, `/#token=TOKEN`: the page takes
- * it from there once, keeps it in localStorage under TOKEN_KEY, and removes it from the address bar. There is no cookie: cookies know no
+ * it from there once, keeps it in localStorage under `herald-token`, and removes it from the address bar. There is no cookie: cookies know no
  * ports, and whatever else listens on 127.0.0.1 would be sent them. So events are read with fetch() and its stream, not with EventSource.
  * `/` and `/assets/*` are for everybody: they are the same for all.
  *
@@ -253,6 +253,8 @@ export interface ServiceDetailView extends Head {
   readonly row: ServiceRow;
   /** The chain as a tree; left out where no API is asked. */
   readonly explanation?: Explanation | undefined;
+  /** Why it is left out. */
+  readonly unexplained?: string | undefined;
   /** What each speaker that answers decided; in the place of the chain. */
   readonly refusals: readonly ServiceRefusal[];
   readonly routes: readonly RouteOutItem[];
@@ -402,9 +404,10 @@ export interface JournalEntry {
 }
 
 /**
- * `GET /api/v1/events` (text/event-stream): `id:` is the number, `event:` is `type`, `data:` is the JSON of `data`. A comment line comes every 10
- * seconds. `Last-Event-ID: N` (a header, or `?after=N`) goes on after event N; what is no longer remembered, or was meant for another
- * server, begins with `reset`: load anew what is shown. What changes often is gathered: at most four of each type come in a second.
+ * `GET /api/v1/events` (text/event-stream): `id:` is opaque, `event:` is `type`, `data:` is the JSON of `data`. A comment line comes every 10
+ * seconds. `Last-Event-ID: ID` (a header, or `?after=ID`, where the `event` of a document is an ID as well) goes on after that event; what is
+ * no longer remembered, or came from another server, begins with `reset`: load anew what is shown. What changes often is gathered: at most
+ * four of each type come in a second.
  */
 export type GlassEvent = {
   readonly [T in keyof EventData]: { readonly type: T; readonly data: EventData[T] };

@@ -15,3 +15,9 @@ export function shippedCrdFolder(): string {
     throw new AssetsMissing(`no crds folder beside the program: looked for ${candidates.join(", ")}`);
   return found;
 }
+
+/** The folder of the looking glass's pages, as the build makes it; undefined where nothing was built. */
+export function shippedUiFolder(): string | undefined {
+  const candidates = ["ui", "../../dist/ui"].map((path) => join(import.meta.dirname, path));
+  return candidates.find((path) => existsSync(join(path, "index.html")));
+}
