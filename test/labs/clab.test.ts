@@ -5,6 +5,7 @@ import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { clabFile, listLabs } from "../../labs/runner/catalogue.ts";
 import { parseClab } from "../../labs/runner/clab.ts";
+import { containerLabFile } from "../../labs/runner/container-lab.ts";
 import { LabConfigError } from "../../labs/runner/errors.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
@@ -191,9 +192,11 @@ topology:
 test("every lab of the folder is one the runner follows", () => {
   const labs = listLabs(LABS).map(({ name }) => name);
   expect(labs).toContain("bgp-ecmp");
+  expect(labs.filter((name) => existsSync(containerLabFile(LABS, name)))).toEqual(["real-cluster"]);
   for (const name of labs) {
     const file = clabFile(LABS, name);
-    expect(parseClab(readFileSync(file, "utf8"), file).name).toBe(name);
+    if (existsSync(containerLabFile(LABS, name))) expect(name).toBe("real-cluster");
+    else expect(parseClab(readFileSync(file, "utf8"), file).name).toBe(name);
     expect(existsSync(join(LABS, name, "check.ts")), `${name}/check.ts`).toBe(true);
     expect(existsSync(join(LABS, name, "README.md")), `${name}/README.md`).toBe(true);
   }
