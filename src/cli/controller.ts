@@ -19,7 +19,7 @@ import { pinoLog } from "../telemetry/pino-log.ts";
 import { registerSharedMetrics } from "../telemetry/shared-metrics.ts";
 import { Webhook, type WebhookPorts } from "../webhook/webhook.ts";
 import { DaemonMetrics } from "./daemon-metrics.ts";
-import { addDaemonOptions, type DaemonOptions, resolveNamespace, unusedFlags } from "./daemon-options.ts";
+import { addDaemonOptions, type DaemonOptions, parseSeconds, resolveNamespace, unusedFlags } from "./daemon-options.ts";
 import type { CliPorts, ExitCode } from "./ports.ts";
 import { tlsOptionsOf } from "./tls-options.ts";
 import {
@@ -34,6 +34,7 @@ interface ControllerFlags extends DaemonOptions, WebhookFlags {
   readonly leaseName: string;
   readonly leaseDuration: number;
   readonly singleReplica: boolean;
+  readonly goneNodeGrace: number;
   readonly mlSecretName: string;
   readonly deployment?: string;
 }
@@ -73,6 +74,12 @@ export function registerController(program: Command, ports: CliPorts, done: (cod
     )
     .addOption(new Option("--deployment <name>", "Deployment that owns that Secret").env("METALLB_DEPLOYMENT"))
     .option("--single-replica", "do not wait for a Lease that nobody holds yet: there is no second controller", false)
+    .option(
+      "--gone-node-grace <seconds>",
+      "how long a Node may be away before the statuses that its speaker wrote are deleted",
+      parseSeconds,
+      300,
+    )
     .addHelpText("after", EXAMPLES)
     .action(async (flags: ControllerFlags) => {
       const run = flags.webhookMode === "onlywebhook" ? runWebhookOnly : runController;
@@ -88,7 +95,12 @@ async function runController(flags: ControllerFlags, ports: CliPorts, unused: re
   const stopwatch = controllerStopwatch(metrics.registry, systemClock);
   const controller = new Controller(
     { ...base, stopwatch },
-    { namespace, loadBalancerClass: flags.lbClass, podName: flags.podName },
+    {
+      namespace,
+      loadBalancerClass: flags.lbClass,
+      podName: flags.podName,
+      goneNodeGrace: seconds(flags.goneNodeGrace),
+    },
   );
   const cluster = {
     objects: () => ({ ...controller.objects(), namespace }),

@@ -2,6 +2,7 @@ import type { Installation } from "../adoption/installation.ts";
 import { Allocator } from "../allocation/allocator.ts";
 import type { ServiceEvent } from "../allocation/convergence.ts";
 import type { PoolCounters } from "../allocation/counters.ts";
+import { nodeName } from "../api/brands.ts";
 import type { PoolName, ServiceKey } from "../api/config.ts";
 import type { Service } from "../api/core.ts";
 import { objectKey } from "../api/object.ts";
@@ -25,6 +26,8 @@ import type { ControllerCaches, ControllerOptions, ControllerPorts } from "./por
 import { watchForSecondController } from "./second-controller.ts";
 import { ServiceCache } from "./service-cache.ts";
 import { ServiceReconciler } from "./service-reconciler.ts";
+import type { SpeakerWord } from "./speaker-words.ts";
+import { GONE_NODE_GRACE, WordCollector } from "./word-collector.ts";
 import { WriteGate, type WriteGatePorts } from "./write-gate.ts";
 
 /** Writes in flight: half of what an API server takes needs 16 to 64. */
@@ -55,6 +58,7 @@ export class Term {
   readonly #lateEvents: LateEvents;
   readonly #state: ConfigurationStateWriter;
   readonly #gate: WriteGate;
+  readonly #collector: WordCollector;
   /** Services that changed and were not decided since: what to call when their new addresses are written. */
   readonly #changed = new Map<ServiceKey, () => void>();
   #reading: ConfigReading;
@@ -80,6 +84,7 @@ export class Term {
     const client = this.#gate.client(ports.client);
     this.#events = new EventRecorder({ ...ports, client }, { component: "metallb-controller" });
     this.#state = new ConfigurationStateWriter({ ...ports, client }, state);
+    this.#collector = this.#makeCollector(options);
     this.#lateEvents = new LateEvents({
       clock: ports.clock,
       busy: () => this.#services.depth > 0,
@@ -106,6 +111,7 @@ export class Term {
       this.#pools.run((name) => this.#writePoolStatus(name), { concurrency: 4, signal }),
       this.#state.run(signal),
       this.#watchForSecondController(signal),
+      this.#collector.run(signal),
     ]);
     this.#poolsDue?.cancel();
     this.#conflictsDue?.cancel();
@@ -217,6 +223,18 @@ export class Term {
       this.#poolsDue = undefined;
       for (const name of this.#reading.config.pools.keys()) this.#pools.add(name);
     });
+  }
+
+  #makeCollector({ namespace, goneNodeGrace: grace = GONE_NODE_GRACE }: ControllerOptions): WordCollector {
+    const ports = {
+      ...this.#ports,
+      nodes: () => new Set(this.#reading.nodes.map(({ metadata }) => nodeName(metadata.name))),
+      remove: ({ resource, name, uid, resourceVersion }: SpeakerWord) =>
+        this.#gate.write((guard) =>
+          this.#ports.client.delete(resource, name, { namespace, uid, resourceVersion, ...guard }),
+        ),
+    };
+    return new WordCollector(ports, { namespace, grace });
   }
 
   #makeReconciler(): ServiceReconciler {

@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { peerName, serviceKey } from "../api/brands.ts";
 import type { NodeName, ServiceKey } from "../api/config.ts";
 import { defined } from "../api/defined.ts";
@@ -9,6 +8,7 @@ import { newServiceL2Status, parseServiceL2Status, serviceL2Fields } from "../ap
 import { type OwnStatus, type StatusOwner, serviceStatusMeta } from "../api/service-status-meta.ts";
 import { stripRawObject } from "../api/strip.ts";
 import { type Resource, SERVICE_BGP_STATUSES, SERVICE_L2_STATUSES } from "../kubernetes/resource.ts";
+import { serviceStatusName } from "../kubernetes/status-names.ts";
 
 /** On a ServiceL2Status: the addresses that its node has announced, with commas between them. */
 const ADDRESSES = "herald.io/addresses";
@@ -97,9 +97,9 @@ export interface StatusAuthor {
   readonly pod: StatusOwner | undefined;
 }
 
-/** The one name that this node's object for the Service has: making it twice is impossible. */
+/** The one name that this node's object for the Service has. */
 export function statusName({ prefix }: StatusKind, service: ServiceKey, node: NodeName): string {
-  return `${prefix}-${createHash("sha256").update(`${service}#${node}`).digest("hex").slice(0, 16)}`;
+  return serviceStatusName(prefix, service, node);
 }
 
 /** The object without its status, to create or to patch. */

@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import {
   type BgpSessionReport,
   type BgpSessionStatus,
@@ -17,6 +16,7 @@ import { isConflict, isNotFound } from "../kubernetes/errors.ts";
 import { Informer, type InformerPorts, type WatchReading } from "../kubernetes/informer.ts";
 import { findOwnPod, type OwnPod } from "../kubernetes/own-pod.ts";
 import { apiVersionOf, BGP_SESSION_STATES } from "../kubernetes/resource.ts";
+import { sessionStateName } from "../kubernetes/status-names.ts";
 import { WorkQueue, type WorkResult } from "../kubernetes/work-queue.ts";
 import { WritePacer } from "../kubernetes/write-pacer.ts";
 import { type Micros, micros, millis, seconds } from "../net/micros.ts";
@@ -122,7 +122,9 @@ export class SessionStates {
   #lookAgain(): void {
     const before = this.#reports;
     const reports = this.#history.reports(this.#ports.sessions());
-    this.#reports = new Map(reports.map((report) => [this.#nameOf(report.bgpPeer), report]));
+    this.#reports = new Map(
+      reports.map((report) => [sessionStateName(this.#options.nodeName, report.bgpPeer), report]),
+    );
     for (const name of before.keys()) if (!this.#reports.has(name)) this.#queue.add(name);
     for (const [name, report] of this.#reports) this.#schedule(name, report);
     this.#look = this.#ports.clock.after(LOOK, () => this.#lookAgain());
@@ -212,13 +214,6 @@ export class SessionStates {
     } catch (error) {
       if (!isNotFound(error) && !isConflict(error)) throw error;
     }
-  }
-
-  /** One name for one session, so that making it twice is impossible. */
-  #nameOf(peer: string): string {
-    const { nodeName } = this.#options;
-    const digest = createHash("sha256").update(`${nodeName}#${peer}`).digest("hex").slice(0, 10);
-    return `${nodeName.slice(0, 200).replace(/[^a-z0-9]+$/, "")}-${digest}`;
   }
 }
 

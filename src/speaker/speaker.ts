@@ -11,6 +11,7 @@ import { ConfigSource } from "../kubernetes/config-source.ts";
 import { ConfigurationStateWriter } from "../kubernetes/configuration-state.ts";
 import { Informer } from "../kubernetes/informer.ts";
 import { ENDPOINT_SLICES, SERVICES } from "../kubernetes/resource.ts";
+import { speakerStateName } from "../kubernetes/status-names.ts";
 import { ElectionDigests } from "../layer2/election.ts";
 import { DEFAULT_FENCE_AFTER } from "../layer2/fence.ts";
 import { type Micros, micros } from "../net/micros.ts";
@@ -30,9 +31,9 @@ import { Layer2Control, type Layer2ControlOptions } from "./layer2-control.ts";
 import { everyone, type Members } from "./members.ts";
 import { MoveRecorder } from "./moves.ts";
 import { Passes } from "./passes.ts";
+import { RefusalEvents } from "./refusal-events.ts";
 import { ServiceStatuses } from "./service-statuses.ts";
 import { SessionStates } from "./session-states.ts";
-import { RefusalEvents } from "./refusal-events.ts";
 import { SpeakerEvents, unsupportedObjects } from "./speaker-events.ts";
 import type { SpeakerReadings } from "./speaker-metrics.ts";
 
@@ -100,8 +101,8 @@ export class Speaker {
     this.#events = new SpeakerEvents(ports, options.nodeName);
     this.#state = new ConfigurationStateWriter(ports, {
       namespace: options.namespace,
-      name: `speaker-${options.nodeName}`,
-      labels: { "metallb.io/component-type": "speaker", "metallb.io/node-name": options.nodeName },
+      name: speakerStateName(nodeName(options.nodeName)),
+      labels: speakerStateLabels(options.nodeName),
       condition: "configReconcilerValid",
       podName: options.podName,
     });
@@ -346,6 +347,11 @@ export class Speaker {
       this.#passes.done();
     });
   }
+}
+
+/** A node's name may be longer than a label can be. */
+function speakerStateLabels(node: string): Readonly<Record<string, string>> {
+  return { "metallb.io/component-type": "speaker", ...(node.length > 63 ? {} : { "metallb.io/node-name": node }) };
 }
 
 function contactOf(client: KubernetesClient): ApiContact {

@@ -6,17 +6,11 @@
  * With `HERALD_TEST_KUBECONFIG` the same runs against the cluster it names, as its admin: an API server with RBAC that nothing else
  * runs behind (etcd and kube-apiserver), for its nodes are made up. The chart is installed into `metallb-system` and removed again.
  */
-import { execFile } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { stringify } from "yaml";
-import { accountUser, type User } from "../../src/apiserver/auth/user.ts";
-import { KubernetesClient } from "../../src/kubernetes/client.ts";
-import { isNotFound } from "../../src/kubernetes/errors.ts";
+import { nodeName, serviceKey } from "../../src/api/brands.ts";
 import {
-  apiVersionOf,
   BFD_PROFILES,
   BGP_ADVERTISEMENTS,
   BGP_PEERS,
@@ -30,27 +24,22 @@ import {
   LEASES,
   NAMESPACES,
   NODES,
-  PODS,
   type Resource,
   SECRETS,
   SERVICE_BGP_STATUSES,
   SERVICE_L2_STATUSES,
   SERVICES,
 } from "../../src/kubernetes/resource.ts";
-import { findHelm, type Rendered, render } from "../support/helm.ts";
-import { Build } from "../support/herald.ts";
-import { findKubectl } from "../support/kubectl.ts";
+import { serviceStatusName, sessionStateName, speakerStateName } from "../../src/kubernetes/status-names.ts";
+import { CHART } from "../support/helm.ts";
 import { whyNoNamespaces } from "../support/network-namespace.ts";
-import { silentLog } from "../support/silent-log.ts";
 import { until, untilEqual } from "../support/until.ts";
-import { ClusterApi } from "./cluster-api.ts";
 import { Lan } from "./cluster-lan.ts";
 import { confinementOf, invocationOf, Pod, podSpecOf } from "./cluster-pods.ts";
 import { policyOf, rightsIn, rightsUsed } from "./cluster-rules.ts";
+import { ClusterScene, CONTROLLERS, nameOf, SYSTEM, scrape, whyNoTools } from "./cluster-scene.ts";
 
-const SYSTEM = "metallb-system";
 const APPS = "apps";
-const CHART = join(import.meta.dirname, "../../deploy/helm/herald");
 /** No API server of its own can reach a Service that nobody routes to: there the webhooks are off. */
 const WEBHOOKS = (process.env["HERALD_TEST_KUBECONFIG"] ?? "") === "" ? "enabled" : "disabled";
 const SETTINGS = [
@@ -59,105 +48,48 @@ const SETTINGS = [
   "prometheus.secure=true",
   `controller.webhookMode=${WEBHOOKS}`,
 ];
-/** Each controller has an address of its own, as pods do. */
-const CONTROLLERS = { "herald-controller-a": "127.0.0.2", "herald-controller-b": "127.0.0.3" } as const;
-
 /** Rights that this life cannot use, and why. */
 const EXCUSED: Readonly<Record<string, string>> = {};
 
-const [helm, kubectl] = [await findHelm(), await findKubectl()];
-const missing = helm === undefined || kubectl === undefined ? " (skipped: no helm or no kubectl)" : whyNoNamespaces();
+const missing = whyNoTools ?? whyNoNamespaces();
 if (missing !== undefined && process.env["CI"] === "true") throw new Error(`CI must run these tests: ${missing}`);
 
-interface Condition {
-  readonly type: string;
-  readonly status: string;
-}
-
-interface Raw {
-  readonly metadata: { readonly name: string; readonly labels?: Readonly<Record<string, string>> };
-  readonly status?: {
-    readonly conditions?: readonly Condition[];
-    readonly loadBalancer?: { readonly ingress?: readonly { readonly ip?: string }[] };
-    readonly node?: string;
-  };
-  readonly reason?: string;
-  readonly message?: string;
-  readonly count?: number;
-  readonly data?: Readonly<Record<string, string>>;
-  readonly spec?: { readonly holderIdentity?: string };
-}
-
 describe.skipIf(missing !== undefined)(`the chart where RBAC is enforced${missing ?? ""}`, () => {
-  let api: ClusterApi;
-  let client: KubernetesClient;
+  let scene: ClusterScene;
   let lan: Lan;
-  let build: Build;
-  let chart: readonly Rendered[] = [];
-  const pods = new Map<string, Pod>();
 
   beforeAll(async () => {
-    [api, build, chart] = await Promise.all([ClusterApi.start(), Build.make(), render(helm ?? "", SETTINGS)]);
-    client = new KubernetesClient({ log: silentLog }, api.admin);
+    scene = await ClusterScene.start(SETTINGS);
     lan = new Lan(2);
-    await api.open({ path: join(api.folder, "door") });
-    await lan.open(join(api.folder, "door"));
+    const door = join(scene.api.folder, "door");
+    await scene.api.open({ path: door });
+    await lan.open(door);
   });
   afterAll(async () => {
-    await Promise.all([...pods.values()].map((pod) => pod[Symbol.asyncDispose]()));
+    await Promise.all([...scene.pods.values()].map((pod) => pod[Symbol.asyncDispose]()));
     await lan?.[Symbol.asyncDispose]();
     if (WEBHOOKS === "disabled") await cleanUp();
-    client?.close();
-    await api?.[Symbol.asyncDispose]();
-    build?.[Symbol.dispose]();
+    await scene?.[Symbol.asyncDispose]();
   });
 
   /** A cluster that was there before is left as it was, but for the definitions. */
   async function cleanUp(): Promise<void> {
-    await tool(kubectl, "delete", "namespace", APPS, SYSTEM, "--ignore-not-found");
-    await tool(kubectl, "delete", "node", "n1", "n2", "--ignore-not-found");
+    await scene.tool("kubectl", "delete", "namespace", APPS, SYSTEM, "--ignore-not-found");
+    await scene.tool("kubectl", "delete", "node", "n1", "n2", "--ignore-not-found");
     const roles = ["scraper", "herald-controller", "herald-speaker"];
-    await tool(kubectl, "delete", "clusterrole,clusterrolebinding", ...roles, "--ignore-not-found");
+    await scene.tool("kubectl", "delete", "clusterrole,clusterrolebinding", ...roles, "--ignore-not-found");
   }
-
-  /** Runs helm or kubectl as the admin, with a home of its own. */
-  async function tool(program: string | undefined, ...args: readonly string[]): Promise<string> {
-    const home = api.folder;
-    const homes = { HELM_CACHE_HOME: home, HELM_CONFIG_HOME: home, HELM_DATA_HOME: home };
-    const env = { PATH: process.env["PATH"], HOME: home, KUBECONFIG: api.kubeconfig, ...homes };
-    return (await promisify(execFile)(program ?? "", args, { env, maxBuffer: 1 << 24 })).stdout;
-  }
-
-  async function put(resource: Resource, where: string | undefined, name: string, body: object): Promise<void> {
-    const { metadata, ...rest }: { metadata?: object } = { ...body };
-    const object = {
-      apiVersion: apiVersionOf(resource),
-      kind: resource.kind,
-      metadata: { name, ...(where === undefined ? {} : { namespace: where }), ...metadata },
-      ...rest,
-    };
-    const options = { namespace: where, type: "apply", fieldManager: "tests", force: true } as const;
-    await client.patch<unknown>(resource, name, object, options);
-  }
-
-  const list = async (resource: Resource, namespace = SYSTEM): Promise<readonly Raw[]> =>
-    (await client.list<Raw>(resource, { namespace })).items;
-  const get = (resource: Resource, name: string, namespace = SYSTEM): Promise<Raw | undefined> =>
-    client.get<Raw>(resource, name, { namespace }).catch((error: unknown) => {
-      if (isNotFound(error)) return undefined;
-      throw error;
-    });
 
   async function ips(name: string): Promise<readonly string[]> {
-    const ingress = (await get(SERVICES, name, APPS))?.status?.loadBalancer?.ingress ?? [];
+    const ingress = (await scene.get(SERVICES, name, APPS))?.status?.loadBalancer?.ingress ?? [];
     return ingress.flatMap(({ ip }) => ip ?? []);
   }
 
   async function service(name: string, spec: object = {}, annotations: object = {}): Promise<void> {
     const ports = [{ name: "p", port: 80, protocol: "TCP" }];
     const body = { type: "LoadBalancer", allocateLoadBalancerNodePorts: false, selector: { app: name }, ports };
-    await put(SERVICES, APPS, name, { metadata: { annotations }, spec: { ...body, ...spec } });
-    await put(ENDPOINT_SLICES, APPS, `${name}-1`, {
+    await scene.put(SERVICES, APPS, name, { metadata: { annotations }, spec: { ...body, ...spec } });
+    await scene.put(ENDPOINT_SLICES, APPS, `${name}-1`, {
       metadata: { labels: { "kubernetes.io/service-name": name } },
       addressType: "IPv4",
       ports: [{ name: "p", port: 8080, protocol: "TCP" }],
@@ -169,74 +101,34 @@ describe.skipIf(missing !== undefined)(`the chart where RBAC is enforced${missin
     });
   }
 
-  async function tokenOf(component: string): Promise<{ readonly user: User; readonly token: string }> {
-    const name = `herald-${component}`;
-    const token = (await tool(kubectl, "-n", SYSTEM, "create", "token", name)).trim();
-    const groups = ["system:serviceaccounts", `system:serviceaccounts:${SYSTEM}`, "system:authenticated"];
-    return { user: { name: accountUser(SYSTEM, name), groups }, token };
-  }
-
-  /** The pod as an object: nobody starts it. */
-  async function pod(component: string, name: string, nodeName: string, podIP: string): Promise<void> {
-    const labels = { "app.kubernetes.io/name": "herald", "app.kubernetes.io/component": component };
-    await put(PODS, SYSTEM, name, {
-      metadata: { labels },
-      spec: { nodeName, containers: [{ name: component, image: "herald" }] },
-    });
-    const status = { podIP, conditions: [{ type: "Ready", status: "True" }] };
-    await client.patch<unknown>(PODS, name, { status }, { namespace: SYSTEM, type: "merge", subresource: "status" });
-  }
-
-  async function runController(name: keyof typeof CONTROLLERS): Promise<void> {
-    const ip = CONTROLLERS[name];
-    await pod("controller", name, "n1", ip);
-    api.services.set(`${SYSTEM}/metallb-webhook-service`, { host: ip, port: 9443 });
-    const { user, token } = await tokenOf("controller");
-    const port = await api.open({ port: 0 });
-    const kubeconfig = api.kubeconfigFor(name, user, token, port);
-    const facts = { namespace: SYSTEM, name, node: "n1", ip };
-    const { args, env } = invocationOf(podSpecOf(chart, "Deployment"), facts);
-    const flags = ["--health-probe-port=0", `--kubeconfig=${kubeconfig}`];
-    const as = confinementOf(podSpecOf(chart, "Deployment"));
-    pods.set(name, new Pod([...as, process.execPath, build.file, ...args, ...flags], env));
-  }
-
   const inNode = (i: number): readonly string[] => ["nsenter", `--net=/run/netns/${lan.nodes[i] ?? ""}`];
 
   async function runSpeaker(i: number): Promise<void> {
     const name = `herald-speaker-n${i + 1}`;
-    await pod("speaker", name, `n${i + 1}`, lan.address(i));
-    const { user, token } = await tokenOf("speaker");
-    const kubeconfig = api.kubeconfigFor(name, user, token, 6443);
+    await scene.pod("speaker", name, `n${i + 1}`, lan.address(i));
+    const { user, token } = await scene.tokenOf("speaker");
+    const kubeconfig = scene.api.kubeconfigFor(name, user, token, 6443);
     const facts = { namespace: SYSTEM, name, node: `n${i + 1}`, ip: lan.address(i) };
-    const { args, env } = invocationOf(podSpecOf(chart, "DaemonSet"), facts);
-    const state = join(api.folder, `${name}-state`);
+    const { args, env } = invocationOf(podSpecOf(scene.chart, "DaemonSet"), facts);
+    const state = join(scene.api.folder, `${name}-state`);
     mkdirSync(state, { recursive: true });
     const paths = [`--state-dir=${state}`, `--admin-socket=${join(state, "socket")}`];
     const flags = [...paths, `--kubeconfig=${kubeconfig}`, "--bgp-listen-port=1790"];
-    const as = [...inNode(i), ...confinementOf(podSpecOf(chart, "DaemonSet"))];
-    const command = [...as, process.execPath, build.file, ...args, ...flags];
-    pods.set(name, new Pod(command, { ...env, METALLB_ML_SECRET_KEY_PATH: join(api.folder, "gossip") }));
-  }
-
-  /** Whether a pod has asked for such objects. */
-  function askedFor(name: string, resource: string): boolean {
-    return api.calls.some(
-      ({ caller, attributes: { question } }) =>
-        caller === name && question.type === "resource" && question.resource === resource,
-    );
+    const as = [...inNode(i), ...confinementOf(podSpecOf(scene.chart, "DaemonSet"))];
+    const command = [...as, process.execPath, scene.build.file, ...args, ...flags];
+    scene.pods.set(name, new Pod(command, { ...env, METALLB_ML_SECRET_KEY_PATH: join(scene.api.folder, "gossip") }));
   }
 
   test("helm installs it, changes it and removes it; the definitions stay", async () => {
     const chartArgs = [CHART, "--namespace", SYSTEM, "--set", SETTINGS.join(",")];
-    await tool(helm, "install", "herald", ...chartArgs, "--create-namespace");
-    await tool(helm, "upgrade", "herald", ...chartArgs, "--set", "controller.replicas=3");
-    expect(await tool(kubectl, "-n", SYSTEM, "get", "deployments", "-o", "jsonpath={.items[*].spec.replicas}")).toBe(
-      "3",
-    );
-    await tool(helm, "uninstall", "herald", "--namespace", SYSTEM);
-    const left = await tool(
-      kubectl,
+    await scene.tool("helm", "install", "herald", ...chartArgs, "--create-namespace");
+    await scene.tool("helm", "upgrade", "herald", ...chartArgs, "--set", "controller.replicas=3");
+    expect(
+      await scene.tool("kubectl", "-n", SYSTEM, "get", "deployments", "-o", "jsonpath={.items[*].spec.replicas}"),
+    ).toBe("3");
+    await scene.tool("helm", "uninstall", "herald", "--namespace", SYSTEM);
+    const left = await scene.tool(
+      "kubectl",
       "-n",
       SYSTEM,
       "get",
@@ -245,52 +137,58 @@ describe.skipIf(missing !== undefined)(`the chart where RBAC is enforced${missin
       "name",
     );
     expect(left).toBe("");
-    expect(await tool(kubectl, "get", "crd", "-o", "name")).toContain("ipaddresspools.metallb.io");
+    expect(await scene.tool("kubectl", "get", "crd", "-o", "name")).toContain("ipaddresspools.metallb.io");
   });
 
   test("a configuration that is wrong from before there was anybody to refuse it stays", async () => {
     for (const name of ["wrong", "wrong-too"])
-      await put(IP_ADDRESS_POOLS, SYSTEM, name, { spec: { addresses: ["203.0.113.0/24"] } });
+      await scene.put(IP_ADDRESS_POOLS, SYSTEM, name, { spec: { addresses: ["203.0.113.0/24"] } });
   });
 
   test("kubectl applies what helm renders, and finds nothing to change the second time", async () => {
-    const file = join(api.folder, "rendered.yaml");
-    writeFileSync(file, chart.map((object) => stringify(object)).join("---\n"));
-    await tool(kubectl, "apply", "-f", file);
-    const lines = (await tool(kubectl, "apply", "-f", file)).trim().split("\n");
-    expect(lines.length).toBe(chart.length);
+    await scene.apply();
+    const lines = await scene.apply();
+    expect(lines.length).toBe(scene.chart.length);
     // Its selector's patch strategy is "replace": kubectl's patch of a budget is never empty, on any server.
     const budget = "poddisruptionbudget.policy/herald-controller configured";
     expect(lines.filter((line) => !line.endsWith(" unchanged") && line !== budget)).toEqual([]);
   });
 
   test("a first controller takes the lead and makes the key of the gossip", async () => {
-    await put(NAMESPACES, undefined, APPS, {});
-    await runController("herald-controller-a");
-    await until("the Lease", async () => (await get(LEASES, "herald-controller"))?.spec?.holderIdentity !== undefined);
-    await until("the key", async () => (await get(SECRETS, "herald-memberlist")) !== undefined);
-    const key = (await get(SECRETS, "herald-memberlist"))?.data?.["secretkey"] ?? "";
-    mkdirSync(join(api.folder, "gossip"));
-    writeFileSync(join(api.folder, "gossip", "secretkey"), Buffer.from(key, "base64"));
+    await scene.put(NAMESPACES, undefined, APPS, {});
+    await scene.runController("herald-controller-a");
+    await until(
+      "the Lease",
+      async () => (await scene.get(LEASES, "herald-controller"))?.spec?.holderIdentity !== undefined,
+    );
+    await until("the key", async () => (await scene.get(SECRETS, "herald-memberlist")) !== undefined);
+    const key = (await scene.get(SECRETS, "herald-memberlist"))?.data?.["secretkey"] ?? "";
+    mkdirSync(join(scene.api.folder, "gossip"));
+    writeFileSync(join(scene.api.folder, "gossip", "secretkey"), Buffer.from(key, "base64"));
   });
 
   test("speakers start on both nodes and hear of each other", async () => {
     for (const i of [0, 1]) {
       const name = `n${i + 1}`;
-      await put(NODES, undefined, name, { metadata: { labels: { "kubernetes.io/hostname": name } } });
+      await scene.put(NODES, undefined, name, { metadata: { labels: { "kubernetes.io/hostname": name } } });
       await runSpeaker(i);
     }
-    await until("their states", async () => (await list(CONFIGURATION_STATES)).length >= 3);
+    await until("their states", async () => (await scene.list(CONFIGURATION_STATES)).length >= 3);
   });
 
   test("pools, peers with a password, profiles, communities and advertisements are taken in", async () => {
-    await put(IP_ADDRESS_POOLS, SYSTEM, "routed", { spec: { addresses: ["198.51.100.0/28", "2001:db8::/120"] } });
-    await put(IP_ADDRESS_POOLS, SYSTEM, "lan", { spec: { addresses: ["10.78.0.100-10.78.0.110"], autoAssign: false } });
-    await put(SECRETS, SYSTEM, "password", { type: "kubernetes.io/basic-auth", stringData: { password: "s3cret" } });
-    await put(BFD_PROFILES, SYSTEM, "fast", { spec: { receiveInterval: 300, transmitInterval: 300 } });
-    await put(COMMUNITIES, SYSTEM, "names", { spec: { communities: [{ name: "blue", value: "64512:1" }] } });
+    await scene.put(IP_ADDRESS_POOLS, SYSTEM, "routed", { spec: { addresses: ["198.51.100.0/28", "2001:db8::/120"] } });
+    await scene.put(IP_ADDRESS_POOLS, SYSTEM, "lan", {
+      spec: { addresses: ["10.78.0.100-10.78.0.110"], autoAssign: false },
+    });
+    await scene.put(SECRETS, SYSTEM, "password", {
+      type: "kubernetes.io/basic-auth",
+      stringData: { password: "s3cret" },
+    });
+    await scene.put(BFD_PROFILES, SYSTEM, "fast", { spec: { receiveInterval: 300, transmitInterval: 300 } });
+    await scene.put(COMMUNITIES, SYSTEM, "names", { spec: { communities: [{ name: "blue", value: "64512:1" }] } });
     for (const i of [0, 1]) {
-      await put(BGP_PEERS, SYSTEM, `from-n${i + 1}`, {
+      await scene.put(BGP_PEERS, SYSTEM, `from-n${i + 1}`, {
         spec: {
           myASN: 64512,
           peerASN: 64512,
@@ -302,8 +200,8 @@ describe.skipIf(missing !== undefined)(`the chart where RBAC is enforced${missin
         },
       });
     }
-    await put(BGP_ADVERTISEMENTS, SYSTEM, "all", { spec: { ipAddressPools: ["routed"], communities: ["blue"] } });
-    await put(L2_ADVERTISEMENTS, SYSTEM, "lan", { spec: { ipAddressPools: ["lan"] } });
+    await scene.put(BGP_ADVERTISEMENTS, SYSTEM, "all", { spec: { ipAddressPools: ["routed"], communities: ["blue"] } });
+    await scene.put(L2_ADVERTISEMENTS, SYSTEM, "lan", { spec: { ipAddressPools: ["lan"] } });
   });
 
   test("Services get their addresses, and their statuses say who announces them", async () => {
@@ -315,18 +213,18 @@ describe.skipIf(missing !== undefined)(`the chart where RBAC is enforced${missin
     }
     await until("both families", async () => (await ips("web")).length === 2);
     for (const name of ["one", "two"]) await untilEqual(name, () => ips(name), ["198.51.100.9"]);
-    await until("who answers on the LAN", async () => (await list(SERVICE_L2_STATUSES)).length === 1, 20_000);
-    await until("what goes to the routers", async () => (await list(SERVICE_BGP_STATUSES)).length === 6);
+    await until("who answers on the LAN", async () => (await scene.list(SERVICE_L2_STATUSES)).length === 1, 20_000);
+    await until("what goes to the routers", async () => (await scene.list(SERVICE_BGP_STATUSES)).length === 6);
   });
 
   test("what is wrong is said in events and states, once and again", async () => {
     const wrong = async (): Promise<readonly string[]> => {
-      const states = await list(CONFIGURATION_STATES);
+      const states = await scene.list(CONFIGURATION_STATES);
       return states.filter(({ status }) => status?.conditions?.some((one) => one.status === "False")).map(nameOf);
     };
     await until("states of all three", async () => (await wrong()).length === 3);
     const counted = (name: string, times: number) => async (): Promise<boolean> =>
-      (await list(EVENTS, APPS)).some(
+      (await scene.list(EVENTS, APPS)).some(
         ({ reason, message = "", count }) => reason === "AllocationFailed" && message.includes(name) && count === times,
       );
     for (const [name, times] of [
@@ -337,7 +235,7 @@ describe.skipIf(missing !== undefined)(`the chart where RBAC is enforced${missin
       await service("none", {}, { "metallb.io/address-pool": name });
       await until(`the refusal of ${name}`, counted(name, times));
     }
-    await client.delete(IP_ADDRESS_POOLS, "wrong-too", { namespace: SYSTEM });
+    await scene.client.delete(IP_ADDRESS_POOLS, "wrong-too", { namespace: SYSTEM });
     await until("all is well", async () => (await wrong()).length === 0);
   });
 
@@ -348,11 +246,11 @@ describe.skipIf(missing !== undefined)(`the chart where RBAC is enforced${missin
       [CONFIGURATION_STATES, "metallb.io/component-type"],
       [BGP_SESSION_STATES, "frrk8s.metallb.io/peer"],
     ] as const) {
-      for (const name of (await list(resource)).map(nameOf)) {
+      for (const name of (await scene.list(resource)).map(nameOf)) {
         const metadata = { labels: { [label]: "nonsense" } };
-        await client.patch<unknown>(resource, name, { metadata }, { namespace: SYSTEM, type: "merge" });
+        await scene.client.patch<unknown>(resource, name, { metadata }, { namespace: SYSTEM, type: "merge" });
         await until(`the labels of ${name}`, async () => {
-          return (await get(resource, name))?.metadata.labels?.[label] !== "nonsense";
+          return (await scene.get(resource, name))?.metadata.labels?.[label] !== "nonsense";
         });
       }
     }
@@ -363,18 +261,18 @@ describe.skipIf(missing !== undefined)(`the chart where RBAC is enforced${missin
     const annotations = { "metallb.io/address-pool": "lan", "metallb.io/loadBalancerIPs": "10.78.0.110" };
     await service("squatted", {}, annotations);
     await until("the condition", async () => {
-      const conditions = (await get(SERVICES, "squatted", APPS))?.status?.conditions ?? [];
+      const conditions = (await scene.get(SERVICES, "squatted", APPS))?.status?.conditions ?? [];
       return conditions.some(({ type, status }) => type === "herald.io/AddressConflict" && status === "True");
     });
   });
 
   test("metrics are for who may get them", async () => {
-    await tool(kubectl, "-n", APPS, "create", "serviceaccount", "prometheus");
-    await tool(kubectl, "create", "clusterrole", "scraper", "--verb=get", "--non-resource-url=/metrics");
+    await scene.tool("kubectl", "-n", APPS, "create", "serviceaccount", "prometheus");
+    await scene.tool("kubectl", "create", "clusterrole", "scraper", "--verb=get", "--non-resource-url=/metrics");
     const binding = ["create", "clusterrolebinding", "scraper", "--clusterrole=scraper"];
-    await tool(kubectl, ...binding, `--serviceaccount=${APPS}:prometheus`);
-    const token = (await tool(kubectl, "-n", APPS, "create", "token", "prometheus")).trim();
-    const others = (await tokenOf("speaker")).token;
+    await scene.tool("kubectl", ...binding, `--serviceaccount=${APPS}:prometheus`);
+    const token = (await scene.tool("kubectl", "-n", APPS, "create", "token", "prometheus")).trim();
+    const others = (await scene.tokenOf("speaker")).token;
     for (const [where, host] of [
       [[], CONTROLLERS["herald-controller-a"]],
       [inNode(0), lan.address(0)],
@@ -387,10 +285,10 @@ describe.skipIf(missing !== undefined)(`the chart where RBAC is enforced${missin
   test("a node is drained and taken back, and says so in events", async () => {
     const annotate = async (value: string | null): Promise<void> => {
       const annotations = { "herald.io/drain": value, "herald.io/drain-wait": value === null ? null : "100ms" };
-      await client.patch<unknown>(NODES, "n1", { metadata: { annotations } }, { type: "merge" });
+      await scene.client.patch<unknown>(NODES, "n1", { metadata: { annotations } }, { type: "merge" });
     };
     const said = async (reason: string): Promise<boolean> =>
-      (await list(EVENTS, "default")).some((event) => event.reason === reason);
+      (await scene.list(EVENTS, "default")).some((event) => event.reason === reason);
     await annotate("a test");
     await until("n1 to be out", () => said("Drained"));
     await annotate(null);
@@ -398,37 +296,58 @@ describe.skipIf(missing !== undefined)(`the chart where RBAC is enforced${missin
   });
 
   test("the second controller takes over when the first is killed", async () => {
-    const holder = async (): Promise<string> => (await get(LEASES, "herald-controller"))?.spec?.holderIdentity ?? "";
-    await runController("herald-controller-b");
-    await until("the second to be ready", () => askedFor("herald-controller-b", "leases"));
-    await pods.get("herald-controller-a")?.end("SIGKILL");
+    const holder = async (): Promise<string> =>
+      (await scene.get(LEASES, "herald-controller"))?.spec?.holderIdentity ?? "";
+    await scene.runController("herald-controller-b");
+    await until("the second to be ready", () => scene.askedFor("herald-controller-b", "leases"));
+    await scene.pods.get("herald-controller-a")?.end("SIGKILL");
     await service("later");
     await until("the second to lead", async () => (await holder()).startsWith("herald-controller-b"), 20_000);
     await until("an address from it", async () => (await ips("later")).length === 1);
   });
 
+  test("what the speaker of a node that is gone has left behind is removed", async () => {
+    const [node, service] = [nodeName("n9"), serviceKey(APPS, "old")];
+    const status = { node, serviceName: "old", serviceNamespace: APPS };
+    const words: readonly (readonly [Resource, string, object])[] = [
+      [SERVICE_L2_STATUSES, serviceStatusName("l2", service, node), status],
+      [SERVICE_BGP_STATUSES, serviceStatusName("bgp", service, node), status],
+      [BGP_SESSION_STATES, sessionStateName(node, "tor"), { node }],
+      [CONFIGURATION_STATES, speakerStateName(node), { result: "Valid" }],
+    ];
+    for (const [resource, name, said] of words) {
+      await scene.put(resource, SYSTEM, name, {});
+      const options = { namespace: SYSTEM, type: "merge", subresource: "status" } as const;
+      await scene.client.patch<unknown>(resource, name, { status: said }, options);
+    }
+    for (const [resource, name] of words)
+      await until(`${name} to be gone`, async () => (await scene.get(resource, name)) === undefined, 20_000);
+  });
+
   test("with the Services and the peers their statuses go", async () => {
-    for (const name of ["from-n1", "from-n2"]) await client.delete(BGP_PEERS, name, { namespace: SYSTEM });
+    for (const name of ["from-n1", "from-n2"]) await scene.client.delete(BGP_PEERS, name, { namespace: SYSTEM });
     for (const name of ["web", "local", "one", "two", "none", "squatted", "later"])
-      await client.delete(SERVICES, name, { namespace: APPS });
+      await scene.client.delete(SERVICES, name, { namespace: APPS });
     await until("no status to be left", async () => {
       const left = await Promise.all(
-        [SERVICE_L2_STATUSES, SERVICE_BGP_STATUSES, BGP_SESSION_STATES].map((one) => list(one)),
+        [SERVICE_L2_STATUSES, SERVICE_BGP_STATUSES, BGP_SESSION_STATES].map((one) => scene.list(one)),
       );
       return left.flat().length === 0;
     });
   });
 
   test("nothing was forbidden", () => {
-    const refused = api.calls.filter(({ status }) => status === 401 || status === 403);
+    const refused = scene.api.calls.filter(({ status }) => status === 401 || status === 403);
     expect(new Set(refused.map(({ message }) => message))).toEqual(new Set());
-    const accounts = api.audit.filter(({ attributes }) => attributes.user.name.startsWith("system:serviceaccount:"));
+    const accounts = scene.api.audit.filter(({ attributes }) =>
+      attributes.user.name.startsWith("system:serviceaccount:"),
+    );
     expect(accounts.filter(({ decision }) => !decision.allowed)).toEqual([]);
   });
 
   test("every verb of every rule was used", () => {
-    const policy = policyOf(chart);
-    const used = rightsUsed(policy, api.calls);
+    const policy = policyOf(scene.chart);
+    const used = rightsUsed(policy, scene.api.calls);
     const rights = rightsIn(policy);
     expect(rights.filter((right, i) => rights.indexOf(right) !== i)).toEqual([]);
     expect(rights.length).toBeGreaterThan(60);
@@ -436,20 +355,3 @@ describe.skipIf(missing !== undefined)(`the chart where RBAC is enforced${missin
     expect(Object.keys(EXCUSED).filter((right) => used.has(right) || !rights.includes(right))).toEqual([]);
   });
 });
-
-function nameOf({ metadata }: Raw): string {
-  return metadata.name;
-}
-
-const SCRAPE = `
-const [host, token] = process.argv.slice(1);
-const headers = { authorization: "Bearer " + token };
-const options = { host, port: 9120, path: "/metrics", headers, rejectUnauthorized: false };
-require("node:https").get(options, (answer) => { console.log(answer.statusCode); answer.resume(); });
-`;
-
-/** The status of a request for the metrics, made in a network namespace where there is a command in front. */
-async function scrape(where: readonly string[], host: string, token: string): Promise<string> {
-  const [program = "", ...args] = [...where, process.execPath, "-e", SCRAPE, host, token];
-  return (await promisify(execFile)(program, args)).stdout.trim();
-}

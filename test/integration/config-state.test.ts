@@ -3,7 +3,7 @@ import { isNotFound } from "../../src/kubernetes/errors.ts";
 import { CONFIGURATION_STATES, IP_ADDRESS_POOLS, PODS } from "../../src/kubernetes/resource.ts";
 import { untilEqual } from "../support/until.ts";
 import { type Cluster, startCluster } from "./cluster.ts";
-import { type Running, type RunningSpeaker, startController, startSpeaker } from "./daemons.ts";
+import { type Running, type RunningController, type RunningSpeaker, startController, startSpeaker } from "./daemons.ts";
 import { Site } from "./site.ts";
 
 /** ConfigurationState objects say the truth, whatever happens to them or to those who write them. */
@@ -49,6 +49,8 @@ interface Writer {
   readonly object: (site: Site) => string;
   readonly condition: string;
   readonly start: (podName?: string) => Promise<Running>;
+  /** What the metric says. */
+  readonly stale: (running: Running | undefined) => boolean;
 }
 
 const WRITERS: readonly (readonly [string, Writer])[] = [
@@ -58,6 +60,7 @@ const WRITERS: readonly (readonly [string, Writer])[] = [
       object: () => "controller",
       condition: "poolReconcilerValid",
       start: (podName) => startController(site, cluster.config, podName),
+      stale: (one) => isController(one) && one.controller.readings().config().stale,
     },
   ],
   [
@@ -66,11 +69,20 @@ const WRITERS: readonly (readonly [string, Writer])[] = [
       object: () => `speaker-${site.nodeName("n1")}`,
       condition: "configReconcilerValid",
       start: (podName): Promise<RunningSpeaker> => startSpeaker(site, "n1", cluster.config, { podName }),
+      stale: (one) => isSpeaker(one) && one.speaker.readings().config().stale,
     },
   ],
 ];
 
-describe.each(WRITERS)("the ConfigurationState of a %s", (_name, { object, condition, start }) => {
+function isController(one: Running | undefined): one is RunningController {
+  return one !== undefined && "controller" in one;
+}
+
+function isSpeaker(one: Running | undefined): one is RunningSpeaker {
+  return one !== undefined && "speaker" in one;
+}
+
+describe.each(WRITERS)("the ConfigurationState of a %s", (_name, { object, condition, start, stale }) => {
   const name = (): string => object(site);
   const read = async (): Promise<RawState | undefined> => {
     try {
@@ -101,6 +113,20 @@ describe.each(WRITERS)("the ConfigurationState of a %s", (_name, { object, condi
     await site.delete(IP_ADDRESS_POOLS, "b");
     await says("Valid", "True");
     expect((await read())?.status?.errorSummary).toBe("");
+  });
+
+  test("and the metric of stale configuration turn back when the edit is taken back to the very words before", async () => {
+    const [one, before] = [await run(), ["198.51.100.0/28"]];
+    await site.pool("b", ["198.51.100.32/28"]);
+    await says("Valid", "True");
+    for (let round = 0; round < 2; round++) {
+      await site.pool("a", ["198.51.100.32/29"]);
+      await says("Invalid", "False");
+      expect(stale(one)).toBe(true);
+      await site.pool("a", before);
+      await says("Valid", "True");
+      expect(stale(one)).toBe(false);
+    }
   });
 
   test.each<[string, () => Promise<void>]>([

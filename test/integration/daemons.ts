@@ -1,10 +1,11 @@
 import { setMaxListeners } from "node:events";
 import { Controller } from "../../src/controller/controller.ts";
 import { leadByLease } from "../../src/controller/leadership.ts";
+import type { ControllerOptions } from "../../src/controller/ports.ts";
 import { KubernetesClient } from "../../src/kubernetes/client.ts";
 import { anonymousConfig, type ClientConfig } from "../../src/kubernetes/kubeconfig.ts";
 import { LeaderElection } from "../../src/kubernetes/lease.ts";
-import { millis, seconds } from "../../src/net/micros.ts";
+import { type Micros, millis, seconds } from "../../src/net/micros.ts";
 import { Speaker, type SpeakerOptions, type SpeakerPorts } from "../../src/speaker/speaker.ts";
 import { systemClock, systemWallClock } from "../../src/system/clock.ts";
 import { systemRandom } from "../../src/system/random.ts";
@@ -48,14 +49,19 @@ function stopper(): AbortController {
   return stop;
 }
 
+export interface RunningController extends Running {
+  readonly controller: Controller;
+}
+
 /** A controller without a Lease: the only one. It leads as soon as its caches are complete. */
 export async function startController(
   site: Site,
   config: ClientConfig = site.cluster.config,
   podName?: string,
-): Promise<Running> {
-  const { controller, ...started } = launchController(site, config, podName);
-  await until("the controller's caches to be complete", () => controller.unsynced().length === 0);
+  goneNodeGrace?: Micros,
+): Promise<RunningController> {
+  const started = launchController(site, config, { podName, goneNodeGrace });
+  await until("the controller's caches to be complete", () => started.controller.unsynced().length === 0);
   return started;
 }
 
@@ -63,11 +69,11 @@ export async function startController(
 export function launchController(
   site: Site,
   config: ClientConfig,
-  podName?: string,
-): Running & { readonly controller: Controller } {
+  more: Pick<ControllerOptions, "podName" | "goneNodeGrace"> = {},
+): RunningController {
   const stop = stopper();
   const client = new KubernetesClient(PORTS, config);
-  const options = { namespace: site.system, loadBalancerClass: site.lbClass, podName };
+  const options = { namespace: site.system, loadBalancerClass: site.lbClass, ...more };
   const controller = new Controller({ ...PORTS, client }, options);
   controller.start(stop.signal);
   const done = controller.lead(stop.signal);
