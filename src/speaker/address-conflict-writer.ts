@@ -1,3 +1,4 @@
+import type { Decision } from "../announcement/decision.ts";
 import { type AddressConflict, addressConflicts, conditionsWithConflicts } from "../api/address-conflict.ts";
 import type { ServiceKey } from "../api/config.ts";
 import type { Service } from "../api/core.ts";
@@ -8,6 +9,7 @@ import { WorkQueue, type WorkQueuePorts, type WorkResult } from "../kubernetes/w
 import { millis, seconds } from "../net/micros.ts";
 import type { WallClock } from "../system/clock.ts";
 import { errorFields, type Log } from "../telemetry/log.ts";
+import { conflictsToSay, type Refused, refusedAtLayer2, type Standing, standingOfRefusal } from "./conflict-words.ts";
 
 export interface ConflictWriterPorts extends WorkQueuePorts {
   readonly client: Pick<KubernetesClient, "patch">;
@@ -16,8 +18,12 @@ export interface ConflictWriterPorts extends WorkQueuePorts {
   readonly service: (key: ServiceKey) => Service | undefined;
   /** What this node has met on addresses of the Service. */
   readonly found: (key: ServiceKey) => readonly AddressConflict[];
-  /** The addresses of the Service that this node answers for: nobody else can be in conflict over them. */
+  /** The addresses of the Service that this node is to answer for. */
+  readonly held: (key: ServiceKey) => readonly string[];
+  /** Of these, those that it answers for: nobody else can be in conflict over them. */
   readonly answered: (key: ServiceKey) => readonly string[];
+  /** The nodes whose speakers are there, as far as that is known yet. */
+  readonly alive: () => ReadonlySet<string>;
 }
 
 const RETRY = { baseDelay: millis(200), maxDelay: seconds(60) };
@@ -27,6 +33,8 @@ export class AddressConflictWriter {
   readonly #ports: ConflictWriterPorts;
   readonly #node: string;
   readonly #queue: WorkQueue<ServiceKey>;
+  /** Of the Services with a conflict: why this node does not answer for their addresses. */
+  readonly #refused = new Map<ServiceKey, Refused>();
 
   constructor(ports: ConflictWriterPorts, node: string) {
     this.#ports = ports;
@@ -41,17 +49,36 @@ export class AddressConflictWriter {
     return this.#queue.run((key) => this.#write(key, signal), { concurrency: 2, signal });
   }
 
-  /** The Service, what was found, or what this node answers for, has changed. */
+  /** It was decided anew what this node does for the Service. */
+  decided(key: ServiceKey, decision: Decision | undefined): void {
+    if (!this.#isConcerned(key)) {
+      this.#refused.delete(key);
+      return;
+    }
+    this.#refused.set(key, refusedAtLayer2(decision));
+    this.#queue.add(key);
+  }
+
+  /** What was found, or what this node answers for, has changed. */
   changed(key: ServiceKey): void {
+    if (this.#isConcerned(key)) this.#queue.add(key);
+  }
+
+  /** Somebody came or went: what the dead have said is for others to take back. */
+  membersChanged(): void {
+    for (const key of this.#refused.keys()) this.#queue.add(key);
+  }
+
+  #isConcerned(key: ServiceKey): boolean {
     const service = this.#ports.service(key);
-    if (service === undefined) return;
-    const any = this.#ports.found(key).length > 0 || addressConflicts(service).length > 0;
-    if (any) this.#queue.add(key);
+    if (service === undefined) return false;
+    return this.#ports.found(key).length > 0 || addressConflicts(service).length > 0;
   }
 
   async #write(key: ServiceKey, signal: AbortSignal): Promise<WorkResult> {
     const service = this.#ports.service(key);
-    if (service === undefined) return "done";
+    // Before this node stands for anything it knows of nobody who does.
+    if (service === undefined || !this.#ports.alive().has(this.#node)) return "done";
     const { name, namespace, resourceVersion } = service.metadata;
     const at = this.#ports
       .wallClock()
@@ -80,19 +107,20 @@ export class AddressConflictWriter {
     return "done";
   }
 
-  /** What other nodes said stays, while the address is the Service's and nobody of us answers for it. */
   #conflicts(key: ServiceKey, service: Service): readonly AddressConflict[] {
-    const answered = new Set(this.#ports.answered(key));
-    const addresses = (service.status?.loadBalancer?.ingress ?? []).map(({ ip }) => ip);
-    const others = addressConflicts(service).filter(
-      ({ node, address }) =>
-        node !== this.#node && !answered.has(address) && (answered.size === 0 || addresses.includes(address)),
-    );
-    const own = this.#ports.found(key).filter(({ address }) => addresses.includes(address));
-    return [...others, ...own].toSorted((a, b) => (sortKey(a) < sortKey(b) ? -1 : 1));
+    const { found, held, answered, alive } = this.#ports;
+    const [holds, answers, refused] = [held(key), answered(key), this.#refused.get(key)];
+    const standing = (address: string): Standing => {
+      if (answers.includes(address)) return "answers";
+      return holds.includes(address) ? "looks" : standingOfRefusal(refused?.get(address));
+    };
+    return conflictsToSay({
+      node: this.#node,
+      said: addressConflicts(service),
+      found: found(key),
+      addresses: (service.status?.loadBalancer?.ingress ?? []).flatMap(({ ip }) => ip ?? []),
+      standing,
+      alive: alive(),
+    });
   }
-}
-
-function sortKey({ address, node, interface: name }: AddressConflict): string {
-  return `${address} ${node} ${name}`;
 }

@@ -138,7 +138,7 @@ export class Layer2Announcer {
     const [first] = refusals;
     this.#reportRefusal(service, first?.cause, first === undefined ? "" : formatRefusal(first));
     if (before.length > 0 && now.length === 0) this.#withdrawn(service, before, first?.cause);
-    if (before.join() !== now.join()) this.#ports.said(service);
+    if (before.join() !== now.join() || this.#saidOf.has(service)) this.#ports.said(service);
   }
 
   /** Tells the engine what is different. */
@@ -193,7 +193,14 @@ export class Layer2Announcer {
     if (addresses.length === 0 || this.#fenced) return undefined;
     const wanted = this.#holdings.interfacesOf(service);
     const usable = this.#interfaces ?? wanted;
-    return { names: wanted.filter((name) => usable.includes(name)), addresses };
+    const names = wanted.filter((name) => usable.includes(name));
+    // No name at all would say that it is answered for on every interface.
+    return wanted.length > 0 && names.length === 0 ? undefined : { names, addresses };
+  }
+
+  /** The addresses of the Service that this node is to answer for, sorted. */
+  heldFor(service: ServiceKey): readonly string[] {
+    return this.#holdings.addressesOf(service);
   }
 
   /** The addresses of the Service that are answered for, sorted. */

@@ -93,7 +93,9 @@ export class Layer2Control {
       {
         ...ports,
         found: (key) => this.#announcer?.conflictsOf(key) ?? [],
+        held: (key) => this.#announcer?.heldFor(key) ?? [],
         answered: (key) => this.#announcer?.answeredFor(key) ?? [],
+        alive: () => (this.#statusesKnown ? (this.#members ?? this.#nodes) : new Set()),
       },
       options.nodeName,
     );
@@ -160,7 +162,7 @@ export class Layer2Control {
   decided(service: ServiceKey, decision: Decision | undefined): void {
     this.#memory.serviceChanged(service);
     this.#announcer?.decided(service, decision);
-    this.#conflicts.changed(service);
+    this.#conflicts.decided(service, decision);
   }
 
   /** What was decided until now takes effect. */
@@ -269,7 +271,9 @@ export class Layer2Control {
     const gone = [...(this.#members ?? [])].filter((name) => members?.has(name) === false);
     this.#members = members;
     this.#ports.membersChanged?.(members);
-    if (gone.length > 0) this.#announcer?.left(new Set(gone));
+    if (gone.length === 0) return;
+    this.#announcer?.left(new Set(gone));
+    this.#conflicts.membersChanged();
   }
 
   #observeNodes(nodes: ReadonlySet<NodeName>): void {

@@ -1,7 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { nodeName } from "../../src/api/brands.ts";
-
-import type { ClientConfig } from "../../src/kubernetes/kubeconfig.ts";
 import {
   L2_ADVERTISEMENTS,
   NODES,
@@ -11,50 +9,18 @@ import {
   SERVICE_L2_STATUSES,
   SERVICES,
 } from "../../src/kubernetes/resource.ts";
-import { micros, seconds } from "../../src/net/micros.ts";
-import type { Members, MembersHandlers } from "../../src/speaker/members.ts";
+import { seconds } from "../../src/net/micros.ts";
 import { SpeakerPods } from "../../src/speaker/members-pods.ts";
 import { systemClock } from "../../src/system/clock.ts";
 import { systemRandom } from "../../src/system/random.ts";
 import type { WatchNumbers } from "../../src/telemetry/shared-metrics.ts";
 import { ApiProxy } from "../support/api-proxy.ts";
-import { FakeLayer2 } from "../support/fake-layer2.ts";
 import { silentLog } from "../support/silent-log.ts";
 import { until, untilEqual } from "../support/until.ts";
 import { type Cluster, startCluster } from "./cluster.ts";
-import { type RunningSpeaker, startSpeaker, through } from "./daemons.ts";
+import { through } from "./daemons.ts";
+import { type Member, type MemberExtra, startMember, TestMembers } from "./layer2-members.ts";
 import { Site } from "./site.ts";
-
-/** Who is alive, as the test has it. */
-class TestMembers implements Members {
-  readonly #handlers = new Set<MembersHandlers>();
-  alive: readonly string[] = [];
-
-  current(): ReadonlySet<ReturnType<typeof nodeName>> {
-    return new Set(this.alive.map(nodeName));
-  }
-
-  start(_signal: AbortSignal, handlers: MembersHandlers): void {
-    this.#handlers.add(handlers);
-  }
-
-  set(alive: readonly string[]): void {
-    this.alive = alive;
-    for (const handlers of this.#handlers) handlers.changed();
-  }
-
-  leave(): Promise<void> {
-    return Promise.resolve();
-  }
-
-  stop(): Promise<void> {
-    return Promise.resolve();
-  }
-
-  inspect(): Promise<undefined> {
-    return Promise.resolve(undefined);
-  }
-}
 
 interface Status {
   readonly metadata: {
@@ -68,12 +34,6 @@ interface Status {
     readonly interfaces?: readonly { readonly name: string }[];
     readonly peers?: readonly string[];
   };
-}
-
-interface Member {
-  readonly name: string;
-  readonly engine: FakeLayer2;
-  readonly running: RunningSpeaker;
 }
 
 const IP = "198.51.100.1";
@@ -101,26 +61,8 @@ afterEach(async () => {
   await site[Symbol.asyncDispose]();
 });
 
-async function start(
-  node: string,
-  extra: {
-    readonly config?: ClientConfig;
-    readonly podName?: string;
-    readonly fenceAfter?: number;
-    readonly interfaces?: readonly string[];
-  } = {},
-): Promise<Member> {
-  const engine = new FakeLayer2();
-  engine.obliging = true;
-  const fencing = { policy: "both", after: micros(seconds(1) * (extra.fenceAfter ?? 10)) } as const;
-  const running = await startSpeaker(site, node, extra.config ?? cluster.config, {
-    startLayer2: engine.start,
-    members,
-    layer2: { fencing },
-    ...(extra.podName === undefined ? {} : { podName: extra.podName }),
-  });
-  engine.report({ type: "interfaces", names: extra.interfaces ?? ["eth0"] });
-  const member = { name: site.nodeName(node), engine, running };
+async function start(node: string, extra: MemberExtra = {}): Promise<Member> {
+  const member = await startMember(site, members, node, extra);
   speakers.push(member);
   return member;
 }
@@ -333,6 +275,63 @@ describe("a stranger", () => {
       ...new Set((await site.events("web")).map(({ reason }) => reason).toSorted()),
     ];
     await untilEqual("events", reasons, ["AddressConflict", "AddressConflictCleared", "nodeAssigned"]);
+  });
+});
+
+describe("a stranger's word on the Service", () => {
+  const found = { type: "conflict", ip: IP, interface: "eth0", mac: "02:00:00:00:00:99", found: "probing" } as const;
+  const at = seconds(0);
+  const reporters = async (): Promise<readonly string[]> => {
+    const conditions = (await site.get("web"))?.status?.conditions ?? [];
+    const [said] = conditions.filter(({ type }) => type === "herald.io/AddressConflict");
+    return [...(said?.message ?? "").matchAll(/of Node (\S+?)(?:;|$)/g)].map(([, name = ""]) => name);
+  };
+  const meets = async (member: Member): Promise<void> => {
+    member.engine.report({ ...found, quarantined: true, at });
+    await untilEqual("the condition", reporters, [member.name]);
+  };
+
+  test("is there without a gap while the speaker that met him starts anew", async () => {
+    members.alive = [site.nodeName("n1")];
+    const first = await start("n1");
+    await announced("web");
+    await owner();
+    await meets(first);
+    const gaps: string[] = [];
+    const watch = setInterval(() => {
+      void reporters().then((names) => {
+        if (names.length === 0) gaps.push("no condition");
+      });
+    }, 5);
+    await first.running.stop();
+    speakers.splice(0);
+    const second = await start("n1", { obliging: false });
+    await until("the hold", () => second.engine.held.size === 1);
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    second.engine.report({ ...found, quarantined: true, at });
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    clearInterval(watch);
+    expect(gaps).toEqual([]);
+    second.engine.report({ type: "cleared", ip: IP, at });
+    await untilEqual("no condition", reporters, []);
+  });
+
+  test("goes when the one who met him is dead and nobody is to answer any more", async () => {
+    await startAll();
+    await announced("web");
+    const first = await owner();
+    await meets(first);
+    // As if it had died with its word on the Service.
+    speakers.splice(speakers.indexOf(first), 1);
+    await site.delete(L2_ADVERTISEMENTS, "all");
+    await untilEqual("its own", reporters, []);
+    const sentence = `${IP} is in use by 02:00:00:00:00:99 on interface eth0 of Node ${first.name}`;
+    const condition = { type: "herald.io/AddressConflict", status: "True", reason: "AddressInUse", message: sentence };
+    await first.running.stop();
+    const conditions = [{ ...condition, lastTransitionTime: "2026-01-01T00:00:00Z" }];
+    await site.merge(SERVICES, "web", { status: { conditions } }, "status");
+    members.set(members.alive.filter((name) => name !== first.name));
+    await untilEqual("nobody's", reporters, []);
   });
 });
 

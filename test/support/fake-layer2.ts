@@ -6,8 +6,11 @@ import type { Layer2EngineOptions } from "../../src/speaker/layer2-ports.ts";
 export class FakeLayer2 {
   readonly started: Layer2EngineOptions[] = [];
   readonly commands: Layer2Command[] = [];
-  /** Announces what it is to hold, and releases what it is to let go, at once. */
+  /** Announces what it is to hold for the first time, and releases what it is to let go, at once. */
   obliging = false;
+  /** What it was told to hold and on which interfaces, by address; silent about all of it while it is fenced. */
+  readonly held = new Map<string, readonly string[]>();
+  fenced = false;
   closed = 0;
   #handlers: Layer2ChannelHandlers | undefined;
 
@@ -17,7 +20,9 @@ export class FakeLayer2 {
     return {
       post: (command) => {
         this.commands.push(command);
-        if (this.obliging) queueMicrotask(() => this.#oblige(command));
+        const isNews = command.type !== "hold" || !this.held.has(command.address.ip);
+        this.#note(command);
+        if (this.obliging && isNews) queueMicrotask(() => this.#oblige(command));
       },
       close: () => {
         this.closed += 1;
@@ -45,6 +50,12 @@ export class FakeLayer2 {
   /** What it was told since the last call, in short. */
   taken(): readonly string[] {
     return this.commands.splice(0).map(inShort);
+  }
+
+  #note(command: Layer2Command): void {
+    if (command.type === "hold") this.held.set(command.address.ip, command.address.interfaces);
+    if (command.type === "release") this.held.delete(command.ip);
+    if (command.type === "fence") this.fenced = command.on;
   }
 
   #oblige(command: Layer2Command): void {
