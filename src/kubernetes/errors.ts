@@ -62,6 +62,11 @@ export function isConflict(error: unknown): boolean {
   return error instanceof ApiError && error.status === 409;
 }
 
+/** True when the object may not be what it was to become: fields that cannot change, values that no rule allows. */
+export function isInvalid(error: unknown): boolean {
+  return error instanceof ApiError && error.status === 422;
+}
+
 /** True when the same request may well succeed later: overload, server faults, and silence. */
 export function isRetryable(error: unknown): boolean {
   if (error instanceof TransientError) return true;

@@ -153,16 +153,17 @@ export class ServiceStatusWriter {
         this.#queue.addAfter(service, micros(quiet));
         return "done";
       }
-      if ((await this.#put(service, { own, claim, author, signal })) === "retry") return "retry";
+      const result = await this.#put(service, { own, claim, author, signal });
+      if (result === "retry") return result;
     }
-    for (const record of records) {
-      const keeps = claim !== undefined && record.metadata.name === name;
-      const ours = record.words?.node === author.node || record.metadata.name === name;
-      // Others' only where we are the one who answers.
-      const isToGo = ours || (this.#kind.exclusive && claim !== undefined);
-      if (!keeps && isToGo) await this.#delete(record, signal);
-    }
+    for (const record of records) if (this.#isToGo(record, name, claim)) await this.#delete(record, signal);
     return "done";
+  }
+
+  #isToGo({ words, metadata }: StatusRecord, name: string, claim: StatusClaim | undefined): boolean {
+    if (metadata.name === name) return claim === undefined;
+    // Others' only where we are the one who answers.
+    return words?.node === this.#author().node || (this.#kind.exclusive && claim !== undefined);
   }
 
   async #put(
@@ -179,10 +180,18 @@ export class ServiceStatusWriter {
       const options = { namespace, type: "merge", signal } as const;
       await this.#pacer.write(() => this.#ports.client.patch<unknown>(resource, name, body, options), signal);
     }
-    if (own !== undefined && hasRightStatus(own, author, claim)) return;
+    if (own !== undefined && hasRightStatus(own, author, claim)) return "done";
     const patch = statusPatch(this.#kind, service, author, claim);
     const options = { namespace, type: "merge", subresource: "status", signal } as const;
-    await this.#pacer.write(() => this.#ports.client.patch<unknown>(resource, name, patch, options), signal);
+    try {
+      await this.#pacer.write(() => this.#ports.client.patch<unknown>(resource, name, patch, options), signal);
+      return "done";
+    } catch (error) {
+      // It was said once to be about another Service or node, which no write can change.
+      if (!isInvalid(error)) throw error;
+      await this.#pacer.write(() => this.#ports.client.delete(resource, name, { namespace, signal }), signal);
+      return "retry";
+    }
   }
 
   async #create(
