@@ -13,7 +13,7 @@ import { pause } from "../kubernetes/backoff.ts";
 import type { KubernetesClient } from "../kubernetes/client.ts";
 import { Informer, type InformerPorts } from "../kubernetes/informer.ts";
 import { apiVersionOf, ENDPOINT_SLICES, NAMESPACES, NODES, type Resource, SERVICES } from "../kubernetes/resource.ts";
-import { micros, millis, seconds } from "../net/micros.ts";
+import { type Micros, micros, millis, seconds } from "../net/micros.ts";
 import { aborted } from "../system/aborted.ts";
 import { type Clock, systemClock } from "../system/clock.ts";
 import { systemRandom } from "../system/random.ts";
@@ -34,7 +34,7 @@ const GATHER = millis(200);
 /** Of the time, so much is left for others: a large cluster takes long to look at, and something always changes. */
 const REST = 4;
 /** How often it is asked whether the API is still there. */
-const CHECK = seconds(5);
+const CHECK = seconds(2);
 const STDERR = 2;
 
 /** What to watch. */
@@ -100,12 +100,9 @@ async function keepShowing(
   sources: Sources,
   show: (seen: Seen) => void,
 ): Promise<void> {
-  let away = false;
   for (let changed = true; !signal.aborted; changed = await sources.changed(clock, signal)) {
-    const trouble = sources.trouble();
-    if (trouble !== undefined && !away) note(`the API does not answer, what is shown is as it was: ${trouble}`);
-    if (trouble === undefined && away) note("the API answers again");
-    away = trouble !== undefined;
+    const news = sources.news();
+    if (news !== undefined) note(news);
     if (!changed) continue;
     const began = clock.now();
     show(sources.seen());
@@ -121,6 +118,9 @@ class Sources {
   readonly #documents: Source[] = [];
   #selected: Source | undefined;
   #isStale = false;
+  #isAway = false;
+  #heardAt: Micros | undefined;
+  #attempts = 0;
   #wake: () => void = () => {};
 
   constructor(ports: InformerPorts & { readonly client: KubernetesClient }, flags: WatchFlags, watched: Watched) {
@@ -160,10 +160,19 @@ class Sources {
     return changed;
   }
 
-  /** Why nothing is heard of any of them. */
-  trouble(): string | undefined {
-    const errors = this.#all().map(({ stats }) => stats.lastError);
-    return errors.includes(undefined) ? undefined : errors[0];
+  /** That the API is away, or is back, when it was not before. */
+  news(): string | undefined {
+    const { lastHeardAt } = this.#ports.client;
+    const all = this.#all().map(({ stats }) => stats);
+    const attempts = all.reduce((sum, { restarts, relists }) => sum + restarts + relists, 0);
+    const [wasAway, isHeard, isTried] = [this.#isAway, lastHeardAt !== this.#heardAt, attempts > this.#attempts];
+    const [error] = all.map(({ lastError }) => lastError);
+    this.#heardAt = lastHeardAt;
+    this.#attempts = attempts;
+    // An error stays until a watch tells something: that it was accepted is heard of all the same.
+    this.#isAway = !isHeard && (wasAway || (isTried && all.every(({ lastError }) => lastError !== undefined)));
+    if (this.#isAway === wasAway) return undefined;
+    return wasAway ? "the API answers again" : `the API does not answer, what is shown is as it was: ${error}`;
   }
 
   seen(): Seen {

@@ -30,14 +30,15 @@ export function isForPeople({ output }: OutputFlags): boolean {
   return output === "table" || output === "wide";
 }
 
-/** Prints rows as a table, or the document they come from as JSON or YAML. */
+/** Prints rows as a table, or the document they come from as JSON or YAML. As with kubectl, no rows are no table. */
 export function print<Row>(
   ports: Pick<CliPorts, "stdout" | "env" | "terminal">,
   flags: OutputFlags,
   what: { readonly columns: readonly Column<Row>[]; readonly rows: readonly Row[]; readonly document: unknown },
 ): void {
-  if (isForPeople(flags)) ports.stdout(renderTable(what.columns, what.rows, styleOf(flags, ports)));
-  else ports.stdout(documentText(what.document, flags));
+  const { columns, rows } = what;
+  if (!isForPeople(flags)) ports.stdout(documentText(what.document, flags));
+  else if (rows.length > 0) ports.stdout(renderTable(columns, rows, styleOf(flags, ports)));
 }
 
 /** Says that a table would be empty; nothing where a program reads. */

@@ -1,9 +1,12 @@
 import type { Command } from "commander";
+import type { Allocation } from "../allocation/address-book.ts";
 import { Allocator } from "../allocation/allocator.ts";
 import type { FamilyCounters } from "../allocation/counters.ts";
 import type { Pool } from "../api/config.ts";
+import type { KubernetesObject } from "../api/object.ts";
 import { keyOfService } from "../api/service-addresses.ts";
 import { IP_ADDRESS_POOLS } from "../kubernetes/resource.ts";
+import type { Family } from "../net/ip-address.ts";
 import { addClusterFlags, type ClusterFacts } from "./cluster-facts.ts";
 import { addWatchFlag, type ListFlags, showCluster } from "./cluster-list.ts";
 import { compareBy } from "./inspect.ts";
@@ -19,7 +22,7 @@ interface PoolItem {
   readonly ipv6: FamilyItem;
   /** In percent, of the family that is nearer to its end. */
   readonly use: number;
-  /** Days until it is full, if Services come as they did in the last week and none goes; left out where too few came to tell. */
+  /** Days until a family of it is full, if addresses go as they did lately and none comes back; left out where too few went to tell. */
   readonly fullInDays?: number | undefined;
   readonly holders: readonly string[];
 }
@@ -36,11 +39,11 @@ Examples:
   herald pools -w         and go on with what changes
   herald pools -o json    for programs
 
-FULL IN goes by the Services that exist and were created in the last seven days, and takes it that none goes: it is the soonest.
-With fewer than three of them nothing is said.
+FULL IN goes by the addresses of Services that exist and were created in the last seven days (or since the pool was, but a day at
+least), family by family, and takes it that none goes: it is the soonest. With fewer than three of them nothing is said.
 `;
 
-const WEEK_DAYS = 7;
+const WEEK = 7;
 const DAY_MILLIS = 86_400_000;
 const FEWEST = 3;
 
@@ -61,11 +64,16 @@ const COLUMNS: readonly Column<PoolItem>[] = [
   { title: "IPV4", read: ({ ipv4 }) => `${ipv4.assigned}/${ipv4.capacity}` },
   { title: "IPV6", read: ({ ipv6 }) => `${ipv6.assigned}/${ipv6.capacity}` },
   { title: "USE", read: ({ use }) => `${use}%`, tone: ({ use }) => toneOf(use) },
-  { title: "FULL IN", read: ({ fullInDays }) => (fullInDays === undefined ? "" : `${fullInDays}d`) },
+  { title: "FULL IN", read: ({ fullInDays }) => formatDays(fullInDays) },
   { title: "SERVICES", read: ({ holders }) => holders.length },
   { title: "ADDRESSES", read: ({ addresses }) => addresses.join(",") },
   { title: "HELD BY", read: ({ holders }) => holders.join(","), wide: true },
 ];
+
+function formatDays(days: number | undefined): string {
+  if (days === undefined) return "";
+  return days === 0 ? "<1d" : `${days}d`;
+}
 
 function toneOf(use: number): Tone | undefined {
   if (use >= 95) return "bad";
@@ -87,17 +95,17 @@ function itemsOf({ manifests, parsed, loadBalancerClass }: ClusterFacts, now: nu
   const namespaces = new Map(manifests.namespaces.map(({ metadata: { name, labels } }) => [name, labels ?? {}]));
   allocator.setConfig(parsed.config.pools, namespaces);
   for (const service of manifests.services) allocator.reclaim(service);
-  const held = manifests.services.flatMap((service) => {
+  const held = manifests.services.flatMap((service): readonly Holder[] => {
     const allocation = allocator.allocation(keyOfService(service));
-    const created = Date.parse(service.metadata.creationTimestamp ?? "");
-    return allocation === undefined ? [] : [{ key: keyOfService(service), pool: allocation.pool, created }];
+    const age = ageInDays(service, now);
+    return allocation === undefined ? [] : [{ ...allocation, age }];
   });
+  const ages = new Map(manifests.pools.map((pool) => [pool.metadata.name, ageInDays(pool, now)]));
   const items = [...parsed.config.pools.values()].flatMap((pool) => {
     const counters = allocator.countersOf(pool.name);
-    if (counters === undefined) return [];
     const holders = held.filter((one) => one.pool === pool.name);
-    const recent = holders.filter(({ created }) => now - created < WEEK_DAYS * DAY_MILLIS).length;
-    return [itemOf(pool, counters, { keys: holders.map(({ key }) => key).sort(), recent })];
+    const days = Math.min(Math.max(ages.get(pool.name) ?? WEEK, 1), WEEK);
+    return counters === undefined ? [] : [itemOf(pool, counters, { holders, days })];
   });
   return items.toSorted(
     compareBy(
@@ -107,14 +115,30 @@ function itemsOf({ manifests, parsed, loadBalancerClass }: ClusterFacts, now: nu
   );
 }
 
-function itemOf(
-  pool: Pool,
-  counters: { readonly 4: FamilyCounters; readonly 6: FamilyCounters },
-  { keys, recent }: { readonly keys: readonly string[]; readonly recent: number },
-): PoolItem {
+/** A Service with addresses of a pool; its age in days. */
+interface Holder extends Allocation {
+  readonly age: number;
+}
+
+function ageInDays({ metadata }: KubernetesObject, now: number): number {
+  const age = (now - Date.parse(metadata.creationTimestamp ?? "")) / DAY_MILLIS;
+  return Number.isNaN(age) ? Number.POSITIVE_INFINITY : age;
+}
+
+interface Use {
+  readonly holders: readonly Holder[];
+  /** How far back it is looked for the rate. */
+  readonly days: number;
+}
+
+function itemOf(pool: Pool, counters: Readonly<Record<Family, FamilyCounters>>, { holders, days }: Use): PoolItem {
+  const fresh = holders.filter(({ age }) => age < days);
+  const until = FAMILIES.flatMap((family) => {
+    const taken = new Set(fresh.flatMap(({ ips }) => ips.filter((ip) => ip.family === family).map(String))).size;
+    return taken === 0 || fresh.length < FEWEST ? [] : [(Number(counters[family].available) * days) / taken];
+  });
+  const soonest = Math.floor(Math.min(...until));
   const families = [counters[4], counters[6]].filter(({ capacity }) => capacity > 0n);
-  const left = families.map(({ available }) => Number(available));
-  const days = recent < FEWEST || left.length === 0 ? undefined : Math.floor((Math.min(...left) * WEEK_DAYS) / recent);
   return {
     name: pool.name,
     addresses: pool.blocks.map(({ text }) => text),
@@ -122,10 +146,12 @@ function itemOf(
     ipv4: familyItem(counters[4]),
     ipv6: familyItem(counters[6]),
     use: Math.max(0, ...families.map(percent)),
-    fullInDays: days === undefined || !Number.isSafeInteger(days) ? undefined : days,
-    holders: keys,
+    fullInDays: Number.isSafeInteger(soonest) ? soonest : undefined,
+    holders: holders.map(({ key }) => key).sort(),
   };
 }
+
+const FAMILIES: readonly Family[] = [4, 6];
 
 function percent({ assigned, capacity }: FamilyCounters): number {
   return Number((assigned * 100n) / capacity);

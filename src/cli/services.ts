@@ -40,6 +40,7 @@ Examples:
   herald services -w               and go on with what changes
   herald services -o name          NAMESPACE/NAME, as herald explain service takes it
 
+--namespace is Herald's own, where pools and advertisements are; --in is the Services'.
 It reads what the API has: Services, endpoints and what speakers wrote to ServiceBGPStatus and ServiceL2Status, which is what they
 mean to announce. herald explain service NAMESPACE/NAME says why, and asks the speakers.
 `;
@@ -69,7 +70,7 @@ const COLUMNS: readonly Column<ServiceItem>[] = [
   { title: "BGP", read: ({ bgp }) => peersOf(bgp) },
   { title: "LAYER 2", read: ({ layer2 }) => layer2.map(({ node }) => node).join(",") },
   { title: "ENDPOINTS", read: ({ endpoints }) => endpoints },
-  { title: "BGP NODES", read: ({ bgp }) => bgp.map(({ node }) => node).join(","), wide: true },
+  { title: "NODES TO ROUTERS", read: ({ bgp }) => wideBgp(bgp), wide: true },
   { title: "INTERFACES", read: ({ layer2 }) => layer2.flatMap(({ interfaces }) => interfaces).join(","), wide: true },
   {
     title: "PROBLEM",
@@ -78,20 +79,42 @@ const COLUMNS: readonly Column<ServiceItem>[] = [
   },
 ];
 
-/** The routers, and from how many nodes. */
+const SHOWN = 3;
+
+/** The routers, of many the first, and from how many nodes; all of them are in `-o wide` and `-o json`. */
 function peersOf(bgp: ServiceItem["bgp"]): string {
   const peers = [...new Set(bgp.flatMap((one) => one.peers))].sort();
-  return peers.length === 0 ? "" : `${peers.join(",")} (${bgp.length} node${bgp.length === 1 ? "" : "s"})`;
+  if (peers.length === 0) return "";
+  const more = peers.length > SHOWN ? ` + ${peers.length - SHOWN} more...` : "";
+  return `${peers.slice(0, SHOWN).join(",")}${more} (${bgp.length} node${bgp.length === 1 ? "" : "s"})`;
+}
+
+/** Each node with its routers. */
+function wideBgp(bgp: ServiceItem["bgp"]): string {
+  return bgp.map(({ node, peers }) => `${node}>${peers.join("+")}`).join(",");
 }
 
 async function runServices(flags: ServiceFlags, ports: CliPorts): Promise<ExitCode> {
+  let told = false;
   return await showCluster(flags, ports, {
     resource: SERVICES,
     columns: COLUMNS,
-    itemsOf: (facts) => itemsOf(facts, flags.in),
+    itemsOf: (facts) => {
+      if (!told && isUnconfigured(facts)) {
+        const where = `namespace ${flags.namespace} has no metallb.io objects`;
+        ports.stderr(`note: ${where}: -n names Herald's own namespace, --in that of Services\n`);
+      }
+      told = true;
+      return itemsOf(facts, flags.in);
+    },
     keyOf: nameOf,
     nameOf,
   });
+}
+
+/** Most likely somebody who took `-n` for the namespace of the Services, as it is with kubectl. */
+function isUnconfigured({ manifests: { pools, peers, bgpAdvertisements, l2Advertisements } }: ClusterFacts): boolean {
+  return pools.length + peers.length + bgpAdvertisements.length + l2Advertisements.length === 0;
 }
 
 function nameOf({ namespace, name }: ServiceItem): string {
