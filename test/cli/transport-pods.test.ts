@@ -189,6 +189,36 @@ describe("speakers in pods", () => {
     expect([code, stdout, stderr]).toEqual([2, "", expect.stringContaining(message)]);
   });
 
+  describe("of which there are more than can be followed one by one", () => {
+    const MANY = Array.from({ length: 101 }, (_, i) => speakerPod(`speaker-n${i}`, `n${i}`));
+    const execs = (server: ExecServer): number => server.requests.filter((url) => url.includes("/exec")).length;
+
+    test("watch says so, and opens no connection to any of them; fewer are followed", async () => {
+      await using server = await ExecServer.start(MANY, () => {});
+      const { code, stderr } = await herald(server, "watch");
+      expect([code, stderr]).toEqual([
+        2,
+        "herald: 101 speakers are too many to be followed one by one: choose at most 100 with --node or -l\n",
+      ]);
+      expect(execs(server)).toBe(0);
+      const end = new AbortController();
+      const watching = herald(server, "watch --node n7 --node n8", end.signal);
+      await until("two", () => execs(server) === 2);
+      end.abort();
+      expect((await watching).code).toBe(0);
+    });
+
+    test("sessions -w watches what they write to the API instead, and says so", async () => {
+      await using server = await ExecServer.start(MANY, () => {});
+      const end = new AbortController();
+      const watching = herald(server, "sessions -w", end.signal);
+      await until("the watch", () => server.requests.some((url) => url.includes("/bgpsessionstates?")));
+      end.abort();
+      expect((await watching).stderr).toContain("note: 101 speakers are too many to be followed one by one");
+      expect(execs(server)).toBe(0);
+    });
+  });
+
   test("an answer of megabytes arrives whole", async () => {
     const large = (call: ExecCall): void => {
       const text = Buffer.from(answer("n1", 20_000));

@@ -129,6 +129,7 @@ const DOCUMENTS = [
   "/v1/members",
   "/v1/plan",
   "/v1/moves",
+  "/v1/several?path=%2Fv1%2Fplan%3Fservice%3Ddefault%2Fweb&path=%2Fv1%2Fsessions&path=%2Fv1%2Flayer2",
 ] as const;
 const STREAMS = ["/v1/sessions/tor1/journal", "/v1/sessions/tor1/messages", "/v1/sessions/tor1/capture"] as const;
 
@@ -170,9 +171,38 @@ describe("every document", () => {
 
   test("there are no others: the list of paths is whole", async () => {
     const { paths } = await askJson(admin.path, "/v1/about");
-    const known = [...DOCUMENTS, ...STREAMS].map((path) => path.replace("tor1", "{peer}"));
+    const known = [...DOCUMENTS, ...STREAMS].map((path) => path.replace(/\?.*/, "").replace("tor1", "{peer}"));
     expect(paths).toEqual(expect.arrayContaining(known));
     expect(paths).toHaveLength(known.length);
+  });
+});
+
+describe("several documents in one answer", () => {
+  const several = (...paths: readonly string[]): string =>
+    `/v1/several?${new URLSearchParams(paths.map((path): [string, string] => ["path", path]))}`;
+
+  test("are what each path says by itself, in the order they are asked for", async () => {
+    live();
+    const paths = ["/v1/routes/in", `/v1/plan?service=${WEB}`, "/v1/plan?service=nobody", "/v1/routes/out"];
+    const { items } = await askJson(admin.path, several(...paths));
+    const alone = await Promise.all(paths.map((path) => askJson(admin.path, path)));
+    const undated = (document: object): object => ({ ...document, at: "" });
+    expect((items as readonly object[]).map(undated)).toEqual(alone.map(undated));
+  });
+
+  test("of none are none", async () => {
+    expect(await askJson(admin.path, "/v1/several")).toMatchObject({ view: "several", items: [] });
+  });
+
+  test.each([
+    ["one that is not there", several("/v1/sessions", "/v1/nothing"), 404],
+    ["a session that is not there", several("/v1/sessions/nobody"), 404],
+    ["a stream", several("/v1/moves?watch=1"), 400],
+    ["a capture", several("/v1/sessions/tor1/capture"), 400],
+    ["itself", several(several("/v1/plan")), 400],
+    ["too many", several(...Array.from({ length: 17 }, () => "/v1/plan")), 400],
+  ])("with %s are refused as a whole", async (_, path, status) => {
+    expect((await ask(admin.path, path)).status).toBe(status);
   });
 });
 
