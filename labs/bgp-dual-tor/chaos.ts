@@ -7,9 +7,9 @@ const PORTS = ["eth1", "eth2", "eth3", "eth4", "eth5"];
 
 /**
  * Milliseconds. BFD finds a dead node after 2.5 s, BGP's hold time whatever else is silent after 9 s; a session is tried again
- * after 2 s, and its routes take one round of the path to the spines. The rest is a busy machine's.
+ * after 2 s. The rest is a busy machine's.
  */
-const BOUND = 15_000;
+const BOUND = 12_000;
 
 /** What chaos may do here: every link and ToR of the fabric, every node, every program. Spines and the client's links stay. */
 export async function prepareChaos(lab: Lab): Promise<ChaosField> {

@@ -6,10 +6,11 @@ import { CLIENT, FAR, LAN, NODES, prepare, SERVICES } from "./stage.ts";
 const WATCH = "watch1";
 
 /**
- * Milliseconds. A speaker that is cut off is fenced after 10 s, and one that hears few of the others gives way after eight announcements:
- * until then two may answer. A dead node is replaced within 1.5 s. The rest is a busy machine's.
+ * Milliseconds. A speaker that hears neither the API nor the others is fenced after 10 s, and of two that take each other for dead one
+ * has given way before: until then both may answer. A dead node is replaced within 1.5 s, and one that begins answers for nothing for
+ * 3 s. What the API says takes effect at once. The rest is a busy machine's.
  */
-const BOUNDS = { double: 12_000, stray: 12_000, reach: 15_000 };
+const BOUNDS = { double: 12_000, stray: 6000, reach: 6000 };
 
 /** What chaos may do here: every node, its link, its speaker, and the LAN between them. */
 export async function prepareChaos(lab: Lab): Promise<ChaosField> {

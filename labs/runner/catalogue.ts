@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { at, parseJson, textOf } from "./json.ts";
 
@@ -28,16 +28,22 @@ export interface RunNote {
   readonly state: string;
 }
 
-/** The runs of a lab that are up now; notes of runs that were killed before they could clean up are removed. */
+/** The runs of a lab that are up now. */
 export function runningLabs(runsFolder: string): readonly RunNote[] {
+  return notesIn(runsFolder).filter(({ pid }) => isAlive(pid));
+}
+
+/** The runs that were killed, and their watchdogs with them, before anything could be cleaned up. */
+export function orphanedLabs(runsFolder: string): readonly RunNote[] {
+  return notesIn(runsFolder).filter(({ pid }) => !isAlive(pid));
+}
+
+function notesIn(runsFolder: string): readonly RunNote[] {
   if (!existsSync(runsFolder)) return [];
   return readdirSync(runsFolder).flatMap((run) => {
     const file = noteFile(runsFolder, run);
-    if (!existsSync(file)) return [];
-    const note = parseNote(readFileSync(file, "utf8"));
-    if (note !== undefined && isAlive(note.pid)) return [note];
-    rmSync(file, { force: true });
-    return [];
+    const note = existsSync(file) ? parseNote(readFileSync(file, "utf8")) : undefined;
+    return note?.run === run ? [note] : [];
   });
 }
 

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { AddressBook } from "./address-book.ts";
 import { type CapturePorts, startCapture } from "./captures.ts";
 import type { Bind, LabNode, Topology } from "./clab.ts";
 import { allDone, attempt, run } from "./command.ts";
@@ -14,7 +15,7 @@ import type { CaptureGoal } from "./options.ts";
 import { type Look, type Met, until } from "./poll.ts";
 import type { LabProcess, Processes, ProcessSpec } from "./processes.ts";
 import type { Report } from "./report.ts";
-import { type InterfaceAddress, type Port, parseAddresses, parseNextHops, parsePorts, parseWeights } from "./routes.ts";
+import { type Port, parseNextHops, parsePorts, parseWeights } from "./routes.ts";
 
 export interface LabPorts {
   readonly report: Report;
@@ -45,9 +46,7 @@ export class Lab {
   readonly #captures: LabCaptures | undefined;
   readonly #routers = new Map<string, FrrRouter>();
   readonly #speakers = new Map<string, LabProcess>();
-  readonly #nodeOfAddress = new Map<string, string>();
-  readonly #nodeOfMac = new Map<string, string>();
-  readonly #addresses = new Map<string, readonly InterfaceAddress[]>();
+  readonly #book = new AddressBook();
   readonly #ending = new AbortController();
   #api: KubeApi | undefined;
   #proxy: Promise<void> = Promise.resolve();
@@ -149,12 +148,12 @@ export class Lab {
 
   /** The node that owns an address (link-local ones included), or the address itself when none does. */
   nodeOf(address: string): string {
-    return this.#nodeOfAddress.get(address) ?? address;
+    return this.#book.nodeOf(address) ?? address;
   }
 
   /** The node that has an interface with this hardware address, or the hardware address itself when none has. */
   nodeOfMac(mac: string): string {
-    return this.#nodeOfMac.get(mac) ?? mac;
+    return this.#book.nodeOfMac(mac) ?? mac;
   }
 
   /** One interface of a node, as it is now. */
@@ -191,7 +190,7 @@ export class Lab {
     const text = await this.exec(router, ["ip", "-j", prefix.includes(":") ? "-6" : "-4", "route", "show", prefix]);
     const gateways = parseNextHops(text);
     // A link-local address comes with the carrier, which may be after the start.
-    if (gateways.some((gateway) => !this.#nodeOfAddress.has(gateway))) {
+    if (gateways.some((gateway) => this.#book.nodeOf(gateway) === undefined)) {
       await allDone(this.topology.nodes.map((node) => this.#learnAddresses(node)));
     }
     return gateways.map((gateway) => this.nodeOf(gateway)).toSorted();
@@ -236,15 +235,8 @@ export class Lab {
   }
 
   #ownAddress(node: string, family: 4 | 6): string | undefined {
-    const ports = this.topology.links.flat().filter((end) => end.node === node);
-    const known = this.#addresses.get(node) ?? [];
-    for (const port of [...ports.map((end) => end.port), "lo"]) {
-      const found = known.find(
-        (a) => a.port === port && a.scope === "global" && a.address.includes(":") === (family === 6),
-      );
-      if (found !== undefined) return found.address;
-    }
-    return undefined;
+    const ends = this.topology.links.flat().filter((end) => end.node === node);
+    return this.#book.addressOn(node, [...ends.map(({ port }) => port), "lo"], family);
   }
 
   #withRole(role: LabNode["role"]): readonly LabNode[] {
@@ -252,11 +244,7 @@ export class Lab {
   }
 
   async #learnAddresses({ name }: LabNode): Promise<void> {
-    const text = await this.exec(name, ["ip", "-j", "addr", "show"]);
-    const addresses = parseAddresses(text);
-    for (const { mac } of parsePorts(text)) this.#nodeOfMac.set(mac, name);
-    this.#addresses.set(name, addresses);
-    for (const { address, scope } of addresses) if (scope !== "host") this.#nodeOfAddress.set(address, name);
+    this.#book.learn(name, await this.exec(name, ["ip", "-j", "addr", "show"]));
   }
 
   #startPod({ name, env }: LabNode): void {

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { runName } from "./names.ts";
 import { listNamespaces } from "./namespaces.ts";
 
+const SWEEP = join(import.meta.dirname, "sweep.sh");
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 /** Sees to it that nothing of a run is left, whatever its end: done, failed, Ctrl-C, a crash, or killed. */
@@ -15,7 +16,7 @@ export class RunGuard {
 
   /** @param leftovers files and folders to remove with the namespaces */
   constructor(run: string, leftovers: readonly string[]) {
-    this.#sweep = [join(import.meta.dirname, "sweep.sh"), run, ...leftovers];
+    this.#sweep = [SWEEP, run, ...leftovers];
     this.#watchdog = this.#startWatchdog();
   }
 
@@ -57,6 +58,11 @@ export class RunGuard {
     child.unref();
     return child;
   }
+}
+
+/** Removes what a run left whose runner and watchdog are gone. */
+export function sweepRun(run: string, leftovers: readonly string[]): void {
+  spawnSync("sh", [SWEEP, run, ...leftovers], { stdio: "ignore" });
 }
 
 /** A name for a run that no other run of this machine has. */

@@ -14,7 +14,7 @@ import { delimiter, dirname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { CodedError, ConfigError } from "../../src/wire/errors.ts";
 import { catcherOf } from "./captures.ts";
-import { clabFile, listLabs, noteFile } from "./catalogue.ts";
+import { clabFile, listLabs, noteFile, orphanedLabs } from "./catalogue.ts";
 import { type ChaosField, type ChaosOptions, runChaos } from "./chaos/run-chaos.ts";
 import { parseClab, type Topology } from "./clab.ts";
 import { kubeconfigOf } from "./control-plane.ts";
@@ -26,7 +26,7 @@ import { Namespaces } from "./namespaces.ts";
 import { type CaptureGoal, type ChaosGoal, requireNodes } from "./options.ts";
 import { Processes } from "./processes.ts";
 import { messageOf, Report, seconds } from "./report.ts";
-import { RunGuard, unusedRunName } from "./run-guard.ts";
+import { RunGuard, sweepRun, unusedRunName } from "./run-guard.ts";
 
 const LABS = dirname(import.meta.dirname);
 const ROOT = dirname(LABS);
@@ -77,6 +77,7 @@ export async function runLab(name: string, options: RunOptions): Promise<number>
 /** Brings a topology up, works in it and takes it down again, whatever happens. Returns the exit code, as {@link runLab}. */
 export async function inLab(task: LabWork, options: RunOptions): Promise<number> {
   requireMachine(task.topology, options.herald);
+  for (const { run, state } of orphanedLabs(FOLDERS.runs)) sweepRun(run, [state, noteFile(FOLDERS.runs, run)]);
   return await new LabRun(task, options).toTheEnd();
 }
 

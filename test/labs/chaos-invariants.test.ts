@@ -165,6 +165,15 @@ describe("every Service is reachable again within the bound", () => {
   });
 });
 
+test("figures: an outage counts as one that there was a way around only when nothing else failed at that time", () => {
+  const outage = (at: number): readonly Moment[] => [asked(at, 9), asked(at + 1000, 0)];
+  const avoidable = (...moments: readonly Moment[]): number => play(...WELL, ...moments).figures.avoidable.length;
+  expect(avoidable(began(10_000, 1, POWER), ...outage(10_500))).toBe(1);
+  expect(avoidable(began(10_000, 1, POWER), began(12_000, 2, POWER), ...outage(10_500))).toBe(0);
+  expect(avoidable(began(10_000, 1, LOSSY), ...outage(10_500))).toBe(0);
+  expect(avoidable(began(10_000, 1, LOSSY), ended(20_000, 1), ...outage(20_500))).toBe(0);
+});
+
 test("causesAt names what went on meanwhile, or what was last", () => {
   const moments = [began(10_000, 1, POWER), ended(20_000, 1), began(40_000, 2, LOSSY), ended(50_000, 2)];
   expect(causesAt(moments, 5000, 6000)).toBe("before the first fault");
@@ -190,6 +199,7 @@ test("figuresText has every figure, its bound, the seed, and what the worst came
     "faults: 1: 1 node-killed",
     "requests: 20 sent, 5 lost (25.00 %), 0 asked again after a reset",
     "outages: 1, longest 2.00 s, 203.0.113.10 from client, during node killed: n1",
+    "with another way: 1, longest 2.00 s, 203.0.113.10 from client, during node killed: n1 (bound 5.00 s)",
     "recovery: at most 0 ms after a fault's end (bound 5.00 s)",
     "answered by two: 1, longest 200 ms, 203.0.113.10, during node killed: n1 (bound 1.00 s)",
     "without endpoint: 0 (bound 2.00 s)",

@@ -28,6 +28,8 @@ export interface Figures {
   readonly lost: number;
   readonly again: number;
   readonly outages: readonly Span[];
+  /** Those of them that began and ended while there was a way around whatever had failed. */
+  readonly avoidable: readonly Span[];
   readonly doubles: readonly Span[];
   readonly strays: readonly Span[];
   /** From the end of a fault, or of the second of two, to the end of the outage that it left behind; the longest. */
@@ -91,6 +93,7 @@ export class Invariants {
     return {
       ...this.#total,
       outages,
+      avoidable: outages.filter((span) => this.#isAvoidable(span)),
       doubles: this.#doubles.all,
       strays: this.#strays.all,
       recovery: Math.max(0, ...outages.map((span) => this.#recoveryIn(span))),
@@ -121,7 +124,7 @@ export class Invariants {
     const changes = this.#faults.flatMap(({ from, to }) => [from, to]).filter((time) => time <= at + WINDOW);
     if (at < Math.max(0, ...changes) + reach) return false;
     const active = this.#faults.filter(({ from, to }) => from <= at && at < to);
-    if (active.length > 1 || active.some(({ planned }) => !isCovered(planned.fault))) return false;
+    if (!hasWayAround(active)) return false;
     const history = this.#endpoints.get(this.#serviceOf(address)?.name ?? "") ?? [];
     const since = history.findLast((entry) => entry.at <= at);
     return since !== undefined && since.nodes.length > 0 && at >= since.at + reach;
@@ -161,11 +164,21 @@ export class Invariants {
     return this.#services.find(({ addresses }) => addresses.includes(address));
   }
 
+  /** A second is too coarse to tell an outage of one fault from that of the next: both count. */
+  #isAvoidable(span: Span): boolean {
+    return hasWayAround(this.#faults.filter(({ from, to }) => from < span.to + WINDOW && to > span.from - WINDOW));
+  }
+
   /** From the last end of a fault before the outage was over, when the outage went on after it. */
   #recoveryIn(outage: Span): number {
     const ends = this.#faults.map(({ to }) => to).filter((to) => to > outage.from - WINDOW && to < outage.to);
     return ends.length === 0 ? 0 : outage.to - Math.max(...ends);
   }
+}
+
+/** Two faults at once may take both ways. */
+function hasWayAround(active: readonly FaultTime[]): boolean {
+  return active.length < 2 && active.every(({ planned }) => isCovered(planned.fault));
 }
 
 /** The faults that were there at a time, or the last one before, in words. */

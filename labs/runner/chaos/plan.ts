@@ -12,7 +12,7 @@ export interface PlanGoal {
 }
 
 /** Of so many faults, one begins while another one lasts. */
-const OVERLAPS = 4;
+const OVERLAPS = 3;
 /** The beginning, without a fault: what is wrong then is no fault's doing. */
 const CALM = 3000;
 /** After what settles, some time in which nothing may be wrong. */

@@ -36,11 +36,4 @@ export class Spans {
   get all(): readonly Span[] {
     return this.#closed;
   }
-
-  get longest(): Span | undefined {
-    return this.#closed.reduce<Span | undefined>(
-      (most, span) => (most === undefined || span.to - span.from > most.to - most.from ? span : most),
-      undefined,
-    );
-  }
 }

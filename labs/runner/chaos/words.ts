@@ -36,16 +36,18 @@ export interface Told {
 
 /** The figures of a chaos, line by line. */
 export function figuresText({ figures, bounds, faults, moments, seed, took, isOnLan }: Told): readonly string[] {
-  const { sent, lost, again, outages, doubles, strays, recovery } = figures;
+  const { sent, lost, again, outages, avoidable, doubles, strays, recovery } = figures;
   const where = (span: Span): string => `, ${span.key}, ${causesAt(moments, span.from, span.to)}`;
-  const told = (spans: readonly Span[], bound: number): string =>
-    `${spans.length}${spans.length === 0 ? "" : `, longest ${longestText(spans, where)}`} (bound ${time(bound)})`;
+  const listed = (spans: readonly Span[]): string =>
+    `${spans.length}${spans.length === 0 ? "" : `, longest ${longestText(spans, where)}`}`;
+  const told = (spans: readonly Span[], bound: number): string => `${listed(spans)} (bound ${time(bound)})`;
   const share = sent === 0 ? 0 : (100 * lost) / sent;
   const rows: readonly (readonly [string, string])[] = [
     ["seed", `${seed}, for ${time(took)}`],
     ["faults", `${faults.length}: ${countsText(faults)}`],
     ["requests", `${sent} sent, ${lost} lost (${share.toFixed(2)} %), ${again} asked again after a reset`],
-    ["outages", `${outages.length}${outages.length === 0 ? "" : `, longest ${longestText(outages, where)}`}`],
+    ["outages", listed(outages)],
+    ["with another way", `${listed(avoidable)} (bound ${time(bounds.reach)})`],
     ["recovery", `at most ${time(recovery)} after a fault's end (bound ${time(bounds.reach)})`],
     [
       "answered by two",

@@ -6,6 +6,7 @@ const WIDTH = 960;
 const ROW = 130;
 const MARGIN = 60;
 const BOX = { width: 112, height: 44 } as const;
+const BEND = 30;
 const COLOURS: Readonly<Record<Health, string>> = { well: "#2e7d32", ill: "#c62828", unknown: "#78909c" };
 const FILLS: Readonly<Record<string, string>> = {
   frr: "#e3f2fd",
@@ -59,13 +60,18 @@ function linkShape(link: Topology["links"][number], at: Places, health: Health):
 function portLabel(port: string, own: Point, other: Point): string {
   const x = Math.round(own.x + (other.x - own.x) * 0.3);
   const y = Math.round(own.y + (other.y - own.y) * 0.3);
-  return `<text x="${x + 4}" y="${y}" font-size="10" fill="#546e7a">${escaped(port)}</text>`;
+  return `<text x="${x + 4}" y="${y}" font-size="10" fill="#546e7a" stroke="#ffffff" stroke-width="3" paint-order="stroke">${escaped(port)}</text>`;
 }
 
 function sessionShape(session: Session, at: Places): readonly string[] {
   const [a, b] = [at.get(session.router), at.get(session.neighbour)];
   if (a === undefined || b === undefined) return [];
-  const bend = { x: Math.round((a.x + b.x) / 2) + 26, y: Math.round((a.y + b.y) / 2) };
+  // Beside the link, not on it.
+  const length = Math.max(1, Math.hypot(b.x - a.x, b.y - a.y));
+  const bend = {
+    x: Math.round((a.x + b.x) / 2 - (BEND * (b.y - a.y)) / length),
+    y: Math.round((a.y + b.y) / 2 + (BEND * (b.x - a.x)) / length),
+  };
   const path = `M${a.x} ${a.y} Q${bend.x} ${bend.y} ${b.x} ${b.y}`;
   const title = `<title>${escaped(`${session.router} to ${session.neighbour}: ${session.state}`)}</title>`;
   return [

@@ -4,10 +4,10 @@ import { type Health, type LiveState, linkHealth, sessionHealth } from "./state.
 
 const WIDTH = 96;
 /** Lines from one row of nodes to the next. */
-const STEP = 5;
+const STEP = 4;
 const MARKS: Readonly<Record<Health, string>> = { well: "up", ill: "DOWN", unknown: "" };
 
-/** A topology as text: the picture, then every link and session. A link that is down is drawn with dots. */
+/** A topology as text: the picture, then every link and session. A link that is down has gaps. */
 export function drawText(topology: Topology, state: LiveState | undefined): string {
   const lines = [...picture(topology, state), "", ...linkLines(topology, state)];
   if (state !== undefined) lines.push("", ...programLines(topology, state), "", ...sessionLines(state));
@@ -16,7 +16,7 @@ export function drawText(topology: Topology, state: LiveState | undefined): stri
 
 function picture(topology: Topology, state: LiveState | undefined): readonly string[] {
   const spots = layOut(topology);
-  const canvas = new Canvas(WIDTH, (Math.max(...spots.map(({ row }) => row)) + 1) * STEP);
+  const canvas = new Canvas(WIDTH, Math.max(...spots.map(({ row }) => row)) * STEP + 1);
   const at = new Map(spots.map((spot) => [spot.node.name, place(spot)]));
   for (const link of topology.links) {
     const [a, b] = link.map(({ node }) => at.get(node));
@@ -35,43 +35,56 @@ function place({ row, across }: Spot): Point {
   return { x: Math.round(across * (WIDTH - 1)), y: row * STEP };
 }
 
-/** Characters on squared paper. */
+/** The dots of a braille character by their place in it, two across and four down; U+2800 is the one without a dot. */
+const DOTS = [
+  [0x01, 0x08],
+  [0x02, 0x10],
+  [0x04, 0x20],
+  [0x40, 0x80],
+] as const;
+const NO_DOT = 0x2800;
+const ACROSS = 2;
+const DOWN = 4;
+
+/** Characters with lines behind them, which are drawn in the dots of braille characters. */
 class Canvas {
-  readonly #rows: string[][];
+  readonly #dots: number[][];
+  readonly #words: string[][];
 
   constructor(width: number, height: number) {
-    this.#rows = Array.from({ length: height }, () => Array.from({ length: width }, () => " "));
+    this.#dots = Array.from({ length: height }, () => Array.from({ length: width }, () => 0));
+    this.#words = Array.from({ length: height }, () => []);
   }
 
-  line(a: Point, b: Point, isDotted: boolean): void {
-    const steps = Math.max(Math.abs(b.x - a.x), Math.abs(b.y - a.y), 1);
-    const mark = isDotted ? "·" : slope(b.x - a.x, b.y - a.y);
-    for (let i = 0; i <= steps; i += 1) {
-      if (isDotted && i % 2 === 1) continue;
-      this.#set(Math.round(a.x + ((b.x - a.x) * i) / steps), Math.round(a.y + ((b.y - a.y) * i) / steps), mark);
+  line(from: Point, to: Point, isDotted: boolean): void {
+    const [dx, dy] = [(to.x - from.x) * ACROSS, (to.y - from.y) * DOWN];
+    const steps = Math.max(Math.abs(dx), Math.abs(dy), 1);
+    for (let i = 0; i <= steps; i += isDotted ? 4 : 1) {
+      this.#dot(Math.round(from.x * ACROSS + (dx * i) / steps), Math.round(from.y * DOWN + (dy * i) / steps));
     }
   }
 
   text({ x, y }: Point, words: string): void {
     const left = Math.min(Math.max(0, x - Math.floor(words.length / 2)), WIDTH - words.length);
-    for (const [i, letter] of [...words].entries()) this.#set(left + i, y, letter);
+    const row = this.#words[y];
+    if (row !== undefined) for (const [i, letter] of [...words].entries()) row[left + i] = letter;
   }
 
   get lines(): readonly string[] {
-    return this.#rows.map((row) => row.join("").trimEnd());
+    return this.#dots.map((row, y) =>
+      row
+        .map((dots, x) => this.#words[y]?.[x] ?? (dots === 0 ? " " : String.fromCodePoint(NO_DOT + dots)))
+        .join("")
+        .trimEnd(),
+    );
   }
 
-  #set(x: number, y: number, mark: string): void {
-    const row = this.#rows[y];
-    if (row !== undefined && x >= 0 && x < row.length) row[x] = mark;
+  #dot(x: number, y: number): void {
+    const row = this.#dots[Math.floor(y / DOWN)];
+    const column = Math.floor(x / ACROSS);
+    const before = row?.[column];
+    if (row !== undefined && before !== undefined) row[column] = before | (DOTS[y % DOWN]?.[x % ACROSS] ?? 0);
   }
-}
-
-/** Characters are twice as high as wide. */
-function slope(dx: number, dy: number): string {
-  if (dy === 0 || Math.abs(dx) > Math.abs(dy) * 4) return "-";
-  if (Math.abs(dx) < Math.abs(dy) / 2) return "|";
-  return dx > 0 === dy > 0 ? "\\" : "/";
 }
 
 function linkLines({ links }: Topology, state: LiveState | undefined): readonly string[] {
