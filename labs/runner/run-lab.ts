@@ -15,7 +15,7 @@ import { pathToFileURL } from "node:url";
 import { CodedError, ConfigError } from "../../src/wire/errors.ts";
 import { catcherOf } from "./captures.ts";
 import { clabFile, listLabs, noteFile, orphanedLabs } from "./catalogue.ts";
-import { type ChaosField, type ChaosOptions, runChaos } from "./chaos/run-chaos.ts";
+import { type ChaosField, runChaos } from "./chaos/run-chaos.ts";
 import { parseClab, type Topology } from "./clab.ts";
 import { kubeconfigOf } from "./control-plane.ts";
 import { InterruptedError, LabConfigError } from "./errors.ts";
@@ -68,9 +68,7 @@ export async function runLab(name: string, options: RunOptions): Promise<number>
   const folder = join(LABS, name);
   const topology = loadTopology(name);
   requireNodes(topology, options.captures ?? []);
-  const { chaos } = options;
-  const work = async (lab: Lab, logs: string): Promise<void> =>
-    chaos === undefined ? await checkLab(lab, folder) : await shakeLab(lab, folder, { ...chaos, logs });
+  const work = await workOf(name, options.chaos);
   return await inLab({ topology, folder, work }, options);
 }
 
@@ -81,20 +79,26 @@ export async function inLab(task: LabWork, options: RunOptions): Promise<number>
   return await new LabRun(task, options).toTheEnd();
 }
 
-async function checkLab(lab: Lab, folder: string): Promise<void> {
-  const { check } = await readCheck(folder);
-  await lab.up();
-  await check(lab);
-}
-
-async function shakeLab(lab: Lab, folder: string, options: ChaosOptions): Promise<void> {
-  const { prepareChaos } = await readCheck(folder);
-  if (prepareChaos === undefined)
-    throw new LabConfigError(lab.topology.name, {
-      problems: ["has no chaos: its check.ts exports no prepareChaos(lab)"],
+/** What is done in a lab: its check, or chaos. @throws LabConfigError when it has no such thing. */
+async function workOf(name: string, chaos: ChaosGoal | undefined): Promise<LabWork["work"]> {
+  const { check, prepareChaos } = await readCheck(join(LABS, name));
+  if (chaos === undefined) {
+    return async (lab) => {
+      await lab.up();
+      await check(lab);
+    };
+  }
+  if (prepareChaos === undefined) {
+    const fit = listLabs(LABS).filter((lab) => existsSync(join(LABS, lab.name, "chaos.ts")));
+    const names = fit.map((lab) => lab.name).join(", ");
+    throw new LabConfigError(name, {
+      problems: [`nobody has said what chaos may do here; it can be had in: ${names}`],
     });
-  await lab.up();
-  await runChaos(lab, await prepareChaos(lab), options);
+  }
+  return async (lab, logs) => {
+    await lab.up();
+    await runChaos(lab, await prepareChaos(lab), { ...chaos, logs });
+  };
 }
 
 /** What a lab's `check.ts` exports. */
