@@ -85,6 +85,11 @@ export interface Step {
   readonly effects: readonly Effect[];
 }
 
+/** Why a session ends when the hold time is over. */
+export const SILENT = "the peer was silent for the whole hold time";
+/** The same where the peer says OPEN and then nothing: what we said did not arrive. */
+export const UNCONFIRMED = "the peer did not confirm our OPEN for the whole hold time";
+
 const DIAL_LIMIT = seconds(10);
 const FIRST_RETRY = seconds(1);
 /** RFC 4271 section 8.2.2: "a large value", 4 minutes, until both OPENs are there. */
@@ -371,7 +376,7 @@ const ON_EXPIRED: Record<TimerName, (draft: Draft) => void> = {
   },
   hold(draft) {
     const notification = { code: ERROR_CODE.holdTimerExpired, subcode: 0, data: [] };
-    giveUp(draft, { notification, reason: "the peer was silent for the whole hold time" });
+    giveUp(draft, { notification, reason: draft.fsm.state === "open-confirm" ? UNCONFIRMED : SILENT });
   },
   "send-hold"(draft) {
     // RFC 9687 section 3.2: the peer reads nothing, so the NOTIFICATION is for the log more than for the peer.

@@ -13,7 +13,7 @@ const MARKS: Record<Verdict, readonly [mark: string, tone: Tone]> = {
 
 const ANSWERS: Record<Explanation["answers"], string> = {
   yes: "is announced",
-  partly: "is announced, but not everywhere it should be",
+  partly: "is announced, but not all is as it should be",
   no: "is not announced",
   unknown: "may be announced: who would know does not answer",
 };
@@ -45,10 +45,15 @@ function branch(finding: Finding, depth: number, colours: boolean): string {
 function conclusion({ causes, change, answers }: Explanation, colours: boolean): readonly string[] {
   const [first, ...others] = together(causes);
   if (first === undefined) return [];
-  const title = answers === "yes" ? "If nothing answers all the same" : "Change";
+  const title = titleOf(answers, first);
   const head = `\n${colours ? painted(title, answers === "yes" ? "quiet" : "bad") : title}: ${escapeControls(change ?? first.change)}\n`;
   const places = first.places.map((place) => escapeControls(place)).join(", ");
   return [head, `  ${places === "" ? "" : `${places}: `}${escapeControls(first.words)}\n`, ...also(others)];
+}
+
+function titleOf(answers: Explanation["answers"], { verdict }: CommonCause): string {
+  if (answers !== "yes") return "Change";
+  return verdict === "unknown" ? "If nothing answers all the same" : "Worth a look";
 }
 
 function also(causes: readonly CommonCause[]): readonly string[] {
@@ -61,16 +66,18 @@ function also(causes: readonly CommonCause[]): readonly string[] {
 interface CommonCause {
   readonly words: string;
   readonly change: string;
+  readonly verdict: RankedCause["verdict"];
   readonly places: readonly string[];
 }
 
 /** What would be said twice is said once, of all it is true of. */
 function together(causes: readonly RankedCause[]): readonly CommonCause[] {
   const common = new Map<string, CommonCause>();
-  for (const { words, change, object, field } of causes) {
-    const before = common.get(`${words}\n${change}`)?.places ?? [];
+  for (const { words, change, verdict, object, field } of causes) {
+    const before = common.get(`${words}\n${change}`);
     const place = object === undefined || object.name === "" ? [] : [`${formatObject(object)} ${field ?? ""}`.trim()];
-    common.set(`${words}\n${change}`, { words, change, places: [...before, ...place] });
+    const places = [...(before?.places ?? []), ...place];
+    common.set(`${words}\n${change}`, { words, change, verdict: before?.verdict ?? verdict, places });
   }
   return [...common.values()];
 }

@@ -3,7 +3,8 @@ import { serviceKey } from "../api/brands.ts";
 import type { ServiceKey } from "../api/config.ts";
 import { explain } from "../inspection/explain/explain.ts";
 import type { ExplainFacts, Observed } from "../inspection/explain/facts.ts";
-import { ConfigError } from "../wire/errors.ts";
+import { ApiUnreachable } from "../kubernetes/errors.ts";
+import { ConfigError, TransientError } from "../wire/errors.ts";
 import { clusterDocuments, surroundings } from "./cluster-documents.ts";
 import { type FactOptions, factsOf } from "./explain-facts.ts";
 import { observe } from "./explain-observe.ts";
@@ -12,6 +13,7 @@ import { addInspectFlags, type InspectFlags } from "./inspect.ts";
 import { readManifestSets } from "./manifest-files.ts";
 import { documentText, isForPeople, repeatable, styleOf } from "./output.ts";
 import type { CliPorts, ExitCode } from "./ports.ts";
+import { USUAL_SOCKET } from "./reach.ts";
 import { userClient } from "./user-client.ts";
 
 interface ExplainFlags extends InspectFlags {
@@ -19,6 +21,11 @@ interface ExplainFlags extends InspectFlags {
   readonly peer?: string;
   readonly lbClass?: string;
   readonly ignoreExcludeLb?: true;
+}
+
+/** Nothing can be explained of a cluster that cannot be read. */
+class NothingToRead extends TransientError {
+  readonly code = "ERR_CLI_NOTHING_TO_READ";
 }
 
 /** The question names nothing that there is. */
@@ -119,7 +126,16 @@ async function ofCluster(flags: Asked, service: ServiceKey, ports: CliPorts): Pr
     const facts = factsOf([[...documents, ...around]], optionsOf(flags, flags.namespace), service);
     const observed: Observed = await observe(flags, ports, { services: [service], around });
     return { ...facts, observed };
+  } catch (error) {
+    throw error instanceof ApiUnreachable ? withoutApi(error) : error;
   } finally {
     client.close();
   }
+}
+
+/** Speakers go on with what they know, and can be asked where they run. */
+function withoutApi(cause: ApiUnreachable): NothingToRead {
+  const ask = `ask a speaker on its node: herald sessions --socket ${USUAL_SOCKET}`;
+  const message = `the API server does not answer: ${cause.message}\nWhat is announced goes on. Look at the API server and at the kubeconfig; meanwhile ${ask}`;
+  return new NothingToRead(message, { cause });
 }

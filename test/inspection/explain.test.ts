@@ -177,8 +177,8 @@ describe("a fault, and the cause that is named first", () => {
     [
       "a peer that no node has",
       "no-matching-peer",
-      "all",
-      "spec.peers",
+      "tor",
+      "spec.nodeSelectors",
       but(["BGPPeer"], peer({ nodeSelectors: [{ matchLabels: { rack: "1" } }] })),
     ],
     [

@@ -39,7 +39,7 @@ export class ExecServer implements AsyncDisposable {
     this.#server.on("upgrade", (request: IncomingMessage, socket: Duplex) => {
       this.requests.push(request.url ?? "");
       this.#sockets.add(socket);
-      upgrade(request, socket, exec);
+      acceptExec(request, socket, exec);
     });
   }
 
@@ -79,7 +79,8 @@ export function speakerPod(name: string, node: string, phase = "Running"): objec
   };
 }
 
-function upgrade(request: IncomingMessage, socket: Duplex, exec: (call: ExecCall) => void): void {
+/** Answers a request for `pods/exec`, once its connection was upgraded. */
+export function acceptExec(request: IncomingMessage, socket: Duplex, exec: (call: ExecCall) => void): void {
   const accept = createHash("sha1").update(`${request.headers["sec-websocket-key"]}${ACCEPT}`).digest("base64");
   const head = ["HTTP/1.1 101 Switching Protocols", "Upgrade: websocket", "Connection: Upgrade"];
   socket.write(

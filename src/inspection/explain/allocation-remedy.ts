@@ -50,7 +50,7 @@ const REMEDIES: Readonly<Record<AllocationReason, Remedy>> = {
   },
   "port-in-use": { field: at("spec.ports"), change: "use another port: Services on one address share none" },
   "no-available-addresses": {
-    field: at("spec.loadBalancerClass"),
+    field: POOL,
     change: "add addresses to spec.addresses of an IPAddressPool that the Service may use",
   },
   "no-pools": { field: at("spec.type"), change: "create a valid IPAddressPool" },

@@ -1,6 +1,8 @@
 import type { PrefixAnnouncement } from "../../announcement/route.ts";
 import { peerName } from "../../api/brands.ts";
+import type { Family } from "../../net/ip-address.ts";
 import type { SessionItem } from "../session-view.ts";
+import { asBefore } from "./as-before.ts";
 import {
   asRefusal,
   isWanted,
@@ -16,7 +18,8 @@ import type { SessionStateFact } from "./facts.ts";
 import { broken, type Cause, type Finding, intended, observed, RANK } from "./finding.ts";
 import { peerCause } from "./peer-filter.ts";
 import type { Place, Scene } from "./scene.ts";
-import { sessionCause } from "./session-cause.ts";
+import { sessionCause, unsteadyCause } from "./session-cause.ts";
+import { saidOfRoute } from "./status-findings.ts";
 
 /** Which node tells which router, and what became of it. */
 export function bgpFinding(scene: Scene): Finding {
@@ -36,21 +39,51 @@ function nodeFinding(scene: Scene, place: Place): Finding {
   const refused = refusals.map((refusal) => refusedFinding(scene, refusal, AT_NODE));
   const routes = decision.bgp.filter((route) => peer === undefined || route.peer === peer);
   const [first] = refused;
-  if (decision.bgp.length === 0 && first !== undefined) return { ...first, object };
+  if (decision.bgp.length === 0 && first !== undefined) return goingOn(scene, place) ?? { ...first, object };
   if (routes.length === 0 && peer !== undefined) {
     return { ...broken(AT_NODE, peerCause(scene, place, peer)), object };
   }
-  const below = [...refused, ...routeFindings(scene, place, routes)];
+  const below = [...refused, ...routeFindings(scene, place, routes.map(routeToTell))];
   return intended("node", verdictOf(below), `announces by ${[...new Set(routes.map((one) => one.peer))].join(", ")}`, {
     object,
     below,
   });
 }
 
-function routeFindings(scene: Scene, place: Place, routes: readonly PrefixAnnouncement[]): readonly Finding[] {
+/** A route that a router should have. */
+interface RouteToTell {
+  readonly ip: string;
+  readonly family: Family;
+  readonly peer: string;
+  readonly prefix: string;
+  readonly advertisements: readonly string[];
+}
+
+function routeToTell({ ip, peer, prefix, attributes: { advertisements } }: PrefixAnnouncement): RouteToTell {
+  return { ip: `${ip}`, family: ip.family, peer, prefix: `${prefix}`, advertisements };
+}
+
+/** The speaker announces by what an object was before somebody broke it. */
+function goingOn(scene: Scene, place: Place): Finding | undefined {
+  const { node, decision } = place;
+  const refusal = decision.refusals.find(({ protocol }) => protocol === "bgp");
+  const before = refusal && asBefore(scene, node, refusal);
+  if (before === undefined) return undefined;
+  const wanted = before.plan.bgp.filter(
+    ({ peer }) => scene.question.peer === undefined || peer === scene.question.peer,
+  );
+  if (wanted.length === 0) return undefined;
+  const routes = wanted.map((one) => ({ ...one, family: one.ip.includes(":") ? (6 as const) : (4 as const) }));
+  const below = routeFindings(scene, place, routes);
+  const peers = [...new Set(routes.map(({ peer }) => peer))].join(", ");
+  const object = { kind: "Node", name: node };
+  return observed("node", verdictOf(below), `announces by ${peers}, ${before.words}`, { object, below });
+}
+
+function routeFindings(scene: Scene, place: Place, routes: readonly RouteToTell[]): readonly Finding[] {
   const silent = speakerFinding(scene, place);
   return routes.map((route) => {
-    const words = `${route.prefix} to BGPPeer ${route.peer}, by BGPAdvertisement ${route.attributes.advertisements.join(", ")}`;
+    const words = `${route.prefix} to BGPPeer ${route.peer}, by BGPAdvertisement ${route.advertisements.join(", ")}`;
     const below = silent === undefined ? seen(scene, place, route) : [silent, ...told(scene, place, route)];
     const counted = below.filter(({ step }) => step !== "router");
     const verdict = counted.length === 0 ? "yes" : verdictOf(counted.some(isCross) ? counted.filter(isCross) : counted);
@@ -64,11 +97,10 @@ function isCross({ verdict }: Finding): boolean {
 }
 
 /** What the speaker of the node says of it. */
-function seen(scene: Scene, place: Place, route: PrefixAnnouncement): readonly Finding[] {
+function seen(scene: Scene, place: Place, route: RouteToTell): readonly Finding[] {
   const { observed: facts } = scene.facts;
   if (facts === undefined) return [];
-  const ip = `${route.ip}`;
-  const refusal = speakerRefusals(scene, place.node, "bgp").find((one) => one.ip === undefined || one.ip === ip);
+  const refusal = speakerRefusals(scene, place.node, "bgp").find(({ ip }) => ip === undefined || ip === route.ip);
   if (refusal !== undefined) {
     return [refusedFinding(scene, asRefusal(scene, refusal), { step: "speaker", basis: "observed" })];
   }
@@ -90,13 +122,15 @@ function behind(scene: Scene, { node }: Place, words: string): Finding {
   return broken({ step: "speaker", basis: "observed" }, cause);
 }
 
-function sessionFindings({ config }: Scene, session: SessionItem): readonly Finding[] {
+function sessionFindings({ config, facts }: Scene, session: SessionItem): readonly Finding[] {
   const object = { kind: "BGPPeer", name: session.peer };
   if (session.state !== "established") {
     return [
       broken({ step: "session", basis: "observed" }, sessionCause(session, config.peers.get(peerName(session.peer)))),
     ];
   }
+  const unsteady = unsteadyCause(session, facts.observed?.at?.get(session.node));
+  if (unsteady !== undefined) return [broken({ step: "session", basis: "observed" }, unsteady, "doubt")];
   const { negotiated, lastDown, flaps } = session;
   const families = negotiated?.families.join(", ") ?? "";
   const words = `established since ${session.since} with AS ${negotiated?.peerAsn ?? "?"}, hold time ${negotiated?.holdTime ?? "?"} s, ${families}`;
@@ -123,10 +157,10 @@ function bfdFinding({ bfd, peer, node }: SessionItem): readonly Finding[] {
 function sentFindings(
   scene: Scene,
   place: Place,
-  { route, session }: { readonly route: PrefixAnnouncement; readonly session: SessionItem },
+  { route, session }: { readonly route: RouteToTell; readonly session: SessionItem },
 ): readonly Finding[] {
   if (session.state !== "established") return [];
-  const prefix = `${route.prefix}`;
+  const { prefix } = route;
   const routes = scene.facts.observed?.routes ?? [];
   const item = routes.find((one) => one.node === place.node && one.peer === route.peer && one.prefix === prefix);
   if (item === undefined) return [behind(scene, place, `has no route ${prefix} for BGPPeer ${route.peer}`)];
@@ -163,34 +197,34 @@ function routerFinding(prefix: string, session: SessionItem): Finding {
   return broken({ step: "router", basis: "observed" }, cause, "unknown");
 }
 
-function familyCause({ ip, peer }: PrefixAnnouncement, { negotiated }: SessionItem): Cause {
+function familyCause({ family, peer }: RouteToTell, { negotiated }: SessionItem): Cause {
   const agreed = negotiated?.families.join(", ") ?? "";
   return {
     name: "family-not-negotiated",
     rank: RANK.route,
     object: { kind: "BGPPeer", name: peer },
     field: "spec.dualStackAddressFamily",
-    words: `the session with BGPPeer ${peer} is up and carries ${agreed === "" ? "nothing" : agreed} alone: no IPv${ip.family} unicast`,
-    change: `activate IPv${ip.family} unicast for this neighbour on the router (herald sessions describe shows which side lacks it)`,
+    words: `the session with BGPPeer ${peer} is up and carries ${agreed === "" ? "nothing" : agreed} alone: no IPv${family} unicast`,
+    change: `activate IPv${family} unicast for this neighbour on the router (herald sessions describe shows which side lacks it)`,
   };
 }
 
-function nextHopCause({ ip, peer }: PrefixAnnouncement, { localAddress }: SessionItem): Cause {
+function nextHopCause({ family, peer }: RouteToTell, { localAddress }: SessionItem): Cause {
   return {
     name: "no-next-hop",
     rank: RANK.route,
     object: { kind: "BGPPeer", name: peer },
     field: "spec.sourceAddress",
-    words: `there is no IPv${ip.family} next hop for BGPPeer ${peer}: the session runs from ${localAddress ?? "an address"}, and its interface has none of that family`,
-    change: `give the node an IPv${ip.family} address on the interface of the session, or negotiate extended next hops`,
+    words: `there is no IPv${family} next hop for BGPPeer ${peer}: the session runs from ${localAddress ?? "an address"}, and its interface has none of that family`,
+    change: `give the node an IPv${family} address on the interface of the session, or negotiate extended next hops`,
   };
 }
 
-function tooLargeCause({ peer, attributes }: PrefixAnnouncement): Cause {
+function tooLargeCause({ peer, advertisements }: RouteToTell): Cause {
   return {
     name: "attributes-too-large",
     rank: RANK.route,
-    object: { kind: "BGPAdvertisement", name: attributes.advertisements[0] ?? "" },
+    object: { kind: "BGPAdvertisement", name: advertisements[0] ?? "" },
     field: "spec.communities",
     words: `the attributes of the route are larger than a message to BGPPeer ${peer} may be`,
     change: "name fewer communities",
@@ -198,9 +232,11 @@ function tooLargeCause({ peer, attributes }: PrefixAnnouncement): Cause {
 }
 
 /** What objects in the API say of a node that does not answer itself. */
-function told({ facts }: Scene, { node }: Place, { peer }: PrefixAnnouncement): readonly Finding[] {
+function told(scene: Scene, { node }: Place, { peer }: RouteToTell): readonly Finding[] {
+  const { facts } = scene;
+  const said = saidOfRoute(scene, node, peer);
   const states = facts.observed?.sessionStates.filter((one) => one.node === node && one.peer === peer) ?? [];
-  return states.map((state) => stateFinding(state));
+  return [...states.map((state) => stateFinding(state)), ...said];
 }
 
 function stateFinding({ name, node, peer, state, lastError }: SessionStateFact): Finding {

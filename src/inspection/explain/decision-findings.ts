@@ -1,9 +1,10 @@
 import type { Protocol, Refusal, RefusalCause } from "../../announcement/refusal.ts";
 import type { PlanItem } from "../state-view.ts";
+import { isDone, keptAddress } from "./as-before.ts";
 import { broken, type Finding, intended, type Step, type Verdict } from "./finding.ts";
+import { invalidCause } from "./invalid-cause.ts";
 import { refusalCause } from "./refusal-remedy.ts";
 import type { Place, Scene } from "./scene.ts";
-import { invalidCause } from "./service-findings.ts";
 
 type Reason = RefusalCause["reason"];
 type RefusalItem = PlanItem["refusals"][number];
@@ -71,13 +72,16 @@ export function asRefusal({ question }: Scene, { ip, protocol, cause }: RefusalI
 }
 
 /** A protocol is wanted where an advertisement has the pool, or where nothing says which one is meant. */
-export function isWanted({ cluster, convergence, config, facts }: Scene, protocol: Protocol): boolean {
+export function isWanted(scene: Scene, protocol: Protocol): boolean {
+  const { cluster, convergence, config, facts } = scene;
+  if (keptAddress(scene) !== undefined) return isDone(scene, protocol);
   const pool = convergence?.pool === undefined ? undefined : cluster.pools.get(convergence.pool);
   const counts = { bgp: pool?.bgp.length ?? 0, layer2: pool?.layer2.length ?? 0 };
   if (counts.bgp + counts.layer2 > 0) return counts[protocol] > 0;
   const invalid = (kind: string): number => facts.parsed.invalid.filter((one) => one.kind === kind).length;
+  const routers = config.peers.size + invalid("BGPPeer");
   const exist = {
-    bgp: config.bgpAdvertisements.length + invalid("BGPAdvertisement"),
+    bgp: routers === 0 ? 0 : routers + config.bgpAdvertisements.length + invalid("BGPAdvertisement"),
     layer2: config.l2Advertisements.length + invalid("L2Advertisement"),
   };
   return exist[protocol] > 0 || exist.bgp + exist.layer2 === 0;

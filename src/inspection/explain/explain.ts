@@ -54,7 +54,7 @@ function chainOf(scene: Scene): readonly Finding[] {
   if (ours.verdict === "no") return [ours];
   const address = addressFinding(scene);
   const endpoints = endpointFinding(scene);
-  if (scene.convergence === undefined || scene.convergence.ips.length === 0) return [ours, address, endpoints];
+  if (address.verdict === "no" && address.basis === "intent") return [ours, address, endpoints];
   const asked = scene.question.peer === undefined ? [layer2Finding(scene)] : [];
   return [ours, address, endpoints, bgpFinding(scene), ...asked];
 }

@@ -1,6 +1,8 @@
 import type { ServiceKey } from "../../api/config.ts";
 import type { Manifests } from "../../api/manifests.ts";
 import type { ParsedConfig } from "../../api/parse-config.ts";
+import type { ServiceBgpStatus } from "../../api/service-bgp-status.ts";
+import type { ServiceL2Status } from "../../api/service-l2-status.ts";
 import type { RouteOutItem } from "../route-view.ts";
 import type { SessionItem } from "../session-view.ts";
 import type { Layer2View, MembersView, PlanItem } from "../state-view.ts";
@@ -35,12 +37,16 @@ export interface Observed {
   /** Every speaker was looked for: a node that is in neither list has none. */
   readonly complete: boolean;
   readonly sessions: readonly SessionItem[];
+  /** When each node said so, by its own clock. */
+  readonly at?: ReadonlyMap<string, string>;
   readonly routes: readonly RouteOutItem[];
   readonly plans: readonly PlanItem[];
   readonly layer2: readonly Layer2View[];
   readonly members: readonly MembersView[];
   /** What BGPSessionStates say, for nodes that do not answer. */
   readonly sessionStates: readonly SessionStateFact[];
+  /** What speakers wrote to ServiceBGPStatuses and ServiceL2Statuses, for the same nodes. */
+  readonly statuses?: { readonly bgp: readonly ServiceBgpStatus[]; readonly layer2: readonly ServiceL2Status[] };
 }
 
 /** A BGPSessionState. */

@@ -1,4 +1,7 @@
+import type { Layer2Announcement } from "../../announcement/layer2-decision.ts";
+import type { IpAddress } from "../../net/ip-address.ts";
 import type { Layer2Item } from "../state-view.ts";
+import { asBefore } from "./as-before.ts";
 import {
   asRefusal,
   isWanted,
@@ -11,6 +14,7 @@ import {
 } from "./decision-findings.ts";
 import { broken, type Cause, type Finding, intended, observed, RANK, type Verdict } from "./finding.ts";
 import type { Place, Scene } from "./scene.ts";
+import { saidOfAnswer } from "./status-findings.ts";
 
 const AT_NODE = { step: "node", basis: "intent" } as const;
 
@@ -31,17 +35,31 @@ function nodeFinding(scene: Scene, place: Place): Finding {
   const { node, decision } = place;
   const object = { kind: "Node", name: node };
   const [refusal] = decision.refusals.filter(({ protocol }) => protocol === "layer2");
-  const [first] = decision.layer2;
-  if (first === undefined) {
-    return refusal === undefined
-      ? intended("node", "quiet", "is not asked", { object })
-      : { ...refusedFinding(scene, refusal, AT_NODE), object };
+  if (decision.layer2.length === 0) {
+    if (refusal === undefined) return intended("node", "quiet", "is not asked", { object });
+    const before = asBefore(scene, node, refusal);
+    if (before === undefined) return { ...refusedFinding(scene, refusal, AT_NODE), object };
+    return electedFinding(scene, place, before.plan.layer2, `, ${before.words}`);
   }
-  const where = first.interfaces.length === 0 ? "all its interfaces" : first.interfaces.join(", ");
+  return electedFinding(scene, place, decision.layer2, "");
+}
+
+/** The addresses that the node answers for. */
+function electedFinding(
+  scene: Scene,
+  place: Place,
+  held: readonly (Pick<Layer2Announcement, "interfaces" | "advertisements"> & { readonly ip: IpAddress | string })[],
+  note: string,
+): Finding {
+  const { interfaces = [], advertisements = [] } = held[0] ?? {};
+  const where = interfaces.length === 0 ? "all its interfaces" : interfaces.join(", ");
   const silent = speakerFinding(scene, place);
-  const below = silent === undefined ? decision.layer2.flatMap(({ ip }) => seen(scene, place, `${ip}`)) : [silent];
-  const words = `elected to answer on ${where}, by L2Advertisement ${first.advertisements.join(", ")}`;
-  return intended("node", worstOf(below), words, { object, below });
+  const below =
+    silent === undefined
+      ? held.flatMap((one) => seen(scene, place, { address: `${one.ip}`, advertisements }))
+      : [silent, ...saidOfAnswer(scene, place.node)];
+  const words = `elected to answer on ${where}, by L2Advertisement ${advertisements.join(", ")}${note}`;
+  return intended("node", worstOf(below), words, { object: { kind: "Node", name: place.node }, below });
 }
 
 /** All its addresses are to be answered for. */
@@ -55,7 +73,11 @@ function worstOf(below: readonly Finding[]): Verdict {
 }
 
 /** What the speaker of the node says of an address. */
-function seen(scene: Scene, { node }: Place, address: string): readonly Finding[] {
+function seen(
+  scene: Scene,
+  { node }: Place,
+  { address, advertisements }: { readonly address: string; readonly advertisements: readonly string[] },
+): readonly Finding[] {
   const { observed: facts } = scene.facts;
   if (facts === undefined) return [];
   const refusal = speakerRefusals(scene, node, "layer2").find(({ ip }) => ip === undefined || ip === address);
@@ -64,7 +86,7 @@ function seen(scene: Scene, { node }: Place, address: string): readonly Finding[
   }
   const item = facts.layer2.find((view) => view.node === node)?.items.find((one) => one.address === address);
   if (item === undefined) return [behind(scene, node, address)];
-  return [stateFinding(item), ...askedFinding(item)];
+  return [stateFinding(item), ...askedFinding(item, advertisements[0] ?? "")];
 }
 
 function behind(scene: Scene, node: string, address: string): Finding {
@@ -105,7 +127,10 @@ function stateFinding(item: Layer2Item): Finding {
 }
 
 /** An address that nobody asks for is looked for somewhere else. */
-function askedFinding({ address, node, requests, answers, interfaces }: Layer2Item): readonly Finding[] {
+function askedFinding(
+  { address, node, requests, answers, interfaces }: Layer2Item,
+  advertisement: string,
+): readonly Finding[] {
   if (requests > 0) {
     const words = `${requests} requests heard, ${answers} answered: whoever asks knows where to send`;
     return [observed("responder", "yes", words, { object: { kind: "Node", name: node } })];
@@ -114,7 +139,7 @@ function askedFinding({ address, node, requests, answers, interfaces }: Layer2It
   const cause: Cause = {
     name: "never-asked",
     rank: RANK.beyond,
-    object: { kind: "L2Advertisement", name: "" },
+    object: { kind: "L2Advertisement", name: advertisement },
     field: "spec.interfaces",
     words: `nobody has asked for ${address} on ${on === "" ? "any interface" : on} of Node ${node} yet`,
     change: `see that the clients, or their router, are on the LAN of ${on === "" ? "the node" : on} and look for ${address} there; an interface that is named wrongly, or another VLAN, hears nothing`,

@@ -1,6 +1,6 @@
 import { type Cause, RANK } from "./finding.ts";
+import { invalidCause } from "./invalid-cause.ts";
 import type { Place, Scene } from "./scene.ts";
-import { invalidCause } from "./service-findings.ts";
 
 /** Why this very peer gets nothing from the node although others do. */
 export function peerCause({ config, facts, cluster, convergence }: Scene, place: Place, peer: string): Cause {

@@ -69,15 +69,7 @@ const REMEDIES: { readonly [Reason in RefusalCause["reason"]]: (cause: CauseOf<R
     field: "spec.selector",
     change: "make a pod that spec.selector selects ready",
   }),
-  "no-matching-peer": ({ node, advertisements: names }, { config }) => ({
-    rank: RANK.peer,
-    object: { kind: "BGPAdvertisement", name: names[0] ?? "" },
-    field: "spec.peers",
-    change:
-      config.peers.size === 0
-        ? "create a valid BGPPeer for your router"
-        : `let spec.nodeSelectors of a BGPPeer select Node ${node}, and name that peer in spec.peers or leave spec.peers out`,
-  }),
+  "no-matching-peer": ({ node, advertisements: names }, { config }) => unmatchedPeer(node, names, config),
   "family-not-carried": ({ peers }) => ({
     rank: RANK.peer,
     object: { kind: "BGPPeer", name: peers[0] ?? "" },
@@ -160,18 +152,54 @@ function advertisements({ protocol, config }: About, pool: string, field: string
   return { rank: RANK.advertisement, object: { kind, name }, field, change: `let ${field} of ${kind} ${name} ${what}` };
 }
 
+/** No advertisement has the pool. One that has no pool at all was meant for it; else nobody can tell which was. */
 function notAdvertised(pool: string, { protocol, config }: About): Remedy {
+  const object = { kind: "IPAddressPool", name: pool };
+  const empty = emptyAdvertisement(protocol, config);
+  if (empty !== undefined) return { rank: RANK.advertisement, object: empty, ...addPool(pool, empty) };
+  const own = remedyBy(protocol, pool, config);
+  const other = remedyBy(protocol === "bgp" ? "layer2" : "bgp", pool, config);
+  const change = [own, other].filter((one) => one !== undefined).join(", or ");
+  return { rank: RANK.advertisement + 1, object, field: undefined, change };
+}
+
+function emptyAdvertisement(protocol: Refusal["protocol"], config: Config): ObjectName | undefined {
   const [kind, all] = kindOf(protocol, config);
-  const [first] = all;
-  if (first === undefined) {
-    const change = `create an L2Advertisement or a BGPAdvertisement that selects IPAddressPool ${pool}`;
-    return { rank: RANK.advertisement, object: { kind: "IPAddressPool", name: pool }, field: undefined, change };
+  const found = all.find(({ pools }) => pools.size === 0);
+  return found === undefined ? undefined : { kind, name: found.name };
+}
+
+/** Undefined for BGP where there is no router to tell. */
+function remedyBy(protocol: Refusal["protocol"], pool: string, config: Config): string | undefined {
+  const [kind, [first]] = kindOf(protocol, config);
+  if (first !== undefined) return addPool(pool, { kind, name: first.name }).change;
+  if (protocol === "bgp" && config.peers.size === 0) return undefined;
+  return `create ${protocol === "bgp" ? "a" : "an"} ${kind} that selects IPAddressPool ${pool}`;
+}
+
+function addPool(pool: string, { kind, name }: ObjectName): { readonly field: string; readonly change: string } {
+  return { field: "spec.ipAddressPools", change: `add ${pool} to spec.ipAddressPools of ${kind} ${name}` };
+}
+
+/** Either no advertisement names a peer that there is, or the peers that are named keep off the node. */
+function unmatchedPeer(node: string, names: readonly string[], config: Config): Remedy {
+  const ads = config.bgpAdvertisements.filter(({ name }) => names.includes(name));
+  const peers = [...config.peers.values()];
+  const meant = peers.filter(({ name }) => ads.some((ad) => ad.peers.size === 0 || ad.peers.has(name)));
+  const [peer] = meant;
+  if (peer !== undefined) {
+    const object = { kind: "BGPPeer", name: peer.name };
+    const change = `let spec.nodeSelectors of BGPPeer ${peer.name} select Node ${node}`;
+    return { rank: RANK.peer, object, field: "spec.nodeSelectors", change };
   }
+  const object = { kind: "BGPAdvertisement", name: names[0] ?? "" };
+  const at = { rank: RANK.peer, object, field: "spec.peers" };
+  if (peers.length === 0) return { ...at, change: "create a valid BGPPeer for your router" };
+  const unknown = ads.flatMap((ad) => [...ad.peers]).join(", ");
+  const there = peers.map(({ name }) => name).join(", ");
   return {
-    rank: RANK.advertisement,
-    object: { kind, name: first.name },
-    field: "spec.ipAddressPools",
-    change: `add ${pool} to spec.ipAddressPools of ${kind} ${first.name}`,
+    ...at,
+    change: `name a BGPPeer that exists in spec.peers (${there}), or none at all: there is no ${unknown}`,
   };
 }
 

@@ -1,12 +1,13 @@
-import { PoolDirectory } from "../../allocation/pool-directory.ts";
 import { isUnmet } from "../../allocation/reason.ts";
 import { isInScope } from "../../announcement/service-survey.ts";
 import { addressConflicts, formatAddressConflicts } from "../../api/address-conflict.ts";
-import type { InvalidObject, Pool } from "../../api/config.ts";
 import { ingressTexts } from "../../api/service-addresses.ts";
+import { addressCause, eligible } from "./address-cause.ts";
 import { allocationCause } from "./allocation-remedy.ts";
+import { keptAddress } from "./as-before.ts";
 import type { Webhook } from "./facts.ts";
-import { broken, type Cause, type Finding, intended, observed, RANK } from "./finding.ts";
+import { broken, type Cause, type Finding, formatObject, intended, observed, RANK } from "./finding.ts";
+import { invalidCause } from "./invalid-cause.ts";
 import type { Scene } from "./scene.ts";
 
 /** Whether Herald looks after the Service at all. */
@@ -42,32 +43,18 @@ export function configurationFindings({ facts }: Scene): readonly Finding[] {
   );
 }
 
-/** An object that is left out, as the cause of something. */
-export function invalidCause({ kind, namespace, name, problems, message }: InvalidObject): Cause {
-  const [first] = problems;
-  const transient = problems.every((problem) => problem.transient === true);
-  return {
-    name: transient ? "reference-missing" : "invalid-object",
-    rank: RANK.configuration,
-    object: { kind, namespace, name },
-    field: first?.path === "" ? undefined : first?.path,
-    words: `${kind} ${name} is left out: ${message}`,
-    change: transient
-      ? `create what ${first?.path ?? "the object"} of ${kind} ${name} names, or name what is there`
-      : `mend ${first === undefined || first.path === "" ? "it" : first.path} of ${kind} ${name}`,
-  };
-}
-
 /** Which address it is to have and has, and the pools. */
 export function addressFinding(scene: Scene): Finding {
   const { convergence, name, service, facts } = scene;
   const below = [...poolFindings(scene), ...conflictFindings(scene)];
   if (convergence === undefined || convergence.ips.length === 0) {
+    const kept = keptAddress(scene);
+    if (kept !== undefined) {
+      const words = `${kept.address}, as it was before ${formatObject(kept.pool)} became what cannot be used`;
+      return observed("address", "yes", words, { object: name, field: "status.loadBalancer.ingress", below });
+    }
     const { outcome, message } = convergence ?? { outcome: "no-configuration" as const, message: "" };
-    const at = { step: "address", basis: "intent", below } as const;
-    if (facts.parsed.config.pools.size === 0) return broken(at, noPools(scene));
-    const cause = allocationCause(service, { outcome, message }, onlyPool(scene)?.name);
-    return broken(at, cause);
+    return broken({ step: "address", basis: "intent", below }, addressCause(scene, { outcome, message }));
   }
   const has = ingressTexts(service);
   const wants = convergence.ips.map(String);
@@ -95,30 +82,6 @@ function lateCause({ name, facts }: Scene, wants: readonly string[], has: readon
     words: `the status has ${said}, and the controller should have written ${wants.join(" and ")}`,
     change: `look whether a controller runs and what it logs${facts.rivals.length > 0 ? ", and who else writes the status" : ""}`,
   };
-}
-
-function noPools({ facts }: Scene): Cause {
-  const invalid = facts.parsed.invalid.find(({ kind }) => kind === "IPAddressPool");
-  if (invalid !== undefined) return invalidCause(invalid);
-  return {
-    name: "no-pools",
-    rank: RANK.address,
-    object: { kind: "IPAddressPool", name: "" },
-    words: "there is no IPAddressPool",
-    change: "create an IPAddressPool with addresses that are free in your network",
-  };
-}
-
-/** The pool that would have to have more, where there is no doubt which it is. */
-function onlyPool(scene: Scene): Pool | undefined {
-  const [first, ...others] = eligible(scene);
-  return others.length === 0 ? first : undefined;
-}
-
-function eligible({ config, service, facts }: Scene): readonly Pool[] {
-  const labels = facts.manifests.namespaces.map(({ metadata }) => [metadata.name, metadata.labels ?? {}] as const);
-  const names = new Set(new PoolDirectory(config.pools.values(), new Map(labels)).candidates(service).flat());
-  return [...config.pools.values()].filter(({ name }) => names.has(name));
 }
 
 /** Of each pool, whether the Service may have an address without asking for that pool. */
