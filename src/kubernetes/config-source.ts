@@ -10,6 +10,9 @@ import { ConfigWatch } from "./config-watch.ts";
 import { Informer, type InformerPorts, type WatchReading } from "./informer.ts";
 import { NODES } from "./resource.ts";
 
+/** With the images that it holds, a node takes ten to twenty kilobytes. */
+const NODES_A_PAGE = 100;
+
 /** The configuration as it can be used now, and what is wrong with the rest. */
 export interface ConfigReading {
   readonly config: Config;
@@ -31,7 +34,7 @@ export class ConfigSource {
   constructor(ports: InformerPorts, namespace: string) {
     this.#ports = ports;
     this.#watch = new ConfigWatch(ports, namespace);
-    this.#nodes = new Informer(ports, { resource: NODES, strip: stripNode });
+    this.#nodes = new Informer(ports, { resource: NODES, strip: stripNode, page: NODES_A_PAGE });
   }
 
   start(signal: AbortSignal): void {

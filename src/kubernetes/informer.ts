@@ -9,6 +9,7 @@ import { backoffDelay, pause } from "./backoff.ts";
 import type { KubernetesClient, Selection, WatchEvent } from "./client.ts";
 import { ApiError, ApiGarbled, ApiUnreachable, isExpired, parseStatus } from "./errors.ts";
 import type { Resource } from "./resource.ts";
+import { TurnGuard } from "./turn-guard.ts";
 
 /** What happened to one object of the cache. */
 export interface Change<T> {
@@ -34,6 +35,8 @@ export interface InformerConfig<T> extends Selection {
    * it was before, so that the same objects give the same cache in whatever order they came.
    */
   readonly strip: (raw: unknown) => T | undefined;
+  /** How many objects a list brings at once, where they are longer than others: each page is parsed in one go. */
+  readonly page?: number;
 }
 
 /** How an informer has fared, for metrics and readiness. */
@@ -71,6 +74,7 @@ const BACKOFF = { baseDelay: millis(200), maxDelay: seconds(30) };
 const SHORT_WATCH = seconds(1);
 /** A list with nothing of what was there: a server that is being restored, perhaps, or another one. So long nobody believes it. */
 const LOSS_DOUBT = seconds(30);
+const PAGE = 500;
 /** One or two that are replaced by others while nobody watches are no loss of everything. */
 const SOME = 3;
 /** So many unreadable answers in a row, and the watch begins anew from a list. */
@@ -92,6 +96,7 @@ export class Informer<T extends KubernetesObject> {
   readonly #ports: InformerPorts;
   readonly #config: InformerConfig<T>;
   readonly #log: Log;
+  readonly #guard: TurnGuard;
   readonly #entries = new Map<string, Entry<T>>();
   readonly #listeners = new Set<(change: Change<T>) => void>();
   readonly #stats = { lists: 0, watches: 0, events: 0, rejected: 0 };
@@ -115,6 +120,7 @@ export class Informer<T extends KubernetesObject> {
   constructor(ports: InformerPorts, config: InformerConfig<T>) {
     this.#ports = ports;
     this.#config = config;
+    this.#guard = new TurnGuard(ports.clock);
     this.#log = ports.log.child({ component: "informer", "kubernetes.resource": config.resource.plural });
     this.synced = new Promise((resolve) => {
       this.#resolveSynced = resolve;
@@ -227,18 +233,15 @@ export class Informer<T extends KubernetesObject> {
 
   /** Reads the whole collection and finds out what was deleted meanwhile. Returns the version to watch from. */
   async #relist(signal: AbortSignal): Promise<string> {
-    const { resource, strip: _, ...selection } = this.#config;
+    const { resource, strip: _, page: limit = PAGE, ...selection } = this.#config;
     const refreshing = [...this.#refreshing];
     const known = this.#doubted ?? new Map([...this.#entries].map(([key, { uid }]) => [key, uid]));
     this.#doubted = known;
     const seen = new Map<string, string | undefined>();
     let resourceVersion = "";
-    for await (const page of this.#ports.client.pages<unknown>(resource, { ...selection, signal })) {
+    for await (const page of this.#ports.client.pages<unknown>(resource, { ...selection, limit, signal })) {
       if (page.first) seen.clear();
-      for (const raw of page.items) {
-        const key = this.#upsert(raw);
-        if (key !== undefined) seen.set(key, metadataOf(raw)?.uid);
-      }
+      await this.#takeIn(page.items, seen);
       resourceVersion = page.resourceVersion;
     }
     this.#removeAllBut(seen, known);
@@ -251,6 +254,14 @@ export class Informer<T extends KubernetesObject> {
     this.#refreshing = this.#refreshing.filter((resolve) => !refreshing.includes(resolve));
     for (const resolve of refreshing) resolve();
     return resourceVersion;
+  }
+
+  async #takeIn(items: readonly unknown[], seen: Map<string, string | undefined>): Promise<void> {
+    for (const raw of items) {
+      if (this.#guard.over !== undefined) await this.#guard.over;
+      const key = this.#upsert(raw);
+      if (key !== undefined) seen.set(key, metadataOf(raw)?.uid);
+    }
   }
 
   /** @throws {LossDoubted} */
@@ -270,7 +281,7 @@ export class Informer<T extends KubernetesObject> {
   }
 
   async #follow(from: string, signal: AbortSignal): Promise<void> {
-    const { resource, strip: _, ...selection } = this.#config;
+    const { resource, strip: _, page: __, ...selection } = this.#config;
     const { clock } = this.#ports;
     let openedAt: Micros | undefined;
     const opened = (): void => {
@@ -281,7 +292,10 @@ export class Informer<T extends KubernetesObject> {
     this.#stats.watches += 1;
     const events = this.#ports.client.watch(resource, { ...selection, resourceVersion: from, signal, opened });
     try {
-      for await (const event of events) this.#apply(event);
+      for await (const event of events) {
+        if (this.#guard.over !== undefined) await this.#guard.over;
+        if (!signal.aborted) this.#apply(event);
+      }
     } catch (error) {
       // It worked until it fell silent or was cut: what failed before it is over.
       if (error instanceof ApiUnreachable && livedLong()) this.#failures = 0;
