@@ -73,10 +73,10 @@ export function revertSteps({ metallb }: StepsInput): readonly Step[] {
     {
       title: "Remove Herald",
       commands: [
-        `helm upgrade herald ${CHART} --namespace ${namespace} --reuse-values --set controller.webhookMode=disabled --force-conflicts`,
         `helm uninstall herald --namespace ${namespace}`,
+        `kubectl patch crd bgppeers.metallb.io --type merge --patch '{"spec":{"conversion":{"strategy":"None","webhook":null}}}'`,
       ],
-      note: "The first command takes the conversion webhook out of the definitions. These, pools, peers and the addresses of Services stay.",
+      note: "The second command takes the conversion webhook out of the definitions. These, pools, peers and the addresses of Services stay.",
     },
     {
       title: "Start MetalLB again",

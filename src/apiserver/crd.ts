@@ -8,7 +8,7 @@ import type { Column, Convert, ResourceType, ResourceVersion, Strategy } from ".
 import { brokenRules, RuleBook } from "./schema/cel.ts";
 import { isSchema, type Schema } from "./schema/schema.ts";
 import { compileValidator } from "./schema/validation.ts";
-import { type Cause, invalidField, requiredField } from "./status.ts";
+import { type Cause, forbiddenField, invalidField, requiredField } from "./status.ts";
 
 /** Translates between versions of custom kinds; what it does not know it hands back with the apiVersion changed. */
 export type CustomConvert = (object: KubeObject, toApiVersion: string) => KubeObject | undefined;
@@ -173,7 +173,33 @@ function check(next: KubeObject): readonly Cause[] {
   }
   return [
     ...causes,
+    ...checkConversion(asObject(spec["conversion"])),
     ...versions.flatMap((version, i) => checkSchema(version, `spec.versions[${i}].schema.openAPIV3Schema`)),
+  ];
+}
+
+/** As the real one refuses it: a webhook is named when it is asked, and only then. A caBundle is not needed. */
+function checkConversion(conversion: JsonObject): readonly Cause[] {
+  const field = "spec.conversion.webhookClientConfig";
+  const webhook = asObject(conversion["webhook"]);
+  const client = webhook["clientConfig"];
+  if (conversion["strategy"] !== "Webhook") {
+    if (client === undefined) return [];
+    return [forbiddenField(field, "should not be set when strategy is not set to Webhook")];
+  }
+  const allowed = "required when strategy is set to Webhook, but not allowed if strategy is not set to Webhook";
+  if (!isObject(client)) return [requiredField(field, allowed)];
+  const { url, service } = client;
+  if ((url === undefined) === (service === undefined))
+    return [requiredField(field, "exactly one of url or service is required")];
+  const { name, namespace } = asObject(service);
+  const missing = Object.entries(service === undefined ? {} : { name, namespace }).filter(
+    ([, value]) => !asString(value),
+  );
+  const versions = asStrings(webhook["conversionReviewVersions"]);
+  return [
+    ...missing.map(([part]) => requiredField(`${field}.service.${part}`, `service ${part} is required`)),
+    ...(versions.length > 0 ? [] : [requiredField("spec.conversion.conversionReviewVersions")]),
   ];
 }
 

@@ -132,6 +132,11 @@ export function invalidField(field: string, value: unknown, detail: string): Cau
   };
 }
 
+/** A field that may not be there. */
+export function forbiddenField(field: string, why: string): Cause {
+  return { reason: "FieldValueForbidden", field, message: `Forbidden: ${why}` };
+}
+
 /** A field outside its enumeration. */
 export function unsupportedField(field: string, value: unknown, supported: readonly unknown[]): Cause {
   const list = supported.map((entry) => JSON.stringify(entry)).join(", ");

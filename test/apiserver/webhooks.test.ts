@@ -200,6 +200,40 @@ describe("webhooks of the embedded API", () => {
       expect(stored).toMatchObject({ apiVersion: "test.io/v1", spec: { note: "new" } });
     });
 
+    const service = { namespace: "n", name: "s" };
+    it.each([
+      ["without a client", { strategy: "Webhook" }, "required when strategy is set to Webhook"],
+      [
+        "by nobody",
+        { strategy: "Webhook", webhook: { conversionReviewVersions: ["v1"], clientConfig: { caBundle: "eA==" } } },
+        "exactly one of url or service is required",
+      ],
+      [
+        "in no version",
+        { strategy: "Webhook", webhook: { clientConfig: { service } } },
+        "conversionReviewVersions: Required value",
+      ],
+      [
+        "although the strategy says that nobody is asked",
+        { strategy: "None", webhook: { conversionReviewVersions: ["v1"], clientConfig: { service } } },
+        "should not be set when strategy is not set to Webhook",
+      ],
+    ])("are refused %s", async (_what, conversion, why) => {
+      const path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/widgets.test.io";
+      const answer = await fixture.send("PATCH", path, { body: { spec: { conversion } }, type: MERGE });
+      expect([answer.status, JSON.stringify(answer.body)]).toEqual([422, expect.stringContaining(why)]);
+    });
+
+    it("need no bundle to be named", async () => {
+      const path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/widgets.test.io";
+      const conversion = {
+        strategy: "Webhook",
+        webhook: { conversionReviewVersions: ["v1"], clientConfig: { service } },
+      };
+      const answer = await fixture.send("PATCH", path, { body: { spec: { conversion } }, type: MERGE });
+      expect(answer.status).toBe(200);
+    });
+
     it("do so for a watch, before its events", async () => {
       convertBy("/convert");
       const answer = await fetch(`${fixture.server.url}${OLD}?watch=true`);

@@ -49,7 +49,8 @@ describe.skipIf(helm === undefined || kubectl === undefined)(
 
     test("is installed, and no certificate is in it yet", async () => {
       await run("install", "herald", CHART, "--create-namespace");
-      expect(bundles()).toEqual(Array.from({ length: 8 }, () => undefined));
+      expect(bundles()).toEqual(Array.from({ length: 7 }, () => undefined));
+      expect(api.store.get(PEERS)).toMatchObject({ spec: { conversion: { strategy: "None" } } });
       expect(api.store.get(SECRET)).not.toHaveProperty("data");
     });
 
@@ -73,12 +74,24 @@ describe.skipIf(helm === undefined || kubectl === undefined)(
       expect(api.store.get(SECRET)).toHaveProperty("data", { "ca.crt": ENCODED });
     });
 
-    test("webhooks that are switched off leave a definition that the API server takes", async () => {
-      await run("upgrade", "herald", CHART, "--server-side=false", "--set", "controller.webhookMode=disabled");
-      expect(api.store.get(PEERS)).toMatchObject({ spec: { conversion: { strategy: "None" } } });
-      expect(api.store.get(PEERS)).not.toHaveProperty("spec.conversion.webhook");
-      expect(api.store.get(WEBHOOKS)).toBeUndefined();
-    });
+    test.each([
+      ["as Helm 4 does it", "true"],
+      ["as Helm 3 does it", "false"],
+    ])(
+      "webhooks are switched off, %s; what the controller wrote is taken out of the definition by hand",
+      async (_, serverSide) => {
+        const on = ["--set", "controller.webhookMode=enabled"];
+        await run("upgrade", "herald", CHART, `--server-side=${serverSide}`, ...on);
+        await write();
+        const off = ["--set", "controller.webhookMode=disabled"];
+        await run("upgrade", "herald", CHART, `--server-side=${serverSide}`, ...off);
+        expect(api.store.get(WEBHOOKS)).toBeUndefined();
+        expect(api.store.get(PEERS)).toMatchObject({ spec: { conversion: { strategy: "Webhook" } } });
+        const none = { spec: { conversion: { strategy: "None", webhook: null } } };
+        await user.ok("patch", "crd/bgppeers.metallb.io", "--type=merge", "-p", JSON.stringify(none));
+        expect(api.store.get(PEERS)).toHaveProperty("spec.conversion", { strategy: "None" });
+      },
+    );
 
     test("pools outlive the release, and its definitions with them", async () => {
       await user.ok("apply", "-f", await user.file("pool.yaml", POOL));
