@@ -1,9 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { type Command, Option } from "commander";
-import { serviceKey } from "../api/brands.ts";
-import { explain } from "../inspection/explain/explain.ts";
 import type { KubernetesClient } from "../kubernetes/client.ts";
-import type { ExplainService } from "../looking-glass/answers.ts";
 import { LookingGlass, type LookingGlassCluster } from "../looking-glass/looking-glass.ts";
 import { readPageFiles } from "../looking-glass/page-files.ts";
 import { isLoopbackHost } from "../looking-glass/request-guard.ts";
@@ -14,12 +11,12 @@ import { systemClock, systemWallClock } from "../system/clock.ts";
 import { systemRandom } from "../system/random.ts";
 import { pinoLog } from "../telemetry/pino-log.ts";
 import { CodedError, ConfigError } from "../wire/errors.ts";
-import { clusterDocuments, surroundings } from "./cluster-documents.ts";
+import { surroundings } from "./cluster-documents.ts";
 import { parsePort } from "./daemon-options.ts";
 import { factsOf } from "./explain-facts.ts";
-import { observe } from "./explain-observe.ts";
 import type { CliPorts, ExitCode } from "./ports.ts";
 import { addReachFlags, type ReachFlags } from "./reach.ts";
+import { ExplainThread } from "./ui-explain-thread.ts";
 import { rosterOf } from "./ui-speakers.ts";
 import { userClient } from "./user-client.ts";
 
@@ -74,6 +71,7 @@ async function runUi(flags: UiFlags, ports: CliPorts): Promise<ExitCode> {
   if (folder === undefined)
     ports.stderr("note: the pages are not built (npm run build): only the JSON API is served\n");
   const client = asksApi(flags) ? userClient(flags) : undefined;
+  const thread = new ExplainThread(flags);
   try {
     const glass = new LookingGlass(
       {
@@ -83,7 +81,7 @@ async function runUi(flags: UiFlags, ports: CliPorts): Promise<ExitCode> {
         log: pinoLog("error", { component: "cli" }, STDERR),
         secret: () => randomBytes(24).toString("base64url"),
         roster: rosterOf(flags),
-        cluster: client && (await clusterOf(client, flags, ports)),
+        cluster: client && { ...(await clusterOf(client, flags, ports)), explain: thread.explain },
       },
       folder === undefined ? [] : readPageFiles(folder),
     );
@@ -95,6 +93,7 @@ async function runUi(flags: UiFlags, ports: CliPorts): Promise<ExitCode> {
     return 0;
   } finally {
     client?.close();
+    await thread.close();
   }
 }
 
@@ -105,13 +104,16 @@ function asksApi({ socket, kubeconfig }: UiFlags): boolean {
   return socket.length === 0 || (kubeconfig !== undefined && kubeconfig !== "");
 }
 
-async function clusterOf(client: KubernetesClient, flags: UiFlags, ports: CliPorts): Promise<LookingGlassCluster> {
+async function clusterOf(
+  client: KubernetesClient,
+  flags: UiFlags,
+  ports: CliPorts,
+): Promise<Omit<LookingGlassCluster, "explain">> {
   const loadBalancerClass = flags.lbClass ?? (await classOf(client, flags, ports));
   return {
     client,
     namespace: flags.namespace,
     loadBalancerClass: loadBalancerClass === "" ? undefined : loadBalancerClass,
-    explain: explainer(client, flags),
   };
 }
 
@@ -127,22 +129,4 @@ async function classOf(client: KubernetesClient, flags: UiFlags, ports: CliPorts
     ports.stderr(`note: the API does not answer yet: ${error.message}\n`);
     return undefined;
   }
-}
-
-/** What `herald explain service` says. */
-function explainer(client: KubernetesClient, flags: UiFlags): ExplainService {
-  return async (service, { node, peer }, signal) => {
-    const [namespace, name = ""] = service.split("/", 2);
-    const key = serviceKey(namespace, name);
-    const reading = { client, note: (): void => {} };
-    const [documents, around] = await Promise.all([
-      clusterDocuments(reading, flags.namespace),
-      surroundings(reading, flags.namespace),
-    ]);
-    const options = { namespace: flags.namespace, loadBalancerClass: flags.lbClass, ignoreExcludeLb: false };
-    const facts = factsOf([[...documents, ...around]], options, key);
-    const asked = { services: [key], around };
-    const observed = await observe(flags, { signal, stderr: () => {} }, asked);
-    return explain({ ...facts, observed }, { service: key, node, peer });
-  };
 }

@@ -28,8 +28,8 @@ export interface Holding {
 export interface PoolSurvey {
   readonly pool: Pool;
   readonly counters: PoolCounters;
-  /** In the order of addresses. */
-  readonly holdings: readonly Holding[];
+  /** In the order of addresses; made when it is asked for, which is rare. */
+  readonly holdings: () => readonly Holding[];
   /** Services that hold addresses of it. */
   readonly holders: number;
   /** When those were created, in milliseconds since 1970. */
@@ -96,8 +96,8 @@ function* poolSurveys(
     const counters = allocator.countersOf(pool.name);
     const tenants = held.get(pool.name) ?? [];
     if (counters === undefined) continue;
-    const holdings = holdingsOf(tenants);
     yield;
+    const holdings = (): readonly Holding[] => holdingsOf(tenants);
     surveys.push({ pool, counters, holdings, holders: tenants.length, created: tenants.map(({ created }) => created) });
   }
   return surveys;

@@ -3,6 +3,7 @@ import type { RouteInItem, RouteOutItem } from "../inspection/route-view.ts";
 import type { SessionView } from "../inspection/session-view.ts";
 import type { PlanItem } from "../inspection/state-view.ts";
 import { CodedError } from "../wire/errors.ts";
+import { byAddress } from "./address-order.ts";
 import type { Board } from "./board.ts";
 import type {
   Head,
@@ -102,7 +103,7 @@ export class Answers {
       row,
       ...explained,
       refusals: plans.items.flatMap(refusalsOf),
-      routes: routes.items.sort(byRoute),
+      routes: byAddress(routes.items, routeText),
       layer2: board.layer2.items().filter(({ services }) => services.includes(key)),
       journal: board.journal.find({ service: key }, OF_ONE).entries,
       silent: silentOf(board, plans.silent),
@@ -137,13 +138,13 @@ export class Answers {
     const path = routesPath(direction, query);
     if (direction === "in") {
       const found = await this.#gather<RouteInItem>(speakers, path, signal);
-      const items = found.items.sort(byRoute);
+      const items = byAddress(found.items, routeText);
       return { ...this.#page(items, { limit, offset, total: items.length }, found), direction };
     }
     const state = query.text("state");
     const found = await this.#gather<RouteOutItem>(speakers, path, signal);
-    const items = found.items.filter((item) => state === undefined || item.state === state);
-    items.sort((a, b) => Number(a.state === "sent") - Number(b.state === "sent") || byRoute(a, b));
+    const wanted = found.items.filter((item) => state === undefined || item.state === state);
+    const items = byAddress(wanted, (item) => `${item.state === "sent" ? 1 : 0} ${routeText(item)}`);
     return { ...this.#page(items, { limit, offset, total: found.items.length }, found), direction };
   }
 
@@ -240,14 +241,9 @@ function reasonOf(error: unknown, signal: AbortSignal): string {
   throw error;
 }
 
-function byRoute(
-  a: { readonly prefix: string; readonly node: string; readonly peer: string },
-  b: { readonly prefix: string; readonly node: string; readonly peer: string },
-): number {
-  return compare(a.prefix, b.prefix) || compare(a.node, b.node) || compare(a.peer, b.peer);
+function routeText({ prefix, node, peer }: Pick<RouteInItem, "prefix" | "node" | "peer">): string {
+  return `${prefix} ${node} ${peer}`;
 }
-
-const { compare } = new Intl.Collator("en", { numeric: true });
 
 /** The parts of a path below `/api/v1/`. @throws {BadQuestion} @throws {NothingThere} */
 export function parsePath(path: string): readonly string[] {

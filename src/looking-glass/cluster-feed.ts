@@ -1,7 +1,7 @@
 import { isInScope } from "../announcement/service-survey.ts";
 import type { EndpointSlice, Namespace, Node, Secret, Service } from "../api/core.ts";
 import { serviceKeyOfSlice, summarizeEndpoints } from "../api/endpoints.ts";
-import type { KubernetesObject, RawObject } from "../api/object.ts";
+import { type KubernetesObject, objectKey, type RawObject } from "../api/object.ts";
 import { parseConfig } from "../api/parse-config.ts";
 import { FieldReader, isFields, Problems } from "../api/read-object.ts";
 import { keyOfService } from "../api/service-addresses.ts";
@@ -25,7 +25,8 @@ import {
   SERVICE_L2_STATUSES,
   SERVICES,
 } from "../kubernetes/resource.ts";
-import { millis, seconds } from "../net/micros.ts";
+import { micros, millis, seconds } from "../net/micros.ts";
+import type { Clock } from "../system/clock.ts";
 import type { Board } from "./board.ts";
 
 /** Where the objects are, and which are ours. */
@@ -83,7 +84,7 @@ export class ClusterFeed {
     const synced = Promise.all(this.#all.map((informer) => informer.synced));
     await Promise.race([synced, pause(this.#ports.clock, LIST_PATIENCE, signal)]);
     if (signal.aborted) return;
-    this.#begin();
+    await this.#begin();
     while (!signal.aborted) {
       this.#look();
       await pause(this.#ports.clock, LOOK_EVERY, signal);
@@ -95,17 +96,19 @@ export class ClusterFeed {
   }
 
   /** What is there by now, and from now on what changes. */
-  #begin(): void {
+  async #begin(): Promise<void> {
+    const { clock } = this.#ports;
     const [bgp, layer2] = this.#statuses;
-    replay(this.#services, (key, service) => this.#service(key, service));
-    replay(this.#slices, (key, slice, before) => this.#slice(key, slice, before));
-    replay(bgp, (key, object) => this.#board.setAnnouncement(`bgp/${key}`, bgpAnnouncement(object)));
-    replay(layer2, (key, object) => this.#board.setAnnouncement(`l2/${key}`, layer2Announcement(object)));
+    // What Services are judged by comes before them: none is bad for a moment only.
+    await replay(clock, bgp, (key, object) => this.#board.setAnnouncement(`bgp/${key}`, bgpAnnouncement(object)));
+    await replay(clock, layer2, (key, object) => this.#board.setAnnouncement(`l2/${key}`, layer2Announcement(object)));
+    await replay(clock, this.#slices, (key, slice, before) => this.#slice(key, slice, before));
+    this.#look();
+    await replay(clock, this.#services, (key, service) => this.#service(key, service));
     for (const informer of [this.#nodes, this.#namespaces, ...this.#objects.values()]) {
       informer.onChange(() => this.#readSoon());
     }
     this.#read();
-    this.#look();
   }
 
   /** How the lists and watches fare, and of what everything is known. */
@@ -181,17 +184,22 @@ export class ClusterFeed {
 const API = "Kubernetes API";
 const HIDDEN = "hidden";
 
-/** Tells of every object, and of every change from then on. */
-function replay<T extends KubernetesObject>(
+/** Objects told in one turn. */
+const AT_ONCE = 500;
+
+/** Tells of every object, a few in each turn, and of every change from now on. */
+async function replay<T extends KubernetesObject>(
+  clock: Clock,
   informer: Informer<T>,
   tell: (key: string, object: T | undefined, before: T | undefined) => void,
-): void {
+): Promise<void> {
   informer.onChange(({ type, key, object, previous }: Change<T>) =>
     tell(key, type === "deleted" ? undefined : object, previous),
   );
+  let told = 0;
   for (const object of informer.values()) {
-    const { namespace, name } = object.metadata;
-    tell(namespace === undefined || namespace === "" ? name : `${namespace}/${name}`, object, undefined);
+    tell(objectKey(object), object, undefined);
+    if (++told % AT_ONCE === 0) await pause(clock, micros(0), undefined);
   }
 }
 

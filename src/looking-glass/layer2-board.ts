@@ -1,5 +1,6 @@
 import type { Move } from "../inspection/move.ts";
 import type { Layer2Item, Layer2View, MembersView } from "../inspection/state-view.ts";
+import { byAddress } from "./address-order.ts";
 import { Recent } from "./bounded.ts";
 import type { Health, Layer2HistoryView, Layer2Node, Layer2Owner, OwnerSpan } from "./model.ts";
 
@@ -90,7 +91,7 @@ export class Layer2Board {
   /** Every address that a node has to do with, those in trouble first. */
   owners(): readonly Layer2Owner[] {
     const owners = [...grouped(this.items())].map(([address, holders]) => ownerOf(address, holders));
-    return owners.sort((a, b) => WORST[a.health] - WORST[b.health] || compare(a.address, b.address));
+    return byAddress(owners, ({ address }) => address).toSorted((a, b) => WORST[a.health] - WORST[b.health]);
   }
 
   /** Only those that somebody else uses, in no order. */
@@ -100,7 +101,8 @@ export class Layer2Board {
   }
 
   history(address: string | undefined): Layer2HistoryView["addresses"] {
-    const names = address === undefined ? [...this.#history.keys()].sort(compare).slice(0, SHOWN_AT_ONCE) : [address];
+    const names =
+      address === undefined ? byAddress([...this.#history.keys()], (one) => one).slice(0, SHOWN_AT_ONCE) : [address];
     return names.map((name) => ({ address: name, spans: this.#history.get(name)?.latest() ?? [] }));
   }
 
@@ -161,13 +163,13 @@ export class Layer2Board {
 }
 
 function grouped(items: readonly Layer2Item[]): ReadonlyMap<string, readonly Layer2Item[]> {
-  const byAddress = new Map<string, Layer2Item[]>();
+  const groups = new Map<string, Layer2Item[]>();
   for (const item of items) {
-    const list = byAddress.get(item.address);
-    if (list === undefined) byAddress.set(item.address, [item]);
+    const list = groups.get(item.address);
+    if (list === undefined) groups.set(item.address, [item]);
     else list.push(item);
   }
-  return byAddress;
+  return groups;
 }
 
 const WORST: Readonly<Record<Health, number>> = { bad: 0, doubtful: 1, unknown: 2, good: 3, quiet: 4 };
@@ -186,6 +188,3 @@ function ownerOf(address: string, holders: readonly Layer2Item[]): Layer2Owner {
     ? { address, health: "good", holders }
     : { address, health: "doubtful", message: "nobody answers at the moment", holders };
 }
-
-/** Addresses nearly in the order of their numbers. */
-const { compare } = new Intl.Collator("en", { numeric: true });

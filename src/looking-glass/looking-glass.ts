@@ -37,7 +37,7 @@ export interface LookingGlassCluster extends ClusterFeedConfig {
 /** How often changes are told: what changes faster is told once. */
 const TELL_EVERY = millis(250);
 /** How long work may go on in one turn. */
-const TURN = millis(4);
+const TURN = millis(8);
 const IDLE = millis(20);
 const SERVICES_AT_ONCE = 32;
 /** The pools are surveyed no more often than this, and take no more than a tenth of the time. */

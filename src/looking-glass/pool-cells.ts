@@ -1,7 +1,7 @@
 import type { Pool } from "../api/config.ts";
 import { addressBits, FAMILIES, type Family, IpAddress } from "../net/ip-address.ts";
 import type { Holding } from "./allocation-survey.ts";
-import type { PoolCell, PoolHolder } from "./model.ts";
+import type { PoolCell } from "./model.ts";
 
 /** Which part of a pool is looked at, and in how many cells. */
 export interface CellQuestion {
@@ -28,17 +28,12 @@ export function poolCells(pool: Pool, holdings: readonly Holding[], question: Ce
   });
 }
 
-/** Who holds the addresses of the same part, in the order of addresses. */
-export function poolHolders(
-  holdings: readonly Holding[],
-  { first, last }: Pick<CellQuestion, "first" | "last">,
-): readonly PoolHolder[] {
-  return holdings
-    .filter(({ ip }) => isWithin(ip, first, last))
-    .map(({ ip, services }) => ({ address: ip.toString(), services }));
-}
-
-function isWithin({ family, value }: IpAddress, first: IpAddress | undefined, last: IpAddress | undefined): boolean {
+/** Whether the address is in the part that is looked at. */
+export function isWithin(
+  { family, value }: IpAddress,
+  first: IpAddress | undefined,
+  last: IpAddress | undefined,
+): boolean {
   if (first !== undefined && (family !== first.family || value < first.value)) return false;
   return last === undefined || (family === last.family && value <= last.value);
 }
@@ -83,7 +78,7 @@ function cellCount(runs: readonly Run[], bits: bigint): bigint {
   return runs.reduce((sum, { first, last }) => sum + (last >> bits) - (first >> bits) + 1n, 0n);
 }
 
-/** Runs that are too many even for a cell each are cut off. */
+/** Runs that are too many even for a cell each are cut off. Values are ascending. */
 function cellsOf(
   runs: readonly Run[],
   { bits, most }: { readonly bits: bigint; readonly most: number },
@@ -92,25 +87,32 @@ function cellsOf(
 ): readonly PoolCell[] {
   const cells: PoolCell[] = [];
   let at = 0;
-  for (const { family, first: low, last: high } of runs) {
-    for (let index = low >> bits; index <= high >> bits && cells.length < most; index++) {
-      const start = index << bits;
-      const end = start + (1n << bits) - 1n;
-      const [first, last] = [start < low ? low : start, end > high ? high : end];
-      while (at < values.length && (values[at] ?? 0n) < first) at++;
-      const begin = at;
-      while (at < values.length && (values[at] ?? 0n) <= last) at++;
-      const avoided = avoids && family === 4 && first === last && isBuggy(first) ? true : undefined;
-      cells.push({
-        first: text(family, first),
-        last: text(family, last),
-        size: exact(last - first + 1n),
-        used: at - begin,
-        avoided,
-      });
-    }
+  for (const { family, first, last } of pieces(runs, bits, most)) {
+    const begin = indexFrom(values, first, at);
+    at = indexFrom(values, last + 1n, begin);
+    const avoided = avoids && family === 4 && first === last && isBuggy(first) ? true : undefined;
+    const ends = { first: text(family, first), last: text(family, last) };
+    cells.push({ ...ends, size: exact(last - first + 1n), used: at - begin, avoided });
   }
   return cells;
+}
+
+/** The runs cut where numbers are multiples of the size. */
+function* pieces(runs: readonly Run[], bits: bigint, most: number): Generator<Run, void> {
+  let left = most;
+  for (const { family, first, last } of runs) {
+    for (let index = first >> bits; index <= last >> bits && left > 0; index++, left--) {
+      const [start, end] = [index << bits, ((index + 1n) << bits) - 1n];
+      yield { family, first: start < first ? first : start, last: end > last ? last : end };
+    }
+  }
+}
+
+/** Where the first value is that is not below. */
+function indexFrom(values: readonly bigint[], value: bigint, from: number): number {
+  let at = from;
+  while (at < values.length && (values[at] ?? value) < value) at++;
+  return at;
 }
 
 /** `.0` and `.255`, which some routers and hosts mishandle. */

@@ -1,3 +1,4 @@
+import { addressKey } from "./address-order.ts";
 import type { Board } from "./board.ts";
 import type { Health, ServiceRow, ServiceSort, ServicesView } from "./model.ts";
 import type { Query } from "./query.ts";
@@ -37,11 +38,21 @@ function filterOf(query: Query): (row: ServiceRow) => boolean {
   return (row) => {
     if (namespace !== undefined && row.namespace !== namespace) return false;
     if (pool !== undefined && row.pool !== pool) return false;
-    if (node !== undefined && !row.bgp.nodes.includes(node) && !row.layer2.includes(node)) return false;
-    if (protocol === "bgp" && row.bgp.nodes.length === 0) return false;
-    if (protocol === "layer2" && row.layer2.length === 0) return false;
+    const { bgp, layer2 } = announcersOf(row, protocol);
+    if (node !== undefined && !bgp.includes(node) && !layer2.includes(node)) return false;
+    if (protocol !== undefined && bgp.length + layer2.length === 0) return false;
     return words === "" || says(row, words);
   };
+}
+
+/** The nodes that announce it, by one protocol or by either. */
+function announcersOf({ bgp, layer2 }: ServiceRow, protocol: "bgp" | "layer2" | undefined): Announcers {
+  return { bgp: protocol === "layer2" ? [] : bgp.nodes, layer2: protocol === "bgp" ? [] : layer2 };
+}
+
+interface Announcers {
+  readonly bgp: readonly string[];
+  readonly layer2: readonly string[];
 }
 
 function says({ namespace, name, addresses, problem = "", reason = "" }: ServiceRow, words: string): boolean {
@@ -70,16 +81,6 @@ const KEYS: Readonly<Record<ServiceSort, (row: ServiceRow) => string | number>> 
   endpoints: ({ endpoints }) => endpoints ?? -1,
   changed: ({ changed }) => changed ?? "",
 };
-
-/** IPv4 in the order of numbers, before IPv6 in that of texts; who has none is last. */
-function addressKey(address: string | undefined): string {
-  if (address === undefined) return "~";
-  if (address.includes(":")) return `6${address}`;
-  return `4${address
-    .split(".")
-    .map((part) => part.padStart(3, "0"))
-    .join(".")}`;
-}
 
 function compare<T extends string | number>(a: T, b: T): number {
   return a < b ? -1 : a > b ? 1 : 0;

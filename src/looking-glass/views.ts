@@ -13,7 +13,7 @@ import type {
   SessionRow,
   SessionsView,
 } from "./model.ts";
-import { poolCells, poolHolders } from "./pool-cells.ts";
+import { isWithin, poolCells } from "./pool-cells.ts";
 import { problemsOf, worstOf } from "./problems.ts";
 import { BadQuestion, NothingThere, type Query } from "./query.ts";
 
@@ -69,7 +69,7 @@ export function sessionsOf(board: Board, query: Query): Bare<SessionsView> {
   const [limit, offset] = [query.number("limit", SESSIONS_AT_ONCE), query.number("offset", ANYWHERE)];
   const items = rows.slice(offset, offset + limit);
   const starts = items.flatMap(({ timeline }) => timeline[0]?.start ?? []);
-  const from = starts.reduce((least, start) => (start < least ? start : least), board.at());
+  const from = earliest([...starts, board.at()]);
   return { total: all.length, matched: rows.length, offset, items, silent: board.silent, from };
 }
 
@@ -93,6 +93,10 @@ function bySession(a: SessionRow, b: SessionRow): number {
   );
 }
 
+function earliest(times: readonly string[]): string {
+  return times.toSorted()[0] ?? "";
+}
+
 function compare(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
@@ -105,11 +109,13 @@ export function poolsOf({ pools }: Board): Bare<PoolsView> {
 export function poolOf({ pools }: Board, name: string, query: Query): Bare<PoolDetailView> {
   const found = pools.find(name);
   if (found === undefined) throw new NothingThere(`there is no IPAddressPool ${name}`);
-  const { pool, holdings } = found.survey;
+  const { pool } = found.survey;
+  const holdings = found.survey.holdings();
   const [first, last] = [addressIn(query, "first"), addressIn(query, "last")];
   const cells = poolCells(pool, holdings, { cells: Math.max(1, query.number("cells", CELLS)), first, last });
-  const holders = poolHolders(holdings, { first, last });
-  return { pool: found.row, cells, holders: holders.slice(0, MOST_HOLDERS), holdersTotal: holders.length };
+  const within = holdings.filter(({ ip }) => isWithin(ip, first, last));
+  const holders = within.slice(0, MOST_HOLDERS).map(({ ip, services }) => ({ address: ip.toString(), services }));
+  return { pool: found.row, cells, holders, holdersTotal: within.length };
 }
 
 function addressIn(query: Query, name: string): ReturnType<typeof parseIpAddress> {
@@ -126,7 +132,7 @@ export function layer2Of(board: Board): Bare<Layer2OwnersView> {
 export function layer2HistoryOf(board: Board, query: Query): Bare<Layer2HistoryView> {
   const addresses = board.layer2.history(query.text("address"));
   const starts = addresses.flatMap(({ spans }) => spans[0]?.start ?? []);
-  const from = starts.reduce((least, start) => (start < least ? start : least), board.at());
+  const from = earliest([...starts, board.at()]);
   return { from, addresses };
 }
 

@@ -9,6 +9,7 @@ import { parseIpAddress } from "../../src/net/ip-address.ts";
 import { systemClock } from "../../src/system/clock.ts";
 import { settle } from "../support/settle.ts";
 import { silentLog } from "../support/silent-log.ts";
+import type { MadeUpObject } from "./made-up-api.ts";
 import { addressAfter, MadeUpCluster, type MadeUpService } from "./made-up-cluster.ts";
 
 /** What the looking glass is to look at. */
@@ -24,6 +25,7 @@ export interface FixtureOptions {
   readonly withoutPast?: boolean;
 }
 
+const HOUR = 3600;
 const NAMESPACE = "metallb-system";
 export const TOKEN = "a-token-for-tests-that-nobody-has-to-guess";
 export const ROUTERS = [
@@ -46,12 +48,14 @@ export class Fixture {
     this.#options = options;
     this.#port = options.port ?? 0;
     this.#time = new Time();
+    if (options.withoutPast !== true) this.#time.goBack(HOUR);
     const count = options.nodes ?? 3;
     const names = Array.from({ length: count }, (_, i) =>
       count === 3 ? `node${i + 1}` : `node${`${i + 1}`.padStart(3, "0")}`,
     );
     this.cluster = new MadeUpCluster(names, ROUTERS, this.#time.now);
     fill(this.cluster, options.services ?? 0);
+    this.cluster.countRoutes();
   }
 
   /** With the token, for a browser. */
@@ -70,10 +74,8 @@ export class Fixture {
   /** Serves, at first with a past: what happened in the last hour. */
   async start(): Promise<this> {
     const isFirst = this.#glass === undefined;
-    const past = isFirst && this.#options.withoutPast !== true;
-    if (past) this.#time.goBack(3600);
     await this.startServer();
-    if (past) await this.#play();
+    if (isFirst && this.#options.withoutPast !== true) await this.#play();
     return this;
   }
 
@@ -137,7 +139,10 @@ export class Fixture {
   readonly #explain: ExplainService = async (service, { node, peer }) => {
     const [namespace, name = ""] = service.split("/", 2);
     const key = serviceKey(namespace, name);
-    const documents = this.cluster.api.documents();
+    const many = (this.#options.services ?? 0) > 200;
+    const all = this.cluster.api.documents();
+    // Explaining among thousands takes a second of somebody's time: the command gives that to a thread.
+    const documents = many ? all.filter((one) => decides(one, service)) : all;
     const options = { namespace: NAMESPACE, loadBalancerClass: undefined, ignoreExcludeLb: false };
     const facts = { ...factsOf([documents], options, key), observed: this.#observed() };
     return explain(facts, { service: key, node, peer });
@@ -150,7 +155,7 @@ export class Fixture {
       silent: new Map(),
       complete: true,
       sessions: all.flatMap(({ sessions }) => [...sessions.values()]),
-      routes: all.flatMap(({ routes }) => routes),
+      routes: all.flatMap(({ routes }) => [...routes.values()].flat()),
       plans: all.flatMap(({ plans }) => [...plans.values()]),
       layer2: [],
       members: [],
@@ -213,6 +218,13 @@ export class Fixture {
     await new Promise((resolve) => setTimeout(resolve, 300));
     this.#time.goForth();
   }
+}
+
+function decides({ kind, metadata: { namespace, name, labels } }: MadeUpObject, service: string): boolean {
+  if (kind === "Service") return `${namespace}/${name}` === service;
+  return kind === "EndpointSlice"
+    ? `${namespace}/${name}` === `${service}-1`
+    : !kind.endsWith("Status") && labels === undefined;
 }
 
 /** The wall clock of a made-up cluster: it may be in the past, where it stands still. */

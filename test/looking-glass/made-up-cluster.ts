@@ -1,4 +1,5 @@
 import type { MoveContent } from "../../src/inspection/move.ts";
+import type { RouteOutItem } from "../../src/inspection/route-view.ts";
 import type { SessionItem } from "../../src/inspection/session-view.ts";
 import { IpAddress } from "../../src/net/ip-address.ts";
 import { MadeUpApi, type MadeUpObject } from "./made-up-api.ts";
@@ -180,8 +181,7 @@ export class MadeUpCluster {
       this.api.remove("ServiceL2Status", `${NAMESPACE}/l2-${name}-${namespace}-${node}`);
     this.#answer(speaker, key, { before, service });
     if (is === was && before?.ip === service?.ip) return;
-    const routes = speaker.routes.filter(({ services }) => !services.includes(key));
-    speaker.routes.splice(0, speaker.routes.length, ...routes);
+    speaker.routes.delete(key);
     if (is && service !== undefined) this.#addRoutes(speaker, key, service);
   }
 
@@ -210,9 +210,9 @@ export class MadeUpCluster {
 
   #addRoutes(speaker: MadeUpSpeaker, key: string, { ip }: MadeUpService): void {
     if (ip === undefined) return;
-    for (const { peer } of this.routers) {
+    const routes = this.routers.map(({ peer }): RouteOutItem => {
       const up = speaker.sessions.get(peer)?.state === "established";
-      speaker.routes.push({
+      return {
         node: speaker.name,
         peer,
         prefix: ip.includes(":") ? `${ip}/128` : `${ip}/32`,
@@ -222,7 +222,18 @@ export class MadeUpCluster {
         largeCommunities: [],
         services: [key],
         advertisements: ["all"],
-      });
+      };
+    });
+    speaker.routes.set(key, routes);
+  }
+
+  /** Sessions carry what there is by now. */
+  countRoutes(): void {
+    for (const [node, speaker] of this.speakers) {
+      const prefixesOut = this.#announcedBy(node);
+      for (const item of speaker.sessions.values()) {
+        if (item.state === "established") speaker.putSession({ ...item, prefixesOut });
+      }
     }
   }
 

@@ -21,7 +21,8 @@ export class MadeUpSpeaker implements GlassSpeaker {
   readonly sessions = new Map<string, SessionItem>();
   readonly layer2 = new Map<string, Layer2Item>();
   readonly plans = new Map<string, PlanItem>();
-  readonly routes: RouteOutItem[] = [];
+  /** By Service. */
+  readonly routes = new Map<string, readonly RouteOutItem[]>();
   readonly learned: RouteInItem[] = [];
   members: readonly MemberItem[] = [];
   fenced = false;
@@ -87,10 +88,12 @@ export class MadeUpSpeaker implements GlassSpeaker {
         ? [...this.plans.values()].filter(({ service }) => wants("service", [service]))
         : where === "/v1/routes/in"
           ? this.learned.filter(({ peer, prefix }) => wants("peer", [peer]) && wants("prefix", [prefix]))
-          : this.routes.filter(
-              ({ peer, prefix, services }) =>
-                wants("peer", [peer]) && wants("prefix", [prefix]) && wants("service", services),
-            );
+          : [...this.routes.values()]
+              .flat()
+              .filter(
+                ({ peer, prefix, services }) =>
+                  wants("peer", [peer]) && wants("prefix", [prefix]) && wants("service", services),
+              );
     for (const row of rows) yield row as Item;
   }
 

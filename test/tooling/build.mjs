@@ -1,4 +1,4 @@
-// Bundles the program so that it needs no node_modules beside it: dist/herald.js, or the file named, with BFD's thread, the LAN's, the native sockets and the pages of the looking glass next to it.
+// Bundles the program so that it needs no node_modules beside it: dist/herald.js, or the file named, with BFD's thread, the LAN's, the one that explains, the native sockets and the pages of the looking glass next to it.
 import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { build } from "esbuild";
@@ -11,6 +11,7 @@ await build({
     [basename(outfile, ".js")]: "src/main.ts",
     "bfd-worker": "src/speaker/bfd-worker.ts",
     "lan-worker": "src/speaker/lan-worker.ts",
+    "explain-worker": "src/cli/explain-worker.ts",
   },
   outdir: dirname(outfile),
   bundle: true,
