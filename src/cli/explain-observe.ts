@@ -8,6 +8,7 @@ import { sessionStatesOf } from "./explain-facts.ts";
 import { withQuery } from "./inspect.ts";
 import type { CliPorts } from "./ports.ts";
 import { askOptions, type Reached, type ReachFlags, reachSpeakers } from "./reach.ts";
+import { statusesOf } from "./service-statuses.ts";
 import { askEach, askSeveral } from "./transport.ts";
 
 /** Asks every speaker that the flags name what it does with the Services; all of them where none is named. */
@@ -23,17 +24,22 @@ export async function observe(
     return { node: plan.node, plan, sessions, routes, layer2, members };
   });
   const { views } = answers;
-  const silent = [...reached.silent, ...answers.silent];
+  const [refused] = answers.silent.filter(({ forbidden }) => forbidden);
+  if (refused !== undefined) noteUnasked(ports, refused.reason);
+  const silent = [...reached.silent, ...answers.silent.filter(({ forbidden }) => !forbidden)];
+  const { bgp, layer2: answering } = statusesOf(around);
   return {
     answered: new Set(views.map(({ node }) => node)),
     silent: new Map(silent.map(({ node, reason }) => [node, reason])),
-    complete: reached.complete && flags.socket.length === 0 && flags.selector === undefined,
+    complete: reached.complete && refused === undefined && flags.socket.length === 0 && flags.selector === undefined,
     plans: views.flatMap(({ plan }) => plan.items),
     sessions: views.flatMap(({ sessions }) => sessions.items),
+    at: new Map(views.map(({ node, plan }) => [node, plan.at])),
     routes: views.flatMap(({ routes }) => routes.items),
     layer2: views.map(({ layer2 }) => layer2),
     members: views.map(({ members }) => members),
     sessionStates: sessionStatesOf(around),
+    statuses: { bgp, layer2: answering },
   };
 }
 
@@ -45,6 +51,11 @@ function pathsOf(services: readonly string[]): readonly [string, string, string,
   return [of("/v1/plan"), "/v1/sessions", of("/v1/routes/out"), "/v1/layer2", "/v1/members"];
 }
 
+function noteUnasked({ stderr }: Pick<CliPorts, "stderr">, why: string): void {
+  stderr(`note: no speaker is asked: ${why}\n`);
+  stderr("note: what is seen of nodes is what their speakers wrote to the API: statuses are intent, and may be old\n");
+}
+
 /** Who may not list pods still learns what the API says. */
 async function reach(
   flags: ReachFlags,
@@ -54,7 +65,7 @@ async function reach(
     return { ...(await reachSpeakers(flags, ports)), complete: true };
   } catch (error) {
     if (!(error instanceof ApiError) || error.status !== 403) throw error;
-    ports.stderr(`note: no speaker is asked: ${error.message}\n`);
+    noteUnasked(ports, error.message);
     return { lines: [], silent: [], complete: false };
   }
 }

@@ -1,10 +1,10 @@
 import type { Command } from "commander";
 import type { ListView } from "../inspection/view.ts";
-import { addOutputFlags, isForPeople, type OutputFlags, print } from "./output.ts";
+import { addOutputFlags, type OutputFlags, print, sayNothingToShow } from "./output.ts";
 import type { CliPorts, ExitCode } from "./ports.ts";
 import { addReachFlags, askOptions, needSpeakers, type ReachFlags, reportSilent } from "./reach.ts";
 import type { Column } from "./table.ts";
-import { type Answers, askAll } from "./transport.ts";
+import { type Answers, askAll, type Silent } from "./transport.ts";
 
 /** What commands take that ask speakers and print. */
 export interface InspectFlags extends ReachFlags, OutputFlags {}
@@ -25,6 +25,8 @@ export interface Listing<Item, View extends ListView<Item>> {
   readonly wants?: (item: Item) => boolean;
   /** What the document says beside its items. */
   readonly about?: (views: readonly View[]) => object;
+  /** What else the user can do about those that do not answer. */
+  readonly hint?: (silent: readonly Silent[]) => string | undefined;
 }
 
 /** Adds what they take. */
@@ -54,13 +56,16 @@ export async function showList<Item, View extends ListView<Item>>(
   const shown = rows.filter(({ item }) => listing.wants?.(item) !== false);
   const sorted = shown.toSorted((a, b) => listing.compare(a.item, b.item));
   const items = sorted.map(({ item }) => item);
-  if (sorted.length === 0 && silent.length === 0 && isForPeople(flags)) ports.stderr("There is nothing to show.\n");
+  if (silent.length === 0) sayNothingToShow(ports, flags, sorted);
   print(ports, flags, {
     columns: listing.columns,
     rows: sorted,
     document: { ...listing.about?.(views), items, silent },
   });
-  return reportSilent(ports, { silent });
+  const code = reportSilent(ports, { silent });
+  const hint = listing.hint?.(silent);
+  if (hint !== undefined) ports.stderr(`${hint}\n`);
+  return code;
 }
 
 /** By several texts, the first that differs decides. */

@@ -68,6 +68,10 @@ async function runSessions(flags: SessionFlags, ports: CliPorts): Promise<ExitCo
       path: withQuery("/v1/sessions", { peer: flags.peer }),
       columns: SESSION_COLUMNS,
       compare: compareSessions,
+      hint: (silent) =>
+        silent.some(({ forbidden }) => forbidden)
+          ? "herald sessions --from-api shows what the speakers wrote to the API"
+          : undefined,
     });
   } catch (error) {
     if (!(error instanceof ApiError) || error.status !== 403) throw error;

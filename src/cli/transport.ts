@@ -1,5 +1,5 @@
 import { isViewHead, type ListView, type ViewHead } from "../inspection/view.ts";
-import { CommandFailed } from "../kubernetes/errors.ts";
+import { CommandFailed, ExecForbidden } from "../kubernetes/errors.ts";
 import { LineFramer } from "../kubernetes/line-framer.ts";
 import { type Micros, seconds } from "../net/micros.ts";
 import type { Clock, Timer } from "../system/clock.ts";
@@ -17,6 +17,8 @@ export interface SpeakerLine {
 export interface Silent {
   readonly node: string;
   readonly reason: string;
+  /** The API server does not let the user ask it. */
+  readonly forbidden?: true;
 }
 
 /** What several speakers said. */
@@ -76,7 +78,7 @@ export async function askEach<View extends { readonly node: string }>(
         views.push(await question(line));
       } catch (error) {
         signal.throwIfAborted();
-        silent.push({ node: line.name, reason: reasonOf(error) });
+        silent.push({ node: line.name, reason: reasonOf(error), ...(isForbidden(error) ? { forbidden: true } : {}) });
       }
     }
   };
@@ -176,6 +178,10 @@ function parseLine<T>(text: string, { name }: Pick<SpeakerLine, "name">): T {
 export function reasonOf(error: unknown): string {
   if (error instanceof CodedError) return error.message;
   throw error;
+}
+
+function isForbidden(error: unknown): boolean {
+  return error instanceof ExecForbidden;
 }
 
 function byNode(a: { readonly node: string }, b: { readonly node: string }): number {

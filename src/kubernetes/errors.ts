@@ -122,6 +122,11 @@ export function parseStatus(body: unknown, fallback: { status: number; retryAfte
   });
 }
 
+/** The API server does not let the user run commands in pods. */
+export class ExecForbidden extends SystemError {
+  readonly code = "ERR_API_EXEC_FORBIDDEN";
+}
+
 /** A command in a pod ended with an error, or was not let in. */
 export class CommandFailed extends SystemError {
   readonly code = "ERR_API_COMMAND_FAILED";

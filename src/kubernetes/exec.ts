@@ -1,7 +1,7 @@
 import { PassThrough } from "node:stream";
 import { Exec, type V1Status } from "@kubernetes/client-node";
 import { aborted } from "../system/aborted.ts";
-import { ApiUnreachable, CommandFailed } from "./errors.ts";
+import { ApiUnreachable, CommandFailed, ExecForbidden } from "./errors.ts";
 import { loadKubeconfig } from "./kubeconfig.ts";
 
 /** A command, and the container to run it in. */
@@ -14,6 +14,9 @@ interface PodCommand {
 
 /** Runs a command in a pod and gives what it writes to stdout. */
 export type PodExec = (command: PodCommand, signal: AbortSignal) => AsyncIterable<Uint8Array>;
+
+/** How the library's WebSocket says that it was answered with 403: its error has nothing else. */
+const REFUSED = /Unexpected server response: 403/;
 
 type Socket = Awaited<ReturnType<Exec["exec"]>>;
 
@@ -83,7 +86,12 @@ async function connected(
   try {
     return await exec.exec(namespace, pod, container, [...command], stdout, stderr, stdin, false, ended);
   } catch (cause) {
-    throw new ApiUnreachable(`pod ${pod}: ${reasonOf(cause)}`, { cause });
+    const reason = reasonOf(cause);
+    if (REFUSED.test(reason)) {
+      const message = `pod ${pod}: this user may not create pods/exec in namespace ${namespace}`;
+      throw new ExecForbidden(message, { cause });
+    }
+    throw new ApiUnreachable(`pod ${pod}: ${reason}`, { cause });
   }
 }
 

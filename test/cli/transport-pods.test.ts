@@ -155,6 +155,14 @@ describe("speakers in pods", () => {
     expect(outcome.stderr).toMatch(/^n2 does not answer: /);
   });
 
+  test("a user who may not exec is told so, node by node, and what else there is", async () => {
+    await using server = await ExecServer.start(THREE, "forbidden");
+    const outcome = await herald(server, "sessions -o json");
+    const reason = "pod speaker-n2: this user may not create pods/exec in namespace metallb-system";
+    expect([outcome.code, nodes(outcome), silent(outcome)["n2"]]).toEqual([1, [], reason]);
+    expect(outcome.stderr).toMatch(/herald sessions --from-api shows what the speakers wrote to the API\n$/);
+  });
+
   test("a pod that does not run is named without being asked", async () => {
     await using server = await ExecServer.start(
       [speakerPod("speaker-n1", "n1"), speakerPod("speaker-n2", "n2", "Pending")],

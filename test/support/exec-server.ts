@@ -28,7 +28,7 @@ export class ExecServer implements AsyncDisposable {
   readonly #sockets = new Set<Duplex>();
   readonly requests: string[] = [];
 
-  private constructor(pods: readonly object[], exec: (call: ExecCall) => void) {
+  private constructor(pods: readonly object[], exec: ((call: ExecCall) => void) | "forbidden") {
     this.#server.on("request", (request, response) => {
       this.requests.push(request.url ?? "");
       response.writeHead(200, { "content-type": "application/json" });
@@ -39,11 +39,13 @@ export class ExecServer implements AsyncDisposable {
     this.#server.on("upgrade", (request: IncomingMessage, socket: Duplex) => {
       this.requests.push(request.url ?? "");
       this.#sockets.add(socket);
-      acceptExec(request, socket, exec);
+      if (exec === "forbidden") socket.end("HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+      else acceptExec(request, socket, exec);
     });
   }
 
-  static async start(pods: readonly object[], exec: (call: ExecCall) => void): Promise<ExecServer> {
+  /** With `forbidden`, nobody may exec. */
+  static async start(pods: readonly object[], exec: ((call: ExecCall) => void) | "forbidden"): Promise<ExecServer> {
     const server = new ExecServer(pods, exec);
     await new Promise<void>((resolve) => void server.#server.listen(0, "127.0.0.1", resolve));
     return server;
