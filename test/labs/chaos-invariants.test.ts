@@ -165,6 +165,18 @@ describe("every Service is reachable again within the bound", () => {
   });
 });
 
+test("figures: what goes on while another fault lasts is not what the first one's end left behind", () => {
+  const moments = [
+    began(10_000, 1, LOSSY),
+    began(11_000, 2, POWER),
+    asked(10_000, 5),
+    ended(12_000, 1),
+    asked(18_000, 0),
+  ];
+  expect(play(...WELL, ...moments).figures.recovery).toBe(0);
+  expect(play(...WELL, ...moments.slice(0, 4), ended(16_500, 2), asked(18_000, 0)).figures.recovery).toBe(1500);
+});
+
 test("figures: an outage counts as one that there was a way around only when nothing else failed at that time", () => {
   const outage = (at: number): readonly Moment[] => [asked(at, 9), asked(at + 1000, 0)];
   const avoidable = (...moments: readonly Moment[]): number => play(...WELL, ...moments).figures.avoidable.length;

@@ -169,9 +169,12 @@ export class Invariants {
     return hasWayAround(this.#faults.filter(({ from, to }) => from < span.to + WINDOW && to > span.from - WINDOW));
   }
 
-  /** From the last end of a fault before the outage was over, when the outage went on after it. */
+  /** From the last end of all faults before the outage was over, when it went on after that. */
   #recoveryIn(outage: Span): number {
-    const ends = this.#faults.map(({ to }) => to).filter((to) => to > outage.from - WINDOW && to < outage.to);
+    const isLast = (time: number): boolean => !this.#faults.some(({ from, to }) => from <= time && time < to);
+    const ends = this.#faults
+      .map(({ to }) => to)
+      .filter((to) => to > outage.from - WINDOW && to < outage.to && isLast(to));
     return ends.length === 0 ? 0 : outage.to - Math.max(...ends);
   }
 }
