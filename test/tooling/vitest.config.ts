@@ -7,8 +7,8 @@ const PURE = ["net", "wire", "bgp", "bfd", "api", "allocation", "announcement", 
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
-    // Milliseconds count there, so it runs alone: vitest.routers.config.ts.
-    exclude: [...configDefaults.exclude, "test/speaker/bfd-routers.test.ts"],
+    // Milliseconds count there, so it runs alone: vitest.routers.config.ts. A browser is wanted there: vitest.browser.config.ts.
+    exclude: [...configDefaults.exclude, "test/speaker/bfd-routers.test.ts", "test/browser/**"],
     // Some tests move thousands of objects through real sockets: a busy machine must not make them fail.
     // Many wait for real processes and sockets: one worker alone leaves the machine idle.
     maxWorkers: Math.max(2, availableParallelism() - 1),

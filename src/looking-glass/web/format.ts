@@ -1,5 +1,6 @@
 import type { ObjectName } from "../../inspection/explain/finding.ts";
 
+const SUPERSCRIPT = "⁰¹²³⁴⁵⁶⁷⁸⁹";
 const [MINUTE, HOUR, DAY] = [60, 3600, 86_400];
 
 /** How long, in the two largest units: `42s`, `3m 20s`, `5h 2m`, `12d`. */
@@ -28,7 +29,9 @@ export function formatTime(at: string, now: number): string {
 /** `1,234`; counts beyond what a number holds come as text, and are said in powers of ten. */
 export function formatCount(count: number | string): string {
   if (typeof count === "number") return count.toLocaleString("en");
-  return count.length <= 15 ? Number(count).toLocaleString("en") : `10^${count.length - 1}`;
+  if (count.length <= 15) return Number(count).toLocaleString("en");
+  const exponent = [...`${count.length - 1}`].map((digit) => SUPERSCRIPT[Number(digit)]).join("");
+  return `${count[0]}.${count[1]}×10${exponent}`;
 }
 
 /** `1 Service`, `3 Services`. */

@@ -42,7 +42,7 @@ const COLUMNS: readonly Column<JournalEntry>[] = [
   { name: "mark", title: <span class="hidden">Health</span>, cell: ({ health }) => <Mark health={health} /> },
   { name: "type", title: "Move", cell: ({ move }) => moveName(move.type) },
   { name: "node", title: "Node", cell: ({ move }) => move.node },
-  { name: "words", title: "What and why", cell: (entry) => <MoveSubject entry={entry} /> },
+  { name: "words", title: "What and why", cell: (entry) => <MoveSubject entry={entry} where={false} /> },
 ];
 
 /** Every move with its reason, the latest first. */

@@ -8,7 +8,7 @@ import { Filters, Segments, TextFilter } from "../parts/filters.tsx";
 import { Mark } from "../parts/marks.tsx";
 import { type Bar, Lane, TimeAxis } from "../parts/timeline.tsx";
 import { type Column, rowsOf, VirtualTable } from "../parts/virtual-table.tsx";
-import { Ago, Failed, Loading, PageHead, ServiceLink, Silent } from "../parts/words.tsx";
+import { Ago, Failed, Loading, PageHead, Scroll, ServiceLink, Silent } from "../parts/words.tsx";
 import { hashOf } from "../route.ts";
 import type { Stretch } from "../timeline.ts";
 
@@ -157,7 +157,7 @@ function Owner({ row }: { readonly row: Row }): JSX.Element {
     <>
       <span>
         {holders.map(({ node }) => node).join(", ")}{" "}
-        {first.state !== "announcing" && <span class="said-bad">{first.state}</span>}
+        <span class={row.health === "bad" ? "said-bad" : "muted"}>{first.state}</span>
       </span>
       <span class="second muted" title={message}>
         {message ?? <span class="mono">{where === undefined ? "" : `${where.name} ${where.mac}`}</span>}
@@ -208,7 +208,7 @@ function Nodes({ nodes }: { readonly nodes: readonly Layer2Node[] }): JSX.Elemen
       <header class="card-head">
         <h2 id="speakers-title">Speakers and how they see each other</h2>
       </header>
-      <div class="scroll">
+      <Scroll label="Speakers, as a table">
         <table class="plain">
           <thead>
             <tr>
@@ -234,7 +234,7 @@ function Nodes({ nodes }: { readonly nodes: readonly Layer2Node[] }): JSX.Elemen
             ))}
           </tbody>
         </table>
-      </div>
+      </Scroll>
     </section>
   );
 }

@@ -5,7 +5,7 @@ import type { ServiceRefusal } from "../../model.ts";
 import { byName, counted } from "../format.ts";
 import { Mark } from "../parts/marks.tsx";
 import { routeHealth } from "../parts/route-health.ts";
-import { Ago, Few } from "../parts/words.tsx";
+import { Ago, Few, Scroll } from "../parts/words.tsx";
 import { hashOf } from "../route.ts";
 
 const MOST = 40;
@@ -22,7 +22,7 @@ export function ServiceRoutes({ routes }: { readonly routes: readonly RouteOutIt
         <h2 id="service-routes">Routes</h2>
         <span class="muted num">{counted(routes.length, "route")}</span>
       </header>
-      <div class="scroll">
+      <Scroll label="Routes, as a table">
         <table class="plain">
           <thead>
             <tr>
@@ -59,7 +59,7 @@ export function ServiceRoutes({ routes }: { readonly routes: readonly RouteOutIt
             ))}
           </tbody>
         </table>
-      </div>
+      </Scroll>
       {routes.length > MOST && <p class="none muted">and {routes.length - MOST} more, on the page of routes</p>}
     </section>
   );
@@ -73,7 +73,7 @@ export function ServiceLayer2({ items }: { readonly items: readonly Layer2Item[]
       <header class="card-head">
         <h2 id="service-layer2">On the LAN</h2>
       </header>
-      <div class="scroll">
+      <Scroll label="On the LAN, as a table">
         <table class="plain">
           <thead>
             <tr>
@@ -100,7 +100,7 @@ export function ServiceLayer2({ items }: { readonly items: readonly Layer2Item[]
             ))}
           </tbody>
         </table>
-      </div>
+      </Scroll>
     </section>
   );
 }

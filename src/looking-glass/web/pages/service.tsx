@@ -17,7 +17,7 @@ type Query = Readonly<Record<string, string>>;
 
 const ANSWERS: Record<Explanation["answers"], string> = {
   yes: "is announced",
-  partly: "is announced, but not everywhere it should be",
+  partly: "is announced, but not all is as it should be",
   no: "is not announced",
   unknown: "may be announced: who would know does not answer",
 };
@@ -60,6 +60,7 @@ export function ServicePage({
       {value.explanation !== undefined && (
         <Explained explanation={value.explanation} view={value} query={query} base={[namespace, name]} />
       )}
+      {value.unexplained !== undefined && <Unexplained why={value.unexplained} />}
       {value.explanation === undefined && <ServiceRefusals refusals={value.refusals} />}
       <ServiceRoutes routes={value.routes} />
       <ServiceLayer2 items={value.layer2} />
@@ -94,6 +95,15 @@ function ServiceHead({ view }: { readonly view: ServiceDetailView }): JSX.Elemen
         <Icon name="topology" /> In the topology
       </a>
     </PageHead>
+  );
+}
+
+function Unexplained({ why }: { readonly why: string }): JSX.Element {
+  return (
+    <div class="notice notice-unknown">
+      <Mark health="unknown" />
+      <p>There is no explanation: {why}</p>
+    </div>
   );
 }
 

@@ -39,7 +39,7 @@ export function SessionPage({ node, peer }: { readonly node: string; readonly pe
         }
         below={
           <span aria-live="polite">
-            {row.session.state} since <Ago at={row.session.since} />
+            {row.session.state} for <Ago at={row.session.since} />
           </span>
         }
       >
@@ -82,7 +82,8 @@ function Trouble({ session }: { readonly session: SessionItem }): JSX.Element | 
       <p class="change-what">{lastError ?? lastDown?.reason ?? "nothing was heard of the peer yet"}</p>
       {lastDown !== undefined && (
         <p class="change-why">
-          down since or at <At at={lastDown.at} />: {lastDown.reason}
+          lost at <At at={lastDown.at} />
+          {lastDown.reason !== lastError && `: ${lastDown.reason}`}
         </p>
       )}
       {lastNotification !== undefined && (
@@ -192,7 +193,11 @@ function Prefixes({ samples }: { readonly samples: readonly PrefixSample[] }): J
       <header class="card-head">
         <h2 id="prefixes-title">Prefixes</h2>
       </header>
-      <Chart label={label} at={at} series={series} height={150} shape="step" />
+      {samples.length < 2 ? (
+        <p class="none muted">Not counted for long enough.</p>
+      ) : (
+        <Chart label={label} at={at} series={series} height={150} shape="step" />
+      )}
     </section>
   );
 }

@@ -71,12 +71,20 @@ function optionsOf(here: HTMLElement, series: readonly Series[], height: number,
       { ...axis, size: 34, space: 28, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000] },
     ],
     series: [
-      { label: "Time", value: (_plot, value) => (value === null ? "–" : secondOf(value)) },
+      { label: "", value: (_plot, value) => (value === null ? "" : secondOf(value)) },
       ...series.map(({ name, colour }) => {
         const stroke = colourOf(here, colour);
         const fill = shape === "bars" ? stroke : `color-mix(in srgb, ${stroke} 12%, transparent)`;
         const width = shape === "bars" ? 0 : 1.5;
-        return { label: name, stroke, fill, width, points: { show: false }, ...(paths && { paths }) };
+        return {
+          label: name,
+          value: (_plot: UPlot, value: number | null) => `${value ?? ""}`,
+          stroke,
+          fill,
+          width,
+          points: { show: false },
+          ...(paths && { paths }),
+        };
       }),
     ],
   };

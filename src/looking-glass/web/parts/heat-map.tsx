@@ -31,7 +31,7 @@ export function HeatMap({ cells, holders, open }: Props): JSX.Element {
         tabIndex={0}
         aria-label="Addresses"
         aria-activedescendant={`cell-${at}`}
-        style={{ gridTemplateColumns: `repeat(${columns}, 1fr)` }}
+        style={{ gridTemplateColumns: `repeat(${columns}, minmax(0, 26px))` }}
         onKeyDown={pressed}
       >
         {cells.map((cell, index) => (

@@ -35,24 +35,34 @@ export function Moves({ entries }: { readonly entries: readonly JournalEntry[] }
   );
 }
 
-/** What moved, where, and why. */
-export function MoveSubject({ entry }: { readonly entry: JournalEntry }): JSX.Element {
-  const { node, service, addresses, peer, other, message, reason } = entry.move;
+/** What moved, where, and why; without the node where a column says it. */
+export function MoveSubject({
+  entry,
+  where = true,
+}: {
+  readonly entry: JournalEntry;
+  readonly where?: boolean;
+}): JSX.Element {
+  const { node, service, addresses = [], peer, other, message, reason } = entry.move;
   return (
     <>
       {service !== undefined && <ServiceLink service={service} />}
-      {addresses !== undefined && addresses.length > 0 && <span class="mono"> {addresses.join(" ")}</span>}
-      {peer !== undefined && (
-        <>
-          {" "}
-          <a href={hashOf("sessions", [node, peer])}>
-            {node} → {peer}
-          </a>
-        </>
+      {addresses.length > 0 && !(message ?? "").includes(addresses[0] ?? "") && (
+        <span class="mono"> {addresses.join(" ")}</span>
       )}
-      {peer === undefined && <span class="muted"> {node}</span>}
+      {peer !== undefined && (
+        <a href={hashOf("sessions", [node, peer])}>
+          {node} → {peer}
+        </a>
+      )}
       {other !== undefined && <span> {other}</span>}
-      {(message ?? reason) !== undefined && <span class="muted"> {message ?? reason}</span>}
+      {where && peer === undefined && (
+        <span class="muted">
+          {" "}
+          {other === undefined ? "on" : "says"} {node}
+        </span>
+      )}
+      {(message ?? reason) !== undefined && <span class="muted"> · {message ?? reason}</span>}
     </>
   );
 }

@@ -126,6 +126,22 @@ export function Silent({ sources }: { readonly sources: readonly Source[] }): JS
   );
 }
 
+/** What is wider than a phone scrolls by itself, also with the keyboard. */
+export function Scroll({
+  label,
+  children,
+}: {
+  readonly label: string;
+  readonly children: ComponentChildren;
+}): JSX.Element {
+  return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: who has no pointer scrolls with the arrows
+    <section class="scroll" aria-label={label} tabIndex={0}>
+      {children}
+    </section>
+  );
+}
+
 /** Back to the list. */
 export function Crumb({
   href,

@@ -47,7 +47,7 @@ function attention(view: OverviewView | undefined): Partial<Record<PageName, num
   if (view === undefined) return {};
   const { services, sessions, layer2, pools } = view.counts;
   return {
-    services: services.bad + services.doubtful,
+    services: services.bad,
     sessions: sessions.total - sessions.established,
     pools: pools.nearlyFull,
     layer2: layer2.inConflict,
