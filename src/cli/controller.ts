@@ -17,6 +17,7 @@ import { systemRandom } from "../system/random.ts";
 import { suspendAwareClock } from "../system/suspend-aware-clock.ts";
 import { pinoLog } from "../telemetry/pino-log.ts";
 import { registerSharedMetrics } from "../telemetry/shared-metrics.ts";
+import { reviewMetrics } from "../webhook/review-metrics.ts";
 import { Webhook, type WebhookPorts } from "../webhook/webhook.ts";
 import { DaemonMetrics } from "./daemon-metrics.ts";
 import { addDaemonOptions, type DaemonOptions, parseSeconds, resolveNamespace, unusedFlags } from "./daemon-options.ts";
@@ -106,7 +107,8 @@ async function runController(flags: ControllerFlags, ports: CliPorts, unused: re
     objects: () => ({ ...controller.objects(), namespace }),
     unsynced: () => controller.unsynced(),
   };
-  const webhook = flags.webhookMode === "enabled" ? makeWebhook({ ...base, cluster }, flags, namespace) : undefined;
+  const webhook =
+    flags.webhookMode === "enabled" ? makeWebhook({ ...base, cluster }, metrics, flags, namespace) : undefined;
   const lease = new LeaderElection(base, {
     namespace,
     name: flags.leaseName,
@@ -149,7 +151,7 @@ async function runWebhookOnly(flags: ControllerFlags, ports: CliPorts, unused: r
   const { namespace, base, metrics } = begin(flags, unused);
   const config = new ConfigSource(base, namespace);
   const cluster = { objects: () => ({ ...config.objects(), namespace }), unsynced: () => config.unsynced() };
-  const webhook = makeWebhook({ ...base, cluster }, flags, namespace);
+  const webhook = makeWebhook({ ...base, cluster }, metrics, flags, namespace);
   const health = new HealthServer(controllerHealth({ caches: config, watches: () => config.watches(), webhook }));
   if (flags.healthProbePort !== 0) await health.listen(flags.healthProbePort, flags.healthProbeAddress);
   registerSharedMetrics(metrics.registry, {
@@ -184,6 +186,7 @@ function begin(
   return { namespace, base: { ...base, client }, metrics };
 }
 
-function makeWebhook(ports: WebhookPorts, flags: ControllerFlags, namespace: string): Webhook {
-  return new Webhook(ports, { ...webhookOptions(flags, namespace), tls: tlsOptionsOf(flags) });
+function makeWebhook(ports: WebhookPorts, metrics: DaemonMetrics, flags: ControllerFlags, namespace: string): Webhook {
+  const observe = reviewMetrics(metrics.registry, systemClock);
+  return new Webhook({ ...ports, observe }, { ...webhookOptions(flags, namespace), tls: tlsOptionsOf(flags) });
 }

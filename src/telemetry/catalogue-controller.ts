@@ -27,4 +27,15 @@ export const CONTROLLER_METRICS = {
     "From a Service that was seen to change until its new addresses are written.",
     { buckets: CONVERGENCE_BUCKETS, labels: [] },
   ),
+  webhookReviews: histogram(
+    "herald_webhook_review_duration_seconds",
+    "How long the webhook took for the verdict on a change (allowed, warned, refused), for a conversion (converted), or until it failed.",
+    { buckets: [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5], labels: ["kind", "verdict"] },
+  ),
+  webhookRefusals: counter(
+    "herald_webhook_refusals_total",
+    "Changes that the webhook refused, by the field that was wrong.",
+    "kind",
+    "field",
+  ),
 } as const;

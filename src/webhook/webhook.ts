@@ -11,6 +11,7 @@ import { BundleKeeper } from "./bundle-keeper.ts";
 import { followCertificateFiles } from "./certificate-files.ts";
 import { CertificateKeeper, type ToldBundles } from "./certificate-keeper.ts";
 import { type CertificateTexts, readStoredSecret } from "./certificate-secret.ts";
+import type { ObserveReview } from "./review-metrics.ts";
 import { type ClusterView, CONVERT_PATH, reviewsByPath } from "./reviews.ts";
 import { checkSelf } from "./self-check.ts";
 import { WebhookServer, type WebhookServerOptions } from "./webhook-server.ts";
@@ -22,6 +23,8 @@ export interface WebhookPorts {
   readonly random: Random;
   readonly log: Log;
   readonly cluster: ClusterView;
+  /** Counts what is asked and what is answered. */
+  readonly observe?: ObserveReview;
 }
 
 /** Where the certificate comes from: our own Secret, somebody else's Secret, or files. */
@@ -59,7 +62,7 @@ export class Webhook {
     this.#ports = { ...ports, log };
     this.#options = options;
     const { namespace, serviceName: name, secretName } = options;
-    this.#server = new WebhookServer({ log, reviews: reviewsByPath(ports.cluster, log) }, options);
+    this.#server = new WebhookServer({ log, reviews: reviewsByPath(ports.cluster, log, ports.observe) }, options);
     const service = { namespace, name, port: SERVICE_PORT, convertPath: CONVERT_PATH };
     this.#bundles =
       options.certificates === "kept-secret"
