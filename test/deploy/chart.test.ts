@@ -134,6 +134,19 @@ describe.skipIf(binary === undefined)("the chart (skipped without helm)", () => 
     expect(peers).not.toHaveProperty("spec.conversion");
   });
 
+  test("two releases on one node keep what they remember of sessions apart", async () => {
+    const paths = await Promise.all(
+      [[], ["fullnameOverride=other"]].map(async (settings) => {
+        const { volumes = [] } = podOf(await render(run, settings), "DaemonSet");
+        return volumes.find(({ name }) => name === "state");
+      }),
+    );
+    expect(paths).toMatchObject([
+      { hostPath: { path: "/var/lib/herald/metallb-system/herald" } },
+      { hostPath: { path: "/var/lib/herald/metallb-system/other" } },
+    ]);
+  });
+
   test("loadBalancerClass reaches both, so that neither takes what the other leaves", async () => {
     const objects = await render(run, ["loadBalancerClass=herald.io/lb"]);
     for (const kind of ["Deployment", "DaemonSet"] as const)
