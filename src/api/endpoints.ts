@@ -3,7 +3,7 @@ import type { NodeName, ServiceKey } from "./config.ts";
 import type { Endpoint, EndpointSlice } from "./core.ts";
 
 /** The label that says which Service a slice belongs to. */
-const SERVICE_NAME_LABEL = "kubernetes.io/service-name";
+export const SERVICE_NAME_LABEL = "kubernetes.io/service-name";
 
 /** All that announcements need to know of a Service's endpoints. */
 export interface EndpointSummary {

@@ -4,7 +4,6 @@ import { nodeName } from "../api/brands.ts";
 import type { NodeName, PeerName, ServiceKey } from "../api/config.ts";
 import type { EndpointSlice, Service } from "../api/core.ts";
 import { keyOfService } from "../api/service-addresses.ts";
-import { stripEndpointSlice, stripService } from "../api/strip.ts";
 import { MoveRing } from "../inspection/move.ts";
 import type { KubernetesClient } from "../kubernetes/client.ts";
 import { ConfigSource } from "../kubernetes/config-source.ts";
@@ -28,6 +27,7 @@ import { EndpointIndex } from "./endpoint-index.ts";
 import type { ApiContact } from "./fencing.ts";
 import type { Layer2Start } from "./layer2-channel.ts";
 import { Layer2Control, type Layer2ControlOptions } from "./layer2-control.ts";
+import { LeanObjects } from "./lean-objects.ts";
 import { everyone, type Members } from "./members.ts";
 import { MoveRecorder } from "./moves.ts";
 import { Passes } from "./passes.ts";
@@ -95,8 +95,9 @@ export class Speaker {
     this.#recorder = new MoveRecorder(this.#moves);
     this.#convergence = ports.convergence;
     this.#members = ports.members ?? everyone;
-    this.#services = new Informer(ports, { resource: SERVICES, strip: stripService });
-    this.#slices = new Informer(ports, { resource: ENDPOINT_SLICES, strip: stripEndpointSlice });
+    const lean = new LeanObjects();
+    this.#services = new Informer(ports, { resource: SERVICES, strip: lean.service });
+    this.#slices = new Informer(ports, { resource: ENDPOINT_SLICES, strip: lean.slice });
     this.#config = new ConfigSource(ports, options.namespace);
     this.#events = new SpeakerEvents(ports, options.nodeName);
     this.#state = new ConfigurationStateWriter(ports, {
