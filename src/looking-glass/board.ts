@@ -84,9 +84,9 @@ export class Board {
     const since = before?.state === state ? before.since : this.at();
     this.#sources.set(name, { name, kind, state, message, since });
     this.#changedSources.add(name);
-    if (kind === "speaker" && state !== "connecting" && this.sessions.setSilent(name, state === "silent", this.at())) {
-      this.services.markNode(name);
-    }
+    if (kind !== "speaker" || state !== "silent") return;
+    this.sessions.silence(name, this.at());
+    this.services.markNode(name);
   }
 
   removeSource(name: string): void {

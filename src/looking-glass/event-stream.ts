@@ -18,18 +18,20 @@ export async function streamEvents(
   const more = new Alarm(clock);
   const stop = log.onMore(() => more.ring());
   const { after, reset } = log.resume(lastId);
+  // What came since then is told at once.
+  if (after !== log.last) more.ring();
   let told = after;
   const hello = eventText({ type: "hello", data: { server: log.server, event: after, at: at() } }, undefined);
   const again = reset === undefined ? "" : eventText({ type: "reset", data: { reason: reset } }, undefined);
   try {
     if (!response.write(`retry: 2000\n\n${hello}${again}`)) await room(clock, response);
     while (!signal.aborted && !response.destroyed) {
+      await more.wait(SIGN_OF_LIFE, signal);
       const events = log.after(told);
       told = log.last;
       const missed = eventText({ type: "reset", data: { reason: "too-slow" } }, `${log.server}.${told}`);
       const text = events === undefined ? missed : events.map((event) => event.text).join("");
       if (!response.write(text === "" ? ": alive\n\n" : text)) await room(clock, response);
-      if (log.last === told) await more.wait(SIGN_OF_LIFE, signal);
     }
   } finally {
     stop();

@@ -18,7 +18,8 @@ export type Reach = "up" | "down" | "unknown";
 /** The sessions of all nodes, with their past. What of it changed is remembered until somebody takes it. */
 export class SessionBoard {
   readonly #entries = new Map<string, Entry>();
-  readonly #silent = new Set<string>();
+  /** Nobody answers for what is known of these. */
+  readonly #stale = new Set<string>();
   readonly #changed = new Set<string>();
   readonly #gone = new Map<string, { readonly node: string; readonly peer: string }>();
   #established = 0;
@@ -37,7 +38,7 @@ export class SessionBoard {
     return this.#prefixesOut;
   }
 
-  /** Takes what a node says of a session; true when it came up or was lost. */
+  /** Takes what a node says of a session; true when it came up or was lost, or nobody knew. */
   observe(item: SessionItem, at: string): boolean {
     const key = keyOf(item);
     const before = this.#entries.get(key);
@@ -48,7 +49,8 @@ export class SessionBoard {
     this.#count(before?.item, item);
     this.#changed.add(key);
     this.#gone.delete(key);
-    return isUp(before?.item) !== isUp(item) || before === undefined;
+    const wasStale = this.#stale.delete(key);
+    return wasStale || isUp(before?.item) !== isUp(item) || before === undefined;
   }
 
   /** The session is no longer there. */
@@ -57,23 +59,21 @@ export class SessionBoard {
     const entry = this.#entries.get(key);
     if (entry === undefined) return false;
     this.#entries.delete(key);
+    this.#stale.delete(key);
     this.#count(entry.item, undefined);
     this.#changed.delete(key);
     this.#gone.set(key, { node, peer });
     return true;
   }
 
-  /** The node began to answer again, or ceased to: what it said last is kept, and shown as such. */
-  setSilent(node: string, silent: boolean, at: string): boolean {
-    if (silent === this.#silent.has(node)) return false;
-    if (silent) this.#silent.add(node);
-    else this.#silent.delete(node);
+  /** The node does not answer: what it said last is kept, and shown as such until it speaks of the session again. */
+  silence(node: string, at: string): void {
     for (const [key, { item, timeline }] of this.#entries) {
-      if (item.node !== node) continue;
-      turn(timeline, silent ? "unknown" : item.state, at, silent ? "the node does not answer" : undefined);
+      if (item.node !== node || this.#stale.has(key)) continue;
+      this.#stale.add(key);
+      turn(timeline, "unknown", at, "the node does not answer");
       this.#changed.add(key);
     }
-    return true;
   }
 
   /** The peers that a node has sessions with. */
@@ -82,8 +82,9 @@ export class SessionBoard {
   }
 
   reach(node: string, peer: string): Reach {
-    const entry = this.#entries.get(keyOf({ node, peer }));
-    if (entry === undefined || this.#silent.has(node)) return "unknown";
+    const key = keyOf({ node, peer });
+    const entry = this.#entries.get(key);
+    if (entry === undefined || this.#stale.has(key)) return "unknown";
     return isUp(entry.item) ? "up" : "down";
   }
 
@@ -117,7 +118,7 @@ export class SessionBoard {
   }
 
   #row({ item, timeline }: Entry): SessionRow {
-    const fresh = !this.#silent.has(item.node);
+    const fresh = !this.#stale.has(keyOf(item));
     return { health: healthOf(item, fresh), fresh, session: item, timeline: timeline.latest() };
   }
 
