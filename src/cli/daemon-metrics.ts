@@ -11,7 +11,7 @@ import { MetricsServer, type SecureMetrics } from "../telemetry/metrics-server.t
 import { PromMetrics } from "../telemetry/prom-metrics.ts";
 import { registerProcessMetrics } from "../telemetry/shared-metrics.ts";
 import { followCertificateFiles } from "../webhook/certificate-files.ts";
-import type { DaemonOptions } from "./daemon-options.ts";
+import type { ServedOptions } from "./daemon-options.ts";
 import { tlsOptionsOf } from "./tls-options.ts";
 import { version } from "./version.ts";
 
@@ -44,7 +44,7 @@ export class DaemonMetrics {
   }
 
   /** Serves what was registered, where the flags want it, until it is closed. @throws PortNotServed, BadTlsFlags */
-  async serve(flags: DaemonOptions, host: MetricsHost): Promise<void> {
+  async serve(flags: ServedOptions, host: MetricsHost): Promise<void> {
     const { client } = host;
     registerApiSilence(this.registry, () => client.silence());
     if (flags.port === 0) return;
@@ -60,14 +60,14 @@ export class DaemonMetrics {
     this.#server?.close();
   }
 
-  #secure(flags: DaemonOptions, { client, log }: MetricsHost): SecureMetrics {
+  #secure(flags: ServedOptions, { client, log }: MetricsHost): SecureMetrics {
     const access = new MetricsAccess({ client, clock: this.#clock, log: log.child({ component: "metrics" }) });
     return { tls: tlsOptionsOf(flags), access: (token) => access.verdict(token) };
   }
 }
 
 /** Brings the server its certificate: one of its own until there are files, if there are to be any. */
-async function certify(server: MetricsServer, flags: DaemonOptions, { log, signal }: MetricsHost): Promise<void> {
+async function certify(server: MetricsServer, flags: ServedOptions, { log, signal }: MetricsHost): Promise<void> {
   server.use(await selfSigned());
   const { metricsCertDir: folder } = flags;
   if (folder === undefined || folder === "") return;

@@ -6,18 +6,22 @@ import { addTlsOptions, type TlsFlags } from "./tls-options.ts";
 
 const SERVICE_ACCOUNT_NAMESPACE = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
 
-/** Flags that both daemons take, with MetalLB's names and environment variables. */
-export interface DaemonOptions extends TlsFlags {
-  readonly kubeconfig?: string;
-  readonly namespace?: string;
-  readonly logLevel: LogLevel;
-  readonly lbClass: string;
+/** Flags that say where a process can be looked at by machines. */
+export interface ServedOptions extends TlsFlags {
   readonly healthProbePort: number;
   readonly healthProbeAddress: string;
   readonly port: number;
   readonly metricsAddress: string;
   readonly secureMetrics: boolean;
   readonly metricsCertDir?: string;
+}
+
+/** Flags that both daemons take, with MetalLB's names and environment variables. */
+export interface DaemonOptions extends ServedOptions {
+  readonly kubeconfig?: string;
+  readonly namespace?: string;
+  readonly logLevel: LogLevel;
+  readonly lbClass: string;
   readonly podName?: string;
 }
 
@@ -38,7 +42,15 @@ export function addDaemonOptions(command: Command, healthAddress: string, ignore
         "",
         "those without one",
       ),
-    )
+    );
+  addServedOptions(command, healthAddress);
+  for (const flags of [...NOT_USED, ...ignored]) command.addOption(new Option(flags, "accepted, not used").hideHelp());
+  return command;
+}
+
+/** Adds those of health probes and metrics. */
+export function addServedOptions(command: Command, healthAddress: string): Command {
+  command
     .option("--health-probe-port <port>", "port of /healthz and /readyz, 0 for none", parsePort, 17472)
     .option("--health-probe-address <ip>", "address of /healthz and /readyz", healthAddress)
     .option("--port <port>", "port of /metrics, 0 for none", parsePort, 9120)
@@ -55,7 +67,6 @@ export function addDaemonOptions(command: Command, healthAddress: string, ignore
     )
     .option("--metrics-cert-dir <dir>", "folder with tls.crt and tls.key for that, read again when they change");
   addTlsOptions(command);
-  for (const flags of [...NOT_USED, ...ignored]) command.addOption(new Option(flags, "accepted, not used").hideHelp());
   return command;
 }
 

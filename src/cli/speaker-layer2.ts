@@ -157,7 +157,7 @@ function isTexts(list: unknown): list is readonly string[] {
 }
 
 /** Undefined where there is no such file; a folder is none. */
-function readText(file: string): string | undefined {
+export function readText(file: string): string | undefined {
   try {
     return readFileSync(file, "utf8");
   } catch (error) {

@@ -28,7 +28,7 @@ export function planOnce(
   const documents = [
     ...content.objects.filter(({ kind }) => kind !== "Node" && kind !== "HealthCheck").map(({ raw }) => raw),
     nodeObject(host, given?.raw),
-    ...onePerService(content.checks).map((check) => healthSlice(check, host.nodeName, true)),
+    ...onePerService(content.checks).map((check) => healthSlice(check, host.nodeName, { ready: true })),
   ];
   const report = planDocuments([documents], {
     namespace: host.namespace,

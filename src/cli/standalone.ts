@@ -11,6 +11,7 @@ import { machineClock } from "../speaker/bfd-clock.ts";
 import { startThread } from "../speaker/bfd-thread.ts";
 import { bgpSystem } from "../speaker/bgp-system.ts";
 import { lanChannels } from "../speaker/lan-thread.ts";
+import { speakerConvergence } from "../speaker/speaker-metrics.ts";
 import { ThreadWatch } from "../speaker/thread-watch.ts";
 import { runProbe } from "../standalone/probes.ts";
 import { type CustomKinds, runStandalone, type StandaloneOptions } from "../standalone/standalone.ts";
@@ -21,14 +22,16 @@ import { systemClock, systemWallClock } from "../system/clock.ts";
 import { systemRandom } from "../system/random.ts";
 import { LOG_LEVELS, type LogLevel, pinoLog } from "../telemetry/pino-log.ts";
 import { secured } from "./apiserver.ts";
-import { parsePort, parseSeconds } from "./daemon-options.ts";
+import { DaemonMetrics } from "./daemon-metrics.ts";
+import { addServedOptions, parsePort, parseSeconds, type ServedOptions } from "./daemon-options.ts";
 import { readManifestFiles, readManifestFolder } from "./manifest-files.ts";
 import { PLAN_FORMATS, type PlanFormat } from "./plan-render.ts";
 import type { CliPorts, ExitCode } from "./ports.ts";
-import { serveAdmin } from "./speaker-admin.ts";
+import { addHostsOptions, type HostsFlags, otherHostsOf } from "./standalone-hosts.ts";
 import { planOnce } from "./standalone-once.ts";
+import { watchStandalone } from "./standalone-watch.ts";
 
-interface StandaloneFlags {
+interface StandaloneFlags extends ServedOptions, HostsFlags {
   readonly manifests: string;
   readonly once: boolean;
   readonly output: PlanFormat;
@@ -54,6 +57,8 @@ Examples:
   herald standalone -f manifests/ --kubeconfig-out kubeconfig --admin-socket /run/herald/speaker.sock
   herald sessions --socket /run/herald/speaker.sock
   KUBECONFIG=kubeconfig kubectl get services,healthchecks -A
+  herald standalone -f manifests/ --member 192.0.2.11,192.0.2.12 --member-key /etc/herald/key
+                                                        two hosts with the same layer-2 addresses: one of them answers
 
 The folder has IPAddressPools, BGPPeers, BGPAdvertisements and Services as in a cluster, and for each Service a HealthCheck:
 
@@ -73,7 +78,7 @@ folder stays, and the log says which file and field. On SIGTERM the routes are w
 
 /** Adds `herald standalone`. */
 export function registerStandalone(program: Command, ports: CliPorts, done: (code: ExitCode) => void): void {
-  program
+  const command = program
     .command("standalone")
     .summary("announce services of a host without Kubernetes")
     .description("Announces the Services of a folder of manifests from this host, while their health checks pass.")
@@ -99,7 +104,8 @@ export function registerStandalone(program: Command, ports: CliPorts, done: (cod
     .option("--admin-socket <path>", "answer herald sessions, routes, watch and capture at this Unix socket")
     .option("--bgp-listen-port <port>", "also let routers open sessions to this port, usually 179", parsePort)
     .option("--drain-on-stop <seconds>", "on SIGTERM, hand the traffic over for so long first", parseSeconds, 0)
-    .addOption(new Option("--log-level <level>", "how much to log").choices(LOG_LEVELS).default("info"))
+    .addOption(new Option("--log-level <level>", "how much to log").choices(LOG_LEVELS).default("info"));
+  addServedOptions(addHostsOptions(command), LOOPBACK)
     .addHelpText("after", EXAMPLES)
     .action(async (flags: StandaloneFlags) => {
       if (flags.once) done(once(flags, ports));
@@ -125,13 +131,13 @@ async function run(flags: StandaloneFlags, ports: CliPorts): Promise<void> {
   const base = { clock: systemClock, wallClock: systemWallClock, random: systemRandom, log };
   const { manifests: folder, stateDir } = flags;
   const threads = new ThreadWatch(machineClock);
+  const metrics = new DaemonMetrics();
   const bgp = bgpSystem(base, { stateDir });
-  const native = bgp.facts.native
-    ? {
-        startBfd: (handlers: Parameters<typeof startThread>[0]) => startThread(handlers, threads),
-        startLayer2: lanChannels(threads).startLayer2,
-      }
-    : {};
+  const { startLayer2, startGossip } = lanChannels(threads);
+  const startBfd = (handlers: Parameters<typeof startThread>[0]): ReturnType<typeof startThread> =>
+    startThread(handlers, threads);
+  const native = bgp.facts.native ? { startBfd, startLayer2 } : {};
+  const others = otherHostsOf(flags, { ...base, startGossip }, host);
   // Anybody on this host reaches the port: only who has the token may say what is announced.
   const token = randomBytes(24).toString("hex");
   const { tls, rbac } = await secured(LOOPBACK);
@@ -154,7 +160,8 @@ async function run(flags: StandaloneFlags, ports: CliPorts): Promise<void> {
       {
         ...base,
         runProbe,
-        machine: { ...bgp.ports, ...native },
+        machine: { ...bgp.ports, ...native, convergence: speakerConvergence(metrics.registry, base.clock) },
+        ...(others === undefined ? {} : { others }),
         read: () => readManifestFolder(folder),
         watch: (changed) => {
           const watcher = watchFolder(folder, changed);
@@ -167,14 +174,16 @@ async function run(flags: StandaloneFlags, ports: CliPorts): Promise<void> {
           };
         },
         ...(stateDir === undefined ? {} : { state: new StateFile(stateDir) }),
-        started: async ({ api, speaker }) => {
+        started: async (running) => {
           const { kubeconfigOut: file } = flags;
-          if (file !== undefined) writeSecret(file, api.kubeconfig());
-          const admin = await serveAdmin(flags.adminSocket, speaker, log);
-          ports.stderr(`herald standalone: ${host.nodeName} announces what ${folder} says; API at ${api.url}\n`);
+          const watched = await watchStandalone(flags, running, { log, threads, metrics, signal: ports.signal });
+          if (file !== undefined) writeSecret(file, running.api.kubeconfig());
+          ports.stderr(
+            `herald standalone: ${host.nodeName} announces what ${folder} says; API at ${running.api.url}\n`,
+          );
           return {
             close: () => {
-              admin.close();
+              watched.close();
               if (file !== undefined) rmSync(file, { force: true });
             },
           };
@@ -184,6 +193,7 @@ async function run(flags: StandaloneFlags, ports: CliPorts): Promise<void> {
       ports.signal,
     );
   } finally {
+    metrics.close();
     bgp.close();
   }
 }

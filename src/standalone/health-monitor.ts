@@ -11,6 +11,8 @@ export interface HealthMonitorPorts extends ProberPorts {
   readonly wallClock: WallClock;
   readonly log: Log;
   readonly store: Pick<ApiServer["store"], "apply" | "patchStatus" | "get" | "delete">;
+  /** Something else works here than before. */
+  readonly settled?: () => void;
 }
 
 interface Watched {
@@ -30,6 +32,11 @@ export class HealthMonitor {
   constructor(ports: HealthMonitorPorts, nodeName: string) {
     this.#ports = ports;
     this.#nodeName = nodeName;
+  }
+
+  /** The Services that work here, as `namespace/name`. */
+  get ready(): readonly string[] {
+    return [...this.#ready].flatMap(([service, ready]) => (ready ? [service] : []));
   }
 
   /** Runs just these from now on. One that was changed begins with what was known of it, so that an edit moves no route. */
@@ -86,6 +93,7 @@ export class HealthMonitor {
     if (first === undefined) {
       this.#ready.delete(service);
       if (before !== undefined) store.delete(sliceReference(service));
+      if (before === true) this.#ports.settled?.();
       return;
     }
     const ready = isReady(
@@ -94,7 +102,8 @@ export class HealthMonitor {
     );
     if (ready === before) return;
     this.#ready.set(service, ready);
-    store.apply(healthSlice(first.check, this.#nodeName, ready));
+    store.apply(healthSlice(first.check, this.#nodeName, { ready }));
+    this.#ports.settled?.();
   }
 
   /** For kubectl get healthchecks. */

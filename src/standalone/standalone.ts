@@ -3,6 +3,7 @@ import { type ApiServer, type ApiServerOptions, createApiServer } from "../apise
 import { Controller } from "../controller/controller.ts";
 import { KubernetesClient } from "../kubernetes/client.ts";
 import type { ClientConfig } from "../kubernetes/kubeconfig.ts";
+import type { Members } from "../speaker/members.ts";
 import { Speaker, type SpeakerOptions, type SpeakerPorts } from "../speaker/speaker.ts";
 import type { Clock, WallClock } from "../system/clock.ts";
 import type { Random } from "../system/random.ts";
@@ -16,8 +17,12 @@ import { Gate } from "./gate.ts";
 import { HEALTH_CHECK_DEFINITION } from "./health-check-definition.ts";
 import { HealthMonitor } from "./health-monitor.ts";
 import type { Host } from "./host.ts";
+import type { HostReport } from "./host-report.ts";
+import { asSharedService, unpinned } from "./local-traffic.ts";
 import type { FolderReading } from "./manifest-source.ts";
+import { PeerHosts } from "./peer-hosts.ts";
 import type { RunProbe } from "./prober.ts";
+import type { ReportExchange, ReportExchangePorts } from "./report-exchange.ts";
 import { NOTHING, type Recollection, type Remembered } from "./state-file.ts";
 import { StoreSync } from "./store-sync.ts";
 
@@ -34,9 +39,21 @@ export interface StandalonePorts {
   /** What outlives the process; absent, nothing does. */
   readonly state?: { read(): Recollection; write(state: Remembered): void };
   /** The machine as sessions and layer 2 use it. */
-  readonly machine: Omit<SpeakerPorts, "client" | "clock" | "wallClock" | "random" | "log">;
+  readonly machine: Omit<SpeakerPorts, "client" | "clock" | "wallClock" | "random" | "log" | "members">;
+  /** The other hosts that answer for the same layer-2 addresses; absent, this one is alone. */
+  readonly others?: OtherHosts;
   /** Told when the API answers and the speaker is there; what it returns is called at the end. */
   readonly started?: (running: Running) => Promise<{ close(): void }>;
+}
+
+/** How other hosts are found alive, and told what works here. */
+export interface OtherHosts {
+  readonly gossip: Members;
+  /** Begins to tell and to listen, until the signal is aborted. */
+  readonly exchange: (
+    ports: Pick<ReportExchangePorts, "report" | "heard">,
+    signal: AbortSignal,
+  ) => Promise<Pick<ReportExchange, "changed">>;
 }
 
 /** What can be looked into while it runs. */
@@ -44,6 +61,8 @@ export interface Running {
   readonly api: ApiServer;
   readonly speaker: Speaker;
   readonly client: KubernetesClient;
+  /** What is wrong with the folder as it is now; what it last said while it was good is what is announced. */
+  faults(): readonly string[];
 }
 
 export interface StandaloneOptions {
@@ -106,12 +125,14 @@ function firstReading(reading: FolderReading, { sources }: Remembered, judge: Ju
   const last = before === undefined ? undefined : judge(before);
   if (before === undefined || last?.content === undefined) throw new FolderRefused(faults);
   log.error("manifests refused, started with the last good ones", { faults });
-  return { reading: before, content: last.content };
+  return { reading: before, content: last.content, faults };
 }
 
 interface Taken {
   readonly reading: FolderReading;
   readonly content: FolderContent;
+  /** Of the folder in the place of which this was taken. */
+  readonly faults?: readonly string[];
 }
 
 interface Beginning {
@@ -129,6 +150,9 @@ class Standalone {
   readonly #sync: StoreSync;
   readonly #monitor: HealthMonitor;
   readonly #memory: AddressMemory;
+  readonly #peers: PeerHosts | undefined;
+  #exchange: Pick<ReportExchange, "changed"> | undefined;
+  #faults: readonly string[];
   /** The last folder that was looked at, good or not: the same again is no news. */
   #seen: string;
 
@@ -139,8 +163,13 @@ class Standalone {
     this.#api = api;
     this.#judge = judge;
     this.#sync = new StoreSync(api.store, options.host);
-    this.#monitor = new HealthMonitor({ ...ports, store: api.store, gate: new Gate(CHECKS_AT_ONCE) }, nodeName);
+    const settled = (): void => this.#exchange?.changed();
+    const gate = new Gate(CHECKS_AT_ONCE);
+    this.#monitor = new HealthMonitor({ ...ports, store: api.store, gate, settled }, nodeName);
     this.#memory = new AddressMemory(ports, remembered);
+    const gossip = ports.others?.gossip;
+    this.#peers = gossip && new PeerHosts({ ...ports, gossip, store: api.store }, options.host);
+    this.#faults = first.faults ?? [];
     this.#seen = JSON.stringify(first.reading);
     this.#take(first);
   }
@@ -161,20 +190,24 @@ class Standalone {
       { ...this.#ports, client: forController, log: log.child({ part: "controller" }) },
       named,
     );
+    const members = this.#peers === undefined ? {} : { members: this.#peers };
     const speaker = new Speaker(
-      { ...machine, ...this.#base(), client: forSpeaker, log: log.child({ part: "speaker" }) },
+      { ...machine, ...members, ...this.#base(), client: forSpeaker, log: log.child({ part: "speaker" }) },
       named,
     );
-    this.#memory.follow(forController, until);
-    controller.start(until);
-    const running = [
-      // There is one controller and it is in this process: nobody to compete with for a Lease.
-      controller.lead(until),
-      speaker.run(until),
-      followFolder({ clock, watch, look: () => this.#look() }, until),
-    ];
-    const open = await started?.({ api: this.#api, speaker, client: forSpeaker });
+    let running: readonly Promise<void>[] = [];
+    let open: { close(): void } | undefined;
     try {
+      await this.#meetOthers(until);
+      this.#memory.follow(forController, until);
+      controller.start(until);
+      running = [
+        // There is one controller and it is in this process: nobody to compete with for a Lease.
+        controller.lead(until),
+        speaker.run(until),
+        followFolder({ clock, watch, look: () => this.#look() }, until),
+      ];
+      open = await started?.({ api: this.#api, speaker, client: forSpeaker, faults: () => this.#faults });
       await Promise.all(running);
     } finally {
       stop.abort();
@@ -186,6 +219,13 @@ class Standalone {
     }
   }
 
+  async #meetOthers(signal: AbortSignal): Promise<void> {
+    const { nodeName: node, nodeLabels: labels } = this.#options.host;
+    const report = (): HostReport => ({ node, labels, ready: this.#monitor.ready });
+    const heard = (other: HostReport): void => this.#peers?.heard(other);
+    this.#exchange = await this.#ports.others?.exchange({ report, heard }, signal);
+  }
+
   /** Reads the folder, and takes it as a whole or not at all. */
   #look(): void {
     const { log, read } = this.#ports;
@@ -194,6 +234,7 @@ class Standalone {
     if (text === this.#seen) return;
     this.#seen = text;
     const { content, faults } = this.#judge(reading);
+    this.#faults = faults ?? [];
     if (content === undefined) {
       log.error("manifests refused, the last good ones stay", { faults });
       return;
@@ -203,12 +244,16 @@ class Standalone {
 
   #take({ reading, content: { objects, checks, notes } }: Taken): void {
     const { log } = this.#ports;
+    const shared = this.#peers !== undefined;
+    const wanted = shared ? objects.map((object) => asSharedService(object, checks)) : objects;
     // All were tried out: what is refused here stands against something that others changed through the API.
-    for (const { object, message } of this.#sync.replace(objects, this.#memory.addresses))
+    for (const { object, message } of this.#sync.replace(wanted, this.#memory.addresses))
       log.error("object not taken", { file: object.file, object: titleOf(object), reason: message });
     this.#monitor.replace(checks);
+    this.#peers?.replace(checks);
     this.#memory.took(reading.sources, objects);
-    log.info("manifests taken", { objects: objects.length, checks: checks.length, notes });
+    const all = shared ? [...notes, ...unpinned(objects)] : notes;
+    log.info("manifests taken", { objects: objects.length, checks: checks.length, notes: all });
   }
 
   #base(): Pick<StandalonePorts, "clock" | "wallClock" | "random"> {
