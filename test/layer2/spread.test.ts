@@ -120,6 +120,35 @@ describe("one function of what is to be spread", () => {
     );
   });
 
+  test("bit by bit, with single changes in between, also after one that was left halfway", () => {
+    const node = fc.constantFrom("put" as const, "remove" as const);
+    const change = fc.tuple(fc.nat(5), node, fc.constantFrom(...ADDRESSES), fc.subarray(NODES));
+    const views = fc.array(fc.subarray(NODES, { minLength: 1 }), { minLength: 1, maxLength: 3 });
+    fc.assert(
+      fc.property(wanted, views, fc.array(change, { maxLength: 8 }), fc.nat(60), (first, nodes, changes, patience) => {
+        const spread = spreadOf(first);
+        for (const view of nodes) {
+          // Nodes come and go for all addresses; some of these have others of their own.
+          const now = new Map([...first].map(([address, own], i) => [address, i % 3 === 0 ? own : view]));
+          const steps = spread.replace(now);
+          for (const [count, kind, address, own] of changes) {
+            for (let i = 0; i < count; i++) steps.next();
+            if (kind === "put") now.set(address, own);
+            else now.delete(address);
+            if (kind === "put") spread.put(address, own);
+            else spread.remove(address);
+          }
+          let isDone = false;
+          for (let i = 0; i < patience && !isDone; i++) isDone = steps.next().done === true;
+          if (isDone) expect(owners(spread, now)).toEqual(owners(spreadOf(now), now));
+        }
+        replace(spread, first);
+        expect(owners(spread, first)).toEqual(owners(spreadOf(first), first));
+      }),
+      { numRuns: 400 },
+    );
+  });
+
   test("nodes that come and go, of many addresses, end where a new speaker begins", () => {
     const addresses = numbered(60);
     const walk = fc.array(fc.subarray(NODES, { minLength: 1 }), { minLength: 1, maxLength: 8 });
