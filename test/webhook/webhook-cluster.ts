@@ -114,9 +114,28 @@ export class WebhookCluster implements AsyncDisposable {
     return { herald, port };
   }
 
+  /** The speaker of a node, and what it says of its readiness. */
+  async speaker(build: Build, node: string): Promise<{ herald: Herald; readyz: () => Promise<string> }> {
+    const health = await freePort();
+    const flags = ["--node-name", node, "--health-probe-port", `${health}`, "--port", "0"];
+    const env = { KUBECONFIG: join(this.#folder, "kubeconfig") };
+    const herald = build.start(["speaker", "--namespace", NAMESPACE, ...flags], env);
+    return { herald, readyz: () => textOf(`http://127.0.0.1:${health}/readyz`) };
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.api[Symbol.asyncDispose]();
     rmSync(this.#folder, { recursive: true, force: true });
+  }
+}
+
+/** Empty while nobody listens. */
+async function textOf(url: string): Promise<string> {
+  try {
+    return await (await fetch(url)).text();
+  } catch (error) {
+    if (error instanceof TypeError) return "";
+    throw error;
   }
 }
 
