@@ -22,7 +22,7 @@ export class KubeProxy {
   readonly #applied = new Map<string, string>();
   readonly #note: (problem: string) => void;
   #rung = true;
-  #noted: string | undefined;
+  #noted = false;
   #wake: () => void = () => {};
 
   constructor(api: KubeApi, nodes: readonly ProxiedNode[], note: (problem: string) => void) {
@@ -62,7 +62,7 @@ export class KubeProxy {
       this.#rung = false;
       try {
         await this.#apply();
-        this.#noted = undefined;
+        this.#noted = false;
       } catch (error) {
         if (!(error instanceof CodedError)) throw error;
         if (signal.aborted) return;
@@ -73,10 +73,10 @@ export class KubeProxy {
     }
   }
 
-  /** An API that is away is asked again and again: once is enough to say so. */
+  /** An API that is away is asked again and again: what it said first is enough. */
   #noteOnce(problem: string): void {
-    if (problem !== this.#noted) this.#note(problem);
-    this.#noted = problem;
+    if (!this.#noted) this.#note(problem);
+    this.#noted = true;
   }
 
   async #apply(): Promise<void> {
