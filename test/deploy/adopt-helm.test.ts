@@ -13,7 +13,7 @@ import { systemClock } from "../../src/system/clock.ts";
 import { DEFINITIONS } from "../adoption/install.ts";
 import { type Cluster, startEmbedded } from "../integration/cluster.ts";
 import { FakeKubelet } from "../support/fake-kubelet.ts";
-import { findHelm } from "../support/helm.ts";
+import { CHART, findHelm } from "../support/helm.ts";
 import { silentLog } from "../support/silent-log.ts";
 
 const binary = await findHelm();
@@ -102,6 +102,17 @@ describe.skipIf(binary === undefined)("MetalLB installed by Helm itself (skipped
     expect(await definitionIsThere()).toBe(true);
     await change(revertActions);
     expect(await helm("status", "metallb")).toContain("STATUS: deployed");
+  });
+
+  test("who installs Herald beside a MetalLB that runs is warned, and nobody else", async () => {
+    const warning = "WARNING: MetalLB's controller (metallb-controller) runs in this namespace";
+    const herald = (): Promise<string> => helm("install", "herald", CHART, "--set", "crds.enabled=false");
+    expect(await herald()).toContain(warning);
+    await helm("uninstall", "herald");
+    await change(applyActions);
+    const said = await herald();
+    expect(said).toContain("Herald 0.1.0 is installed");
+    expect(said).not.toContain("WARNING");
   });
 
   test("why: an annotation to keep them, put on later, does not stop helm uninstall", async () => {
