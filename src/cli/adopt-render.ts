@@ -2,7 +2,7 @@ import { stringify } from "yaml";
 import type { AdoptionReport } from "../adoption/report.ts";
 import type { Step } from "../adoption/steps.ts";
 import { escapeControls } from "../api/raw-object.ts";
-import { table } from "./plan-table.ts";
+import { textTable } from "./table.ts";
 
 export const ADOPT_FORMATS = ["table", "json", "yaml"] as const;
 export type AdoptFormat = (typeof ADOPT_FORMATS)[number];
@@ -45,7 +45,7 @@ function renderTables(report: AdoptionReport, bold: (text: string) => string): s
     `\nADDRESSES (${addresses.length}): ${count(addresses)}\n`,
     moved.length === 0
       ? ""
-      : table(
+      : textTable(
           ["SERVICE", "NOW", "UNDER HERALD", "RESULT", "REASON"],
           moved.map(({ service, before, after, result, reason }) => [
             service,
@@ -62,7 +62,7 @@ function renderTables(report: AdoptionReport, bold: (text: string) => string): s
 }
 
 function section(title: string, columns: readonly string[], rows: readonly (readonly string[])[]): string {
-  return rows.length === 0 ? `\n${title}: none\n` : `\n${title} (${rows.length})\n${table(columns, rows)}`;
+  return rows.length === 0 ? `\n${title}: none\n` : `\n${title} (${rows.length})\n${textTable(columns, rows)}`;
 }
 
 function boldErrors(text: string, bold: (line: string) => string): string {

@@ -1,6 +1,6 @@
 import { stringify } from "yaml";
 import type { NodeRow, PlanReport, RefusalRow, ServiceRow } from "./plan-report.ts";
-import { table } from "./plan-table.ts";
+import { textTable } from "./table.ts";
 
 export const PLAN_FORMATS = ["table", "json", "yaml"] as const;
 export type PlanFormat = (typeof PLAN_FORMATS)[number];
@@ -36,14 +36,14 @@ function jsonRows(rows: readonly unknown[]): string {
 function* renderTable(report: PlanReport): Generator<string> {
   const { services, nodes, invalid, messages } = report;
   yield heading("SERVICES", services.length);
-  yield table(
+  yield textTable(
     ["SERVICE", "IPS", "POOL", "REASON"],
     services.map((row) => serviceCells(row, messages)),
   );
   for (const node of nodes) yield renderNode(node);
   if (invalid.length === 0) return;
   yield heading("INVALID, LEFT OUT", invalid.length);
-  yield table(
+  yield textTable(
     ["KIND", "NAME", "MESSAGE"],
     invalid.map(({ kind, name, message }) => [kind, name, message]),
   );
@@ -84,7 +84,7 @@ function renderNode({ name, bgp, layer2, refusals }: NodeRow): string {
 }
 
 function section(title: string, columns: readonly string[], rows: readonly (readonly string[])[]): readonly string[] {
-  return rows.length === 0 ? [] : [heading(title, rows.length), table(columns, rows)];
+  return rows.length === 0 ? [] : [heading(title, rows.length), textTable(columns, rows)];
 }
 
 function heading(title: string, count: number): string {

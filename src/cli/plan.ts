@@ -2,10 +2,12 @@ import { type Command, Option } from "commander";
 import { escapeControls } from "../api/raw-object.ts";
 import { clusterDocuments } from "./cluster-documents.ts";
 import { readManifestSets } from "./manifest-files.ts";
-import { diffPlans } from "./plan-diff.ts";
+import { documentText, isForPeople, repeatable, styleOf } from "./output.ts";
+import { diffDocuments, type PlanChange } from "./plan-diff.ts";
 import { PLAN_FORMATS, type PlanFormat, renderPlan } from "./plan-render.ts";
 import { type PlanOptions, planDocuments } from "./plan-report.ts";
 import type { CliPorts, ExitCode } from "./ports.ts";
+import { painted, type Tone } from "./table.ts";
 import { userClient } from "./user-client.ts";
 
 interface PlanFlags {
@@ -24,6 +26,7 @@ Examples:
   herald plan -f manifests/                  what every node would announce, and what not and why
   herald plan -f cluster.yaml --node worker1 the same for one node
   herald plan -f cluster.yaml -o json        for programs
+  herald plan -f new-pool.yaml --diff        what it would change in the cluster
   kubectl get -A -o yaml svc,endpointslices,nodes,ns,ipaddresspools,bgppeers,bgpadvertisements,l2advertisements,communities,bfdprofiles > now.yaml
   herald plan -f now.yaml -f new-pool.yaml   what a change would do to a cluster as it is
 
@@ -32,17 +35,12 @@ Passwords are in Secrets: peers with passwordSecret need them in the input as we
 Services keep the addresses their status names as far as the configuration allows. A Service written by hand, without
 spec.clusterIPs, is taken as the API server would make it.
 --diff compares with the cluster instead: - goes and + comes when the files are applied (metallb.io objects of --namespace, or
-metallb-system): addresses, routes and answers of each node, objects that are left out.
+metallb-system): addresses, routes and answers of each node. ! is refused, and changes nothing: what worked goes on.
 Exit code: 0 valid, 2 some objects are invalid and left out, 1 the input cannot be read.
 `;
 
 /** Adds `herald plan`. */
-export function registerPlan(
-  program: Command,
-  ports: Pick<CliPorts, "stdout" | "stderr">,
-  done: (code: ExitCode) => void,
-): void {
-  const repeatable = (value: string, before: readonly string[] = []): readonly string[] => [...before, value];
+export function registerPlan(program: Command, ports: CliPorts, done: (code: ExitCode) => void): void {
   program
     .command("plan")
     .summary("show what manifests would assign and announce, without a cluster")
@@ -55,7 +53,7 @@ export function registerPlan(
       repeatable,
     )
     .addOption(new Option("-o, --output <format>", "output format").choices(PLAN_FORMATS).default("table"))
-    .option("--namespace <name>", "namespace of the metallb.io objects; others are ignored (default: all)")
+    .option("-n, --namespace <name>", "namespace of the metallb.io objects; others are ignored (default: all)")
     .addOption(
       new Option("--lb-class <class>", "handle only Services of this loadBalancerClass").default(
         "",
@@ -94,19 +92,38 @@ function optionsOf(flags: PlanFlags): PlanOptions {
 }
 
 /** What applying the files would change. @throws {ApiError} @throws {ApiUnreachable} */
-async function runDiff(flags: PlanFlags, { stdout, stderr }: Pick<CliPorts, "stdout" | "stderr">): Promise<ExitCode> {
+async function runDiff(flags: PlanFlags, ports: CliPorts): Promise<ExitCode> {
   const files = readManifestSets(flags.filename);
   const namespace = flags.namespace ?? "metallb-system";
+  const note = (text: string): void => ports.stderr(`note: ${text}\n`);
   const client = userClient(flags);
   try {
-    const present = await clusterDocuments({ client, note: (text) => stderr(`note: ${text}\n`) }, namespace);
-    const options = { ...optionsOf(flags), namespace };
-    const after = planDocuments([present, ...files], options);
-    const lines = diffPlans(planDocuments([present], options), after);
-    for (const line of lines) stdout(`${escapeControls(line)}\n`);
-    if (lines.length === 0) stderr("Nothing changes.\n");
-    return after.invalid.length === 0 ? 0 : 2;
+    const present = await clusterDocuments({ client, note }, namespace);
+    const { changes, valid } = diffDocuments(present, files, { ...optionsOf(flags), namespace });
+    print(changes, flags, ports);
+    return valid ? 0 : 2;
   } finally {
     client.close();
   }
+}
+
+const SIGNS: Record<PlanChange["change"], readonly [sign: string, tone: Tone]> = {
+  removed: ["-", "bad"],
+  added: ["+", "good"],
+  refused: ["!", "doubtful"],
+};
+
+function print(changes: readonly PlanChange[], { output }: PlanFlags, ports: CliPorts): void {
+  const flags = { output, headers: true };
+  if (!isForPeople(flags)) {
+    ports.stdout(documentText({ items: changes }, flags));
+    return;
+  }
+  const { colours } = styleOf(flags, ports);
+  for (const { change, object, what } of changes) {
+    const [sign, tone] = SIGNS[change];
+    const line = `${sign} ${escapeControls(`${object}: ${what}`)}`;
+    ports.stdout(`${colours === true ? painted(line, tone) : line}\n`);
+  }
+  if (changes.length === 0) ports.stderr("Nothing changes.\n");
 }

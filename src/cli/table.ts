@@ -41,6 +41,12 @@ export function renderTable<Row>(
   return layOut(columns, rows, style).text;
 }
 
+/** A table within a text: rows of cells under their titles, indented; an empty cell is a dash. */
+export function textTable(titles: readonly string[], rows: readonly (readonly string[])[]): string {
+  const columns = titles.map((title, i): Column<readonly string[]> => ({ title, read: (row) => row[i] }));
+  return renderTable(columns, rows, { indent: "  ", gap: "  ", empty: "-" });
+}
+
 /** A table whose rows come one after the other. */
 export class TableStream<Row> {
   readonly #columns: readonly Column<Row>[];

@@ -47,7 +47,7 @@ export function validate({ documents, present, namespace, loadBalancerClass }: P
   const rows = [
     ...proposed.invalid.map((one) => row(one, "refused", "reader", one.message)),
     ...judged.rows,
-    ...leftOut(merged, proposed, new Set(judged.rows.filter(isRefused).map(idOf))),
+    ...leftOut(merged, proposed, judged.rows),
     ...unserved(merged, proposed, loadBalancerClass),
   ];
   const mentioned = new Set(rows.map(idOf));
@@ -71,7 +71,7 @@ function judgeAll(proposed: Manifests, cluster: ClusterObjects): { readonly rows
     const about = { kind, ...nameOf(object), operation } as const;
     const change = { operation, kind, namespace: about.namespace, name: about.name, object } as const;
     const verdict = reviewChange(oldObject === undefined ? change : { ...change, oldObject }, now);
-    rows.push(...verdict.warnings.map((warning) => row(about, "warning", "webhook", warning)));
+    rows.push(...verdict.warnings.map((warning) => warningRow(about, warning)));
     if (!verdict.allowed) {
       rows.push(
         ...verdict.causes.map(({ field, message }) => ({ ...row(about, "refused", "webhook", message), field })),
@@ -84,7 +84,9 @@ function judgeAll(proposed: Manifests, cluster: ClusterObjects): { readonly rows
 }
 
 /** What controller and speakers would leave out once all is applied, beyond what is refused at the door. */
-function leftOut(merged: Manifests, proposed: Manifests, refused: ReadonlySet<string>): readonly ValidationRow[] {
+function leftOut(merged: Manifests, proposed: Manifests, judged: readonly ValidationRow[]): readonly ValidationRow[] {
+  const refused = new Set(judged.filter(isRefused).map(idOf));
+  const told = new Set(judged.map((one) => `${idOf(one)} ${one.field}`));
   const own = new Set(allOf(proposed).map(({ kind, object }) => idOf({ kind, ...nameOf(object) })));
   const { invalid } = parseConfig(merged, { nodes: merged.nodes });
   return invalid
@@ -94,7 +96,8 @@ function leftOut(merged: Manifests, proposed: Manifests, refused: ReadonlySet<st
         ...row(one, transient === true ? ("warning" as const) : ("refused" as const), "speaker", message),
         field: path === "" ? undefined : path,
       })),
-    );
+    )
+    .filter((one) => one.verdict === "refused" || !told.has(`${idOf(one)} ${one.field}`));
 }
 
 /** Services that would not get what they ask for. */
@@ -130,6 +133,12 @@ function row(
   message: string,
 ): ValidationRow {
   return { kind, namespace, name, operation, verdict, by, message };
+}
+
+/** A warning of the webhook is one text, which mostly begins with its field. */
+function warningRow(about: Named, warning: string): ValidationRow {
+  const [, field, message] = /^(spec\.\S+): (.+)$/s.exec(warning) ?? [];
+  return { ...row(about, "warning", "webhook", message ?? warning), field };
 }
 
 function isRefused({ verdict }: ValidationRow): boolean {

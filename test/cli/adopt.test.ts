@@ -1,52 +1,26 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { Command, CommanderError } from "commander";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { registerAdopt } from "../../src/cli/adopt.ts";
 import { KubernetesClient } from "../../src/kubernetes/client.ts";
 import { DEPLOYMENTS, type Resource, SECRETS, SERVICES } from "../../src/kubernetes/resource.ts";
-import { CodedError, ConfigError } from "../../src/wire/errors.ts";
 import { type Dumped, dump } from "../adoption/dumps.ts";
 import { DAEMON_SETS, DEFINITIONS, install, WEBHOOKS } from "../adoption/install.ts";
 import { type Cluster, startEmbedded } from "../integration/cluster.ts";
 import { ApiProxy } from "../support/api-proxy.ts";
 import { FakeKubelet } from "../support/fake-kubelet.ts";
+import { runToEnd } from "../support/run-cli.ts";
 import { silentLog } from "../support/silent-log.ts";
 
 const FIXTURES = join(import.meta.dirname, "../fixtures/adopt");
+
 interface Run {
   readonly code: number;
   readonly out: string;
   readonly err: string;
 }
 
-/** Runs `herald adopt`, with the exit codes that the program makes of errors. */
 async function adopt(...args: readonly string[]): Promise<Run> {
-  let [out, err, code] = ["", "", 0];
-  const ports = {
-    env: {},
-    signal: new AbortController().signal,
-    stdout: (text: string) => {
-      out += text;
-    },
-    stderr: (text: string) => {
-      err += text;
-    },
-  };
-  const program = new Command("herald")
-    .exitOverride()
-    .configureOutput({ writeOut: ports.stdout, writeErr: ports.stderr });
-  registerAdopt(program, ports, (result) => {
-    code = result;
-  });
-  for (const command of program.commands) command.copyInheritedSettings(program);
-  try {
-    await program.parseAsync(["adopt", ...args], { from: "user" });
-  } catch (error) {
-    if (error instanceof CommanderError) return { code: 2, out, err };
-    if (!(error instanceof CodedError)) throw error;
-    return { code: error instanceof ConfigError ? 2 : 1, out, err: err + error.message };
-  }
+  const { code, stdout: out, stderr: err } = await runToEnd(["adopt", ...args]);
   return { code, out, err };
 }
 

@@ -2,36 +2,16 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { runCli } from "../../src/cli/program.ts";
 import { KubernetesClient } from "../../src/kubernetes/client.ts";
 import { clientConfigFromKubeconfig } from "../../src/kubernetes/kubeconfig.ts";
 import { BGP_PEERS, SERVICES } from "../../src/kubernetes/resource.ts";
 import { systemClock } from "../../src/system/clock.ts";
 import { startInspectedDemo } from "../support/inspected-demo.ts";
+import { type Outcome, runToEnd } from "../support/run-cli.ts";
 import { silentLog } from "../support/silent-log.ts";
 import { until } from "../support/until.ts";
 
-interface Outcome {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-async function run(args: readonly string[], terminal = false): Promise<Outcome> {
-  let [stdout, stderr] = ["", ""];
-  const code = await runCli(args, {
-    env: {},
-    signal: new AbortController().signal,
-    terminal,
-    stdout: (text) => {
-      stdout += text;
-    },
-    stderr: (text) => {
-      stderr += text;
-    },
-  });
-  return { code, stdout, stderr };
-}
+const run = (args: readonly string[], terminal = false): Promise<Outcome> => runToEnd(args, { terminal });
 
 const folder = mkdtempSync(join(tmpdir(), "herald-explain-"));
 const kubeconfig = join(folder, "kubeconfig");
@@ -192,6 +172,49 @@ describe("herald services, pools and nodes", () => {
     expect(all).toMatchObject([{ peers: [{}] }, { peers: [{}] }, { peers: [{}] }].map(() => ({ sessions: 1 })));
     const one = await items("nodes", "-l", "kubernetes.io/hostname=node-c");
     expect(one).toMatchObject([{ name: "node-c", established: 1, peers: ["router-node-c"] }]);
+  });
+});
+
+describe("herald plan --diff", () => {
+  const diff = (name: string, text: string, ...more: readonly string[]): Promise<Outcome> => {
+    const file = join(folder, name);
+    writeFileSync(file, text);
+    return run(["plan", "-f", file, "--diff", "--kubeconfig", kubeconfig, ...more]);
+  };
+  const object = (kind: string, name: string, spec: string): string =>
+    `{apiVersion: metallb.io/v1beta1, kind: ${kind}, metadata: {name: ${name}, namespace: metallb-system}, spec: ${spec}}`;
+
+  test("what is invalid is refused and changes nothing, as in the cluster: no route is said to go", async () => {
+    const broken = [
+      object("BGPAdvertisement", "public", "{ipAddressPools: [public], communities: [nope]}"),
+      object("IPAddressPool", "more", "{addresses: [198.51.100.90-198.51.100.120]}"),
+    ];
+    const list = `{apiVersion: v1, kind: List, items: [${broken.join(", ")}]}`;
+    for (const text of [broken.join("\n---\n"), list]) {
+      const { code, stdout } = await diff("broken.yaml", text);
+      expect(code).toBe(2);
+      expect(stdout.trimEnd().split("\n")).toEqual([
+        expect.stringMatching(/^! BGPAdvertisement public: stays as it is: spec\.communities\[0\]: .*nope/),
+        expect.stringMatching(/^! IPAddressPool more: is left out: spec\.addresses\[0\]: .*overlaps/),
+      ]);
+    }
+  });
+
+  test("-o json and -o yaml are documents; nothing is said of nothing", async () => {
+    const text = object("BGPAdvertisement", "public", "{ipAddressPools: [public], localPref: 200}");
+    const [json, yaml] = [await diff("a.yaml", text, "-o", "json"), await diff("a.yaml", text, "-o", "yaml")];
+    const { items } = JSON.parse(json.stdout);
+    expect(items).toContainEqual({
+      change: "added",
+      object: "Node node-a",
+      what: "route 198.51.100.12/32 to router-node-a localPref 200",
+    });
+    expect(yaml.stdout).toMatch(/^items:\n {2}- change: removed\n/);
+    const none = await diff(
+      "none.yaml",
+      object("IPAddressPool", "spare", "{addresses: [192.0.2.0/28], autoAssign: false}"),
+    );
+    expect(none).toEqual({ code: 0, stdout: "", stderr: "Nothing changes.\n" });
   });
 });
 

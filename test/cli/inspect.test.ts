@@ -5,46 +5,8 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { runCli } from "../../src/cli/program.ts";
 import { startInspectedDemo } from "../support/inspected-demo.ts";
+import { runToEnd as run, startCli as start } from "../support/run-cli.ts";
 import { until } from "../support/until.ts";
-
-interface Outcome {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-interface Running {
-  stdout: string;
-  stderr: string;
-  readonly done: Promise<number>;
-  readonly octets: Buffer[];
-}
-
-function start(args: readonly string[], signal: AbortSignal, more: { terminal?: boolean; env?: object } = {}): Running {
-  const state = { stdout: "", stderr: "", octets: [] as Buffer[] };
-  const ports = {
-    env: { ...more.env },
-    signal,
-    terminal: more.terminal === true,
-    stdout: (text: string) => {
-      state.stdout += text;
-    },
-    stderr: (text: string) => {
-      state.stderr += text;
-    },
-    octets: (octets: Uint8Array) => {
-      state.octets.push(Buffer.from(octets));
-      return Promise.resolve();
-    },
-  };
-  return Object.assign(state, { done: runCli(args, ports) });
-}
-
-async function run(args: readonly string[], more: { terminal?: boolean; env?: object } = {}): Promise<Outcome> {
-  const running = start(args, new AbortController().signal, more);
-  const code = await running.done;
-  return { code, stdout: running.stdout, stderr: running.stderr };
-}
 
 const folder = mkdtempSync(join(tmpdir(), "herald-inspect-"));
 const stop = new AbortController();
