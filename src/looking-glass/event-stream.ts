@@ -25,8 +25,9 @@ export async function streamEvents(
   const again = reset === undefined ? "" : eventText({ type: "reset", data: { reason: reset } }, undefined);
   try {
     if (!response.write(`retry: 2000\n\n${hello}${again}`)) await room(clock, response);
-    while (!signal.aborted && !response.destroyed) {
+    while (!response.destroyed) {
       await more.wait(SIGN_OF_LIFE, signal);
+      if (signal.aborted) return;
       const events = log.after(told);
       told = log.last;
       const missed = eventText({ type: "reset", data: { reason: "too-slow" } }, `${log.server}.${told}`);
@@ -39,7 +40,9 @@ export async function streamEvents(
   }
 }
 
+/** Who is gone makes no room any more. */
 function room(clock: Clock, response: ServerResponse): Promise<void> {
+  if (response.destroyed) return Promise.resolve();
   return new Promise((resolve) => {
     const stalled = clock.after(STALLED, () => response.destroy());
     const done = (): void => {

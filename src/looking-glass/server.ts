@@ -74,7 +74,8 @@ export class GlassServer {
 
   /** Listens. @throws PortNotServed when the port is taken. */
   listen({ address, port }: GlassPlace): Promise<void> {
-    return listenAt(this.#server, { port, address, what: "the looking glass", flag: "--port" });
+    const place = { port, address, what: "the looking glass", flag: "--port", zero: "a free one" };
+    return listenAt(this.#server, place);
   }
 
   /** Where it listens, as a browser has it. */

@@ -14,13 +14,15 @@ export interface ListenPlace {
   readonly what: string;
   /** The flag that takes another port. */
   readonly flag: string;
+  /** What port 0 stands for; `none` when absent. */
+  readonly zero?: string;
 }
 
 /** Begins to listen. @throws PortNotServed naming the flag that helps. */
-export function listenAt(server: Server, { port, address, what, flag }: ListenPlace): Promise<void> {
+export function listenAt(server: Server, { port, address, what, flag, zero = "none" }: ListenPlace): Promise<void> {
   return new Promise((resolve, reject) => {
     const failed = (cause: Error): void => {
-      const help = `${flag} takes another port, or 0 for none`;
+      const help = `${flag} takes another port, or 0 for ${zero}`;
       reject(
         new PortNotServed(`cannot serve ${what} on ${address} port ${port}: ${cause.message}; ${help}`, { cause }),
       );

@@ -51,6 +51,8 @@ describe("the events that are remembered", () => {
   });
 
   it("writes an event so that a line break in it is none", () => {
-    expect(eventText(event("a\nid: 9"), "abc.1")).toBe('id: abc.1\nevent: layer2\ndata: {"addresses":["a\\nid: 9"]}\n\n');
+    expect(eventText(event("a\nid: 9"), "abc.1")).toBe(
+      'id: abc.1\nevent: layer2\ndata: {"addresses":["a\\nid: 9"]}\n\n',
+    );
   });
 });

@@ -26,8 +26,17 @@ const text = (cells: ReturnType<typeof poolCells>): readonly string[] =>
 
 describe("a pool as cells", () => {
   it("has a cell for each address where there are few", () => {
-    const cells = poolCells(pool(["192.0.2.254/31", "198.51.100.1-198.51.100.2"]), held("192.0.2.255", "198.51.100.1"), { cells: 16 });
-    expect(text(cells)).toEqual(["192.0.2.254-192.0.2.254 0", "192.0.2.255-192.0.2.255 1", "198.51.100.1-198.51.100.1 1", "198.51.100.2-198.51.100.2 0"]);
+    const cells = poolCells(
+      pool(["192.0.2.254/31", "198.51.100.1-198.51.100.2"]),
+      held("192.0.2.255", "198.51.100.1"),
+      { cells: 16 },
+    );
+    expect(text(cells)).toEqual([
+      "192.0.2.254-192.0.2.254 0",
+      "192.0.2.255-192.0.2.255 1",
+      "198.51.100.1-198.51.100.1 1",
+      "198.51.100.2-198.51.100.2 0",
+    ]);
   });
 
   it("says which addresses are never given", () => {
@@ -37,7 +46,12 @@ describe("a pool as cells", () => {
 
   it("joins blocks that touch, whatever their order", () => {
     const cells = poolCells(pool(["192.0.2.128/25", "192.0.2.0/25"]), held("192.0.2.3", "192.0.2.200"), { cells: 4 });
-    expect(text(cells)).toEqual(["192.0.2.0-192.0.2.63 1", "192.0.2.64-192.0.2.127 0", "192.0.2.128-192.0.2.191 0", "192.0.2.192-192.0.2.255 1"]);
+    expect(text(cells)).toEqual([
+      "192.0.2.0-192.0.2.63 1",
+      "192.0.2.64-192.0.2.127 0",
+      "192.0.2.128-192.0.2.191 0",
+      "192.0.2.192-192.0.2.255 1",
+    ]);
   });
 
   it("counts what a /64 has as text, since no number can carry it", () => {
@@ -48,7 +62,12 @@ describe("a pool as cells", () => {
   it("looks at a part closely", () => {
     const part = { cells: 4, first: address("10.1.2.0"), last: address("10.1.2.3") };
     const cells = poolCells(pool(["10.0.0.0/8", "2001:db8::/64"]), held("10.0.0.1", "10.1.2.2"), part);
-    expect(text(cells)).toEqual(["10.1.2.0-10.1.2.0 0", "10.1.2.1-10.1.2.1 0", "10.1.2.2-10.1.2.2 1", "10.1.2.3-10.1.2.3 0"]);
+    expect(text(cells)).toEqual([
+      "10.1.2.0-10.1.2.0 0",
+      "10.1.2.1-10.1.2.1 0",
+      "10.1.2.2-10.1.2.2 1",
+      "10.1.2.3-10.1.2.3 0",
+    ]);
   });
 
   it("loses no holder and has no more cells than asked, whatever the pool", () => {
@@ -56,7 +75,9 @@ describe("a pool as cells", () => {
     fc.assert(
       fc.property(fc.array(block, { minLength: 1, maxLength: 8 }), fc.integer({ min: 8, max: 300 }), (blocks, most) => {
         // Blocks of a valid configuration do not overlap: each has a /8 of its own.
-        const texts = blocks.map(([host, length], i) => `${i + 1}.${host >> 16 & 255}.${host >> 8 & 255}.${host & 255}/${length}`);
+        const texts = blocks.map(
+          ([host, length], i) => `${i + 1}.${(host >> 16) & 255}.${(host >> 8) & 255}.${host & 255}/${length}`,
+        );
         const own = pool(texts);
         const firsts = own.blocks.flatMap(({ prefixes }) => prefixes.flatMap((prefix) => [prefix.first, prefix.last]));
         const holders = [...new Map(firsts.map((ip) => [ip.toString(), { ip, services: ["a/b"] }])).values()];

@@ -14,7 +14,10 @@ const conflict = {
   status: "True",
   message: "192.0.2.1 is in use by 02:00:00:00:00:09 on interface eth0 of Node a",
 };
-const object = (ingress: readonly string[], conditions: readonly (typeof conflict)[] = []): ServiceFacts["service"] => ({
+const object = (
+  ingress: readonly string[],
+  conditions: readonly (typeof conflict)[] = [],
+): ServiceFacts["service"] => ({
   metadata: { namespace: "shop", name: "web" },
   spec: { type: "LoadBalancer" },
   status: { loadBalancer: { ingress: ingress.map((ip) => ({ ip })) }, conditions },
@@ -36,19 +39,49 @@ const refused = (reason: string) => ({ node: "a", protocol: "bgp" as const, reas
 describe("how a Service is", () => {
   it.each<[string, Partial<ServiceFacts>, Readonly<Record<string, Reach>>, string, string | undefined]>([
     ["somebody else has its address", { service: object(["192.0.2.1"], [conflict]) }, {}, "bad", "address-conflict"],
-    ["it has no address, and why", { service: object([]), outcome: { pool: undefined, unmet } }, {}, "bad", unmet.reason],
+    [
+      "it has no address, and why",
+      { service: object([]), outcome: { pool: undefined, unmet } },
+      {},
+      "bad",
+      unmet.reason,
+    ],
     ["nobody wrote its address", { service: object([]) }, {}, "bad", "no-address"],
     ["nothing is behind it", { endpoints: { any: false, count: 0 } }, {}, "bad", "no-endpoint"],
-    ["nobody announces it, and says why", { announcements: [], refusals: [refused("lost-election"), refused("node-excluded")] }, {}, "bad", "node-excluded"],
+    [
+      "nobody announces it, and says why",
+      { announcements: [], refusals: [refused("lost-election"), refused("node-excluded")] },
+      {},
+      "bad",
+      "node-excluded",
+    ],
     ["nobody announces it", { announcements: [] }, {}, "bad", "not-announced"],
     ["nobody said yet who announces it", { announcements: [], announcementsKnown: false }, {}, "unknown", "not-seen"],
     ["no session is up", {}, { a: "down", b: "down" }, "bad", "session-down"],
     ["one session is up", {}, { a: "down", b: "up" }, "doubtful", "session-down"],
-    ["one session is down, and of the other nothing is known", {}, { a: "down", b: "unknown" }, "unknown", "session-down"],
+    [
+      "one session is down, and of the other nothing is known",
+      {},
+      { a: "down", b: "unknown" },
+      "unknown",
+      "session-down",
+    ],
     ["the speakers do not answer", {}, { a: "unknown", b: "unknown" }, "unknown", "not-seen"],
     ["one speaker does not answer", {}, { a: "up", b: "unknown" }, "good", undefined],
-    ["no session is needed on the LAN", { announcements: [announced("a", { peers: [], layer2: true })] }, {}, "good", undefined],
-    ["it has one address and wants two", { outcome: { pool: "main", unmet } }, { a: "up", b: "up" }, "doubtful", unmet.reason],
+    [
+      "no session is needed on the LAN",
+      { announcements: [announced("a", { peers: [], layer2: true })] },
+      {},
+      "good",
+      undefined,
+    ],
+    [
+      "it has one address and wants two",
+      { outcome: { pool: "main", unmet } },
+      { a: "up", b: "up" },
+      "doubtful",
+      unmet.reason,
+    ],
     ["all is well", {}, { a: "up", b: "up" }, "good", undefined],
   ])("%s", (_, fields, reach, health, reason) => {
     const judged = judgeService(facts(fields), (node) => reach[node] ?? "unknown");
@@ -62,7 +95,10 @@ describe("how a Service is", () => {
   });
 
   it("takes the addresses from speakers where no API is asked", () => {
-    const announcements = [{ ...announced("a"), addresses: ["192.0.2.2"] }, { ...announced("b"), addresses: ["192.0.2.2"] }];
+    const announcements = [
+      { ...announced("a"), addresses: ["192.0.2.2"] },
+      { ...announced("b"), addresses: ["192.0.2.2"] },
+    ];
     const row = serviceRow(facts({ service: undefined, announcements }), { health: "good" }, undefined);
     expect(row).toMatchObject({ addresses: ["192.0.2.2"], bgp: { nodes: ["a", "b"], peers: ["tor"] }, layer2: [] });
   });

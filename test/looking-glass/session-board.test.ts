@@ -4,7 +4,8 @@ import { SessionBoard } from "../../src/looking-glass/session-board.ts";
 import { down, session } from "../inspection/explain-scene.ts";
 
 const at = (minute: number): string => `2026-01-01T00:${`${minute}`.padStart(2, "0")}:00.000Z`;
-const up = (minute: number, fields: Partial<SessionItem> = {}): SessionItem => session("a", { since: at(minute), ...fields });
+const up = (minute: number, fields: Partial<SessionItem> = {}): SessionItem =>
+  session("a", { since: at(minute), ...fields });
 const lost = (minute: number, reason: string, fields: Partial<SessionItem> = {}): SessionItem => ({
   ...down("a", reason),
   since: at(minute),
@@ -16,7 +17,9 @@ const lost = (minute: number, reason: string, fields: Partial<SessionItem> = {})
 function spansOf(board: SessionBoard): readonly string[] {
   const { timeline = [] } = board.find("a", "tor") ?? {};
   const short = (time: string | undefined): string => time?.slice(14, 16) ?? "";
-  return timeline.map(({ state, start, end, reason }) => `${state} ${short(start)}-${short(end)} ${reason ?? ""}`.trim());
+  return timeline.map(({ state, start, end, reason }) =>
+    `${state} ${short(start)}-${short(end)} ${reason ?? ""}`.trim(),
+  );
 }
 
 describe("the timeline of a session", () => {
@@ -49,7 +52,11 @@ describe("the timeline of a session", () => {
     board.observe(up(1), at(2));
     board.silence("a", at(5));
     expect(board.reach("a", "tor")).toBe("unknown");
-    expect(board.find("a", "tor")).toMatchObject({ fresh: false, health: "unknown", session: { state: "established" } });
+    expect(board.find("a", "tor")).toMatchObject({
+      fresh: false,
+      health: "unknown",
+      session: { state: "established" },
+    });
     board.silence("a", at(6));
     board.observe(lost(7, "reset"), at(9));
     expect(spansOf(board)).toEqual(["established 01-05", "unknown 05-09 the node does not answer", "active 09- reset"]);
@@ -58,7 +65,10 @@ describe("the timeline of a session", () => {
   it("forgets the oldest spans of a session that does nothing but flap", () => {
     const board = new SessionBoard();
     for (let i = 0; i < 1000; i++) {
-      board.observe(up(1, { since: new Date(2e12 + i * 2000).toISOString(), flaps: i }), new Date(2e12 + i * 2000).toISOString());
+      board.observe(
+        up(1, { since: new Date(2e12 + i * 2000).toISOString(), flaps: i }),
+        new Date(2e12 + i * 2000).toISOString(),
+      );
       board.observe(lost(1, "x", { since: "", flaps: i + 1 }), new Date(2e12 + i * 2000 + 1000).toISOString());
     }
     expect(spansOf(board)).toHaveLength(64);
