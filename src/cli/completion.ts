@@ -58,7 +58,8 @@ function nodesOf(command: Command, path: readonly string[]): readonly Node[] {
   };
   // The help command is made for the help alone, and has no options.
   const real = shown.filter((one) => command.commands.includes(one));
-  return [node, ...real.flatMap((one) => nodesOf(one, [...path, one.name()]))];
+  const names = (one: Command): readonly string[] => [one.name(), ...one.aliases()];
+  return [node, ...real.flatMap((one) => names(one).flatMap((name) => nodesOf(one, [...path, name])))];
 }
 
 function optionWord(option: Option): readonly OptionWord[] {

@@ -56,6 +56,7 @@ export function registerExplain(program: Command, ports: CliPorts, done: (code: 
     .description("Explains what becomes of an object, link by link.");
   const command = group
     .command("service")
+    .alias("svc")
     .summary("say why a Service answers or not, and what to change")
     .description("Follows a Service from its class to what routers were told, and ends with the one thing to change.")
     .argument("<namespace/name>", "the Service; without a namespace it is one of default")

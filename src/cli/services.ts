@@ -49,6 +49,7 @@ mean to announce. herald explain service NAMESPACE/NAME says why, and asks the s
 export function registerServices(program: Command, ports: CliPorts, done: (code: ExitCode) => void): void {
   const command = program
     .command("services")
+    .alias("svc")
     .summary("show the Services with their addresses and who announces them, problems first")
     .description("Shows which address each Service has, from which pool, and which nodes announce it to whom.")
     .addOption(

@@ -233,6 +233,8 @@ describe("completion", () => {
       ["--selector", "--service"],
     ],
     [["herald", "completion", "z"], ["zsh"]],
+    [["herald", "svc", "--wa"], ["--watch"]],
+    [["herald", "explain", "svc", "--pe"], ["--peer"]],
     [["herald", "admin"], []],
   ])("bash completes %j", async (line, expected) => {
     const program = `${await script("bash")}
