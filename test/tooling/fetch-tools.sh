@@ -7,6 +7,7 @@ if [ -x "$tools/kubectl" ] && [ -x "$tools/helm" ]; then
   echo "$tools has kubectl and helm already"
   exit 0
 fi
+command -v unzip >/dev/null || command -v python3 >/dev/null || { echo "unzip or python3 is needed to unpack kubectl and helm" >&2; exit 1; }
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
