@@ -4,12 +4,14 @@ import type { Api } from "./api.ts";
 import type { Connection, Live } from "./live.ts";
 import { type Location, parseLocation } from "./route.ts";
 import type { Theme } from "./theme.ts";
+import type { Ticker } from "./ticker.ts";
 
 /** What every part of the page may use. */
 export interface Glass {
   readonly api: Api;
   readonly live: Live;
   readonly theme: Theme;
+  readonly ticker: Ticker;
   /** Documents that were shown before, by path: going back shows them at once. */
   readonly shown: Map<string, unknown>;
 }
@@ -24,11 +26,13 @@ export function useGlass(): Glass {
 
 /** The time in milliseconds, that often. */
 export function useNow(every: number): number {
+  const { ticker } = useGlass();
   const [now, setNow] = useState(Date.now);
-  useEffect(() => {
-    const timer = setInterval(() => setNow(Date.now()), every);
-    return () => clearInterval(timer);
-  }, [every]);
+  useEffect(
+    () =>
+      ticker.watch((at) => setNow((before) => (Math.floor(at / every) === Math.floor(before / every) ? before : at))),
+    [ticker, every],
+  );
   return now;
 }
 

@@ -10,9 +10,13 @@ const STEP = 8;
 /** The rows to have in the page: those in sight and some around them. `top` is how far the first row is above the edge of the screen. */
 export function visibleSpan(top: number, height: number, row: number, count: number): Span {
   const from = Math.floor(top / row / STEP) * STEP - STEP;
-  const to = Math.ceil((top + height) / row / STEP) * STEP + STEP;
   const first = Math.min(Math.max(0, from), count);
-  return { first, last: Math.min(count, Math.max(first, to)) };
+  return { first, last: Math.min(count, Math.max(first, from + slotsFor(height, row))) };
+}
+
+/** No more rows than these are ever there at once. */
+export function slotsFor(height: number, row: number): number {
+  return (Math.ceil(height / row / STEP) + 3) * STEP;
 }
 
 /** The blocks of rows that this span needs and that are not there. */

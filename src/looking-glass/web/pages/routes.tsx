@@ -1,5 +1,5 @@
 import type { ComponentChildren, JSX } from "preact";
-import { useState } from "preact/hooks";
+import { useMemo, useState } from "preact/hooks";
 import type { RouteInItem, RouteOutItem } from "../../../inspection/route-view.ts";
 import type { RoutesView, SessionsView } from "../../model.ts";
 import { useDocument } from "../document.ts";
@@ -26,6 +26,7 @@ export function RoutesPage({ query }: { readonly query: Query }): JSX.Element {
     ["sessions", "services", "sources"],
   );
   const [chosen, setChosen] = useState<RouteItem>();
+  const columns = useMemo(() => columnsOf(direction, setChosen), [direction]);
   const change = (changes: Record<string, string | undefined>): void =>
     replaceHash(hashOf("routes", [], { ...query, ...changes }));
   return (
@@ -42,7 +43,7 @@ export function RoutesPage({ query }: { readonly query: Query }): JSX.Element {
               label={direction === "out" ? "Routes to peers" : "Routes from peers"}
               kind={`routes-${direction}`}
               rows={rows}
-              columns={columnsOf(direction, setChosen)}
+              columns={columns}
               keyOf={keyOf}
               markOf={(route) => (chosen !== undefined && keyOf(chosen) === keyOf(route) ? "row-chosen" : undefined)}
               heights={{ wide: 36, phone: 64 }}

@@ -1,7 +1,7 @@
 import type { ComponentChildren, JSX } from "preact";
-import { useCallback, useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { usePhone } from "../glass.ts";
-import { type Span, visibleSpan } from "../window.ts";
+import { type Span, slotsFor, visibleSpan } from "../window.ts";
 
 /** Rows that may not all be here. */
 export interface Rows<Item> {
@@ -48,6 +48,7 @@ export function VirtualTable<Item>(props: Props<Item>): JSX.Element {
   const span = useSpan(body, height, rows.count);
   useEffect(() => rows.look?.(span), [rows, span]);
   useRowKeys(body, height);
+  const slots = slotsFor(window.innerHeight, height);
   return (
     <div class={`table table-${kind}`} role="table" aria-label={label} aria-rowcount={rows.count + 1}>
       <div class="table-head" role="rowgroup">
@@ -59,7 +60,8 @@ export function VirtualTable<Item>(props: Props<Item>): JSX.Element {
       </div>
       <div class="table-body" role="rowgroup" ref={body} style={{ height: `${rows.count * height}px` }}>
         {indexes(span).map((index) => (
-          <Row key={index} {...props} index={index} top={index * height} height={height} />
+          // Rows that leave at one end come in at the other: what is in the page stays, and only its words change.
+          <Row key={index % slots} {...props} index={index} height={height} />
         ))}
       </div>
       {rows.count === 0 && <p class="table-empty">{empty}</p>}
@@ -91,50 +93,62 @@ function HeadCell<Item>({
   );
 }
 
-function Row<Item>({
-  rows,
-  columns,
-  keyOf,
-  hrefOf,
-  markOf,
-  index,
-  top,
-  height,
-}: Props<Item> & { readonly index: number; readonly top: number; readonly height: number }): JSX.Element {
+function Row<Item>(props: Props<Item> & { readonly index: number; readonly height: number }): JSX.Element {
+  const { rows, columns, keyOf, hrefOf, markOf, index, height } = props;
+  const row = useRef<HTMLDivElement>(null);
   const item = rows.at(index);
-  const place = { transform: `translateY(${top}px)`, height: `${height}px` };
-  if (item === undefined)
-    return (
-      <div class="table-row waiting" role="row" aria-rowindex={index + 2} style={place}>
-        <div class="cell" role="cell">
-          <span class="skeleton" />
-          <span class="hidden">loading</span>
-        </div>
-      </div>
-    );
-  const href = hrefOf?.(item);
-  const open = (event: MouseEvent): void => {
-    const inside = event.target instanceof Element && event.target.closest("a, button") !== null;
-    if (href !== undefined && !inside && `${window.getSelection() ?? ""}` === "") window.location.hash = href;
-  };
+  const mark = item === undefined ? "waiting" : (markOf?.(item) ?? "");
+  const href = item === undefined ? undefined : hrefOf?.(item);
+  const cells = useMemo(
+    () =>
+      item === undefined ? <Waiting /> : columns.map((column) => <Cell key={column.name} {...column} item={item} />),
+    [item, columns],
+  );
+  // The focus was on another one, which is no longer there.
+  useLayoutEffect(() => blurWithin(row.current), [index]);
   return (
     // biome-ignore lint/a11y/useKeyWithClickEvents: the link in the row does the same for the keyboard
     <div
-      class={`table-row ${href === undefined ? "" : "opens"} ${markOf?.(item) ?? ""}`}
+      ref={row}
+      class={`table-row ${href === undefined ? "" : "opens"} ${mark}`}
       role="row"
       aria-rowindex={index + 2}
-      data-row={keyOf(item)}
+      data-row={item === undefined ? undefined : keyOf(item)}
       data-index={index}
-      style={place}
-      onClick={href === undefined ? undefined : open}
+      style={{ transform: `translateY(${index * height}px)`, height: `${height}px` }}
+      onClick={href === undefined ? undefined : (event) => openRow(event, href)}
     >
-      {columns.map(({ name, cell }) => (
-        <div key={name} class={`cell cell-${name}`} role="cell">
-          {cell(item)}
-        </div>
-      ))}
+      {cells}
     </div>
   );
+}
+
+function Cell<Item>({ name, cell, item }: Column<Item> & { readonly item: Item }): JSX.Element {
+  return (
+    <div class={`cell cell-${name}`} role="cell">
+      {cell(item)}
+    </div>
+  );
+}
+
+function Waiting(): JSX.Element {
+  return (
+    <div class="cell" role="cell">
+      <span class="skeleton" />
+      <span class="hidden">loading</span>
+    </div>
+  );
+}
+
+function blurWithin(row: HTMLElement | null): void {
+  const { activeElement } = document;
+  if (row?.contains(activeElement) === true && activeElement instanceof HTMLElement) activeElement.blur();
+}
+
+/** Anywhere in the row, but where there is a link of its own, or where words were selected. */
+function openRow({ target }: Event, href: string): void {
+  if (target instanceof Element && target.closest("a, button") !== null) return;
+  if (`${window.getSelection() ?? ""}` === "") window.location.hash = href;
 }
 
 /** The rows in sight, as the page is scrolled and resized. */

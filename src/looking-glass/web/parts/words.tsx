@@ -10,11 +10,12 @@ import { Mark } from "./marks.tsx";
 
 /** How long ago that was. */
 export function Ago({ at }: { readonly at: string | undefined }): JSX.Element {
-  const now = useNow(1000);
+  const then = Date.parse(at ?? "");
+  const now = useNow(Date.now() - then > 600_000 ? 60_000 : 1000);
   if (at === undefined) return <span class="muted">–</span>;
   return (
     <time class="num nowrap" dateTime={at} title={new Date(at).toLocaleString()}>
-      {formatDuration(now - Date.parse(at))}
+      {formatDuration(now - then)}
     </time>
   );
 }
