@@ -46,6 +46,21 @@ export function keptAddress(scene: Scene): { readonly address: string; readonly 
   return { address: has.join(" and "), pool };
 }
 
+/** Whether some node announces although an object that decides over it is left out now. */
+export function goesOn(scene: Scene): boolean {
+  return leftOut(scene, [...KINDS.bgp, ...KINDS.layer2]) !== undefined && plans(scene).some(announces);
+}
+
+/** Why a node does not what others go on with: by its own word, because ours is about objects that nobody goes by. */
+export function refusalAsBefore(scene: Scene, node: string, refusal: Refusal): Refusal {
+  const { service, protocol } = refusal;
+  if (!LIFTED.has(refusal.cause.reason) || !goesOn(scene)) return refusal;
+  const own = plans(scene)
+    .find((plan) => plan.node === node)
+    ?.refusals.find((one) => one.protocol === protocol);
+  return own === undefined ? refusal : { service, protocol, ip: own.ip, cause: own.cause };
+}
+
 function plans({ facts, question }: Scene): readonly PlanItem[] {
   return facts.observed?.plans.filter(({ service }) => service === question.service) ?? [];
 }

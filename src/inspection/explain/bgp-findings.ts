@@ -2,9 +2,10 @@ import type { PrefixAnnouncement } from "../../announcement/route.ts";
 import { peerName } from "../../api/brands.ts";
 import type { Family } from "../../net/ip-address.ts";
 import type { SessionItem } from "../session-view.ts";
-import { asBefore } from "./as-before.ts";
+import { asBefore, refusalAsBefore } from "./as-before.ts";
 import {
   asRefusal,
+  hearsay,
   isWanted,
   planOf,
   refusedFinding,
@@ -36,7 +37,7 @@ function nodeFinding(scene: Scene, place: Place): Finding {
   const { peer } = scene.question;
   const object = { kind: "Node", name: node };
   const refusals = decision.refusals.filter(({ protocol }) => protocol === "bgp");
-  const refused = refusals.map((refusal) => refusedFinding(scene, refusal, AT_NODE));
+  const refused = refusals.map((refusal) => refusedFinding(scene, refusalAsBefore(scene, node, refusal), AT_NODE));
   const routes = decision.bgp.filter((route) => peer === undefined || route.peer === peer);
   const [first] = refused;
   if (decision.bgp.length === 0 && first !== undefined) return goingOn(scene, place) ?? { ...first, object };
@@ -84,7 +85,8 @@ function routeFindings(scene: Scene, place: Place, routes: readonly RouteToTell[
   const silent = speakerFinding(scene, place);
   return routes.map((route) => {
     const words = `${route.prefix} to BGPPeer ${route.peer}, by BGPAdvertisement ${route.advertisements.join(", ")}`;
-    const below = silent === undefined ? seen(scene, place, route) : [silent, ...told(scene, place, route)];
+    const below =
+      silent === undefined ? seen(scene, place, route) : [silent, ...hearsay(silent, told(scene, place, route))];
     const counted = below.filter(({ step }) => step !== "router");
     const verdict = counted.length === 0 ? "yes" : verdictOf(counted.some(isCross) ? counted.filter(isCross) : counted);
     return intended("route", verdict, words, { object: { kind: "BGPPeer", name: route.peer }, below });

@@ -1,6 +1,6 @@
 import type { Protocol, Refusal, RefusalCause } from "../../announcement/refusal.ts";
 import type { PlanItem } from "../state-view.ts";
-import { isDone, keptAddress } from "./as-before.ts";
+import { goesOn, isDone, keptAddress } from "./as-before.ts";
 import { broken, type Finding, intended, type Step, type Verdict } from "./finding.ts";
 import { invalidCause } from "./invalid-cause.ts";
 import { refusalCause } from "./refusal-remedy.ts";
@@ -78,6 +78,7 @@ export function isWanted(scene: Scene, protocol: Protocol): boolean {
   const pool = convergence?.pool === undefined ? undefined : cluster.pools.get(convergence.pool);
   const counts = { bgp: pool?.bgp.length ?? 0, layer2: pool?.layer2.length ?? 0 };
   if (counts.bgp + counts.layer2 > 0) return counts[protocol] > 0;
+  if (goesOn(scene)) return isDone(scene, protocol);
   const invalid = (kind: string): number => facts.parsed.invalid.filter((one) => one.kind === kind).length;
   const routers = config.peers.size + invalid("BGPPeer");
   const exist = {
@@ -140,6 +141,13 @@ export function speakerFinding({ facts: { observed } }: Scene, { node }: Place):
   const words = `no speaker runs on Node ${node}`;
   const change = `let the speakers' DaemonSet run on Node ${node}: tolerations and nodeSelector`;
   return broken(at, { name: "no-speaker", rank: SPEAKER_RANK, object, words, change });
+}
+
+/** A speaker that was asked and does not answer may be gone: what it wrote before holds for then, and what it did not write says nothing. */
+export function hearsay(silent: Finding, said: readonly Finding[]): readonly Finding[] {
+  if (silent.cause === undefined) return said;
+  const kept = said.filter(({ verdict }) => verdict !== "doubt");
+  return kept.map((finding) => (finding.verdict === "yes" ? { ...finding, verdict: "unknown" } : finding));
 }
 
 /** No fault: some speakers alone were asked. */

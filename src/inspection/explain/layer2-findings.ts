@@ -1,9 +1,10 @@
 import type { Layer2Announcement } from "../../announcement/layer2-decision.ts";
 import type { IpAddress } from "../../net/ip-address.ts";
 import type { Layer2Item } from "../state-view.ts";
-import { asBefore } from "./as-before.ts";
+import { asBefore, refusalAsBefore } from "./as-before.ts";
 import {
   asRefusal,
+  hearsay,
   isWanted,
   planOf,
   refusedFinding,
@@ -38,7 +39,8 @@ function nodeFinding(scene: Scene, place: Place): Finding {
   if (decision.layer2.length === 0) {
     if (refusal === undefined) return intended("node", "quiet", "is not asked", { object });
     const before = asBefore(scene, node, refusal);
-    if (before === undefined) return { ...refusedFinding(scene, refusal, AT_NODE), object };
+    if (before === undefined)
+      return { ...refusedFinding(scene, refusalAsBefore(scene, node, refusal), AT_NODE), object };
     return electedFinding(scene, place, before.plan.layer2, `, ${before.words}`);
   }
   return electedFinding(scene, place, decision.layer2, "");
@@ -57,7 +59,7 @@ function electedFinding(
   const below =
     silent === undefined
       ? held.flatMap((one) => seen(scene, place, { address: `${one.ip}`, advertisements }))
-      : [silent, ...saidOfAnswer(scene, place.node)];
+      : [silent, ...hearsay(silent, saidOfAnswer(scene, place.node))];
   const words = `elected to answer on ${where}, by L2Advertisement ${advertisements.join(", ")}${note}`;
   return intended("node", worstOf(below), words, { object: { kind: "Node", name: place.node }, below });
 }
@@ -67,9 +69,7 @@ function worstOf(below: readonly Finding[]): Verdict {
   const some = (verdict: Verdict): boolean => below.some((finding) => finding.verdict === verdict);
   if (some("no")) return "no";
   if (some("doubt")) return "doubt";
-  return below.length > 0 && below.every(({ verdict, step }) => verdict === "unknown" && step === "speaker")
-    ? "unknown"
-    : "yes";
+  return below.length > 0 && !some("yes") ? "unknown" : "yes";
 }
 
 /** What the speaker of the node says of an address. */

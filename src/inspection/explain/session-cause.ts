@@ -151,7 +151,7 @@ function unreached(session: SessionItem, said: string, peer: Peer | undefined): 
     const change = `see that ${session.interface} is the link to the router, that it is up, and that the router sends router advertisements`;
     return { name: "no-router-on-interface", field: "spec.interface", change };
   }
-  return ownSide(said, peer) ?? refused(session, said) ?? halfOpen(session, said) ?? unanswered(said, peer);
+  return ownSide(said, peer) ?? refused(session, said) ?? halfOpen(session, said, peer) ?? unanswered(said, peer);
 }
 
 type Unreached = Pick<Cause, "name" | "field" | "change">;
@@ -180,13 +180,21 @@ function refused({ port }: SessionItem, said: string): Unreached | undefined {
 const BGP_PORT = 179;
 
 /** Connected, and no session came of it. */
-function halfOpen({ state }: SessionItem, said: string): Unreached | undefined {
-  if (said === SILENT || said === UNCONFIRMED || state === "open-confirm") return NOT_HEARD;
+function halfOpen({ state }: SessionItem, said: string, peer: Peer | undefined): Unreached | undefined {
+  if (said === SILENT || said === UNCONFIRMED || state === "open-confirm") {
+    return peer?.ttlSecurityHops === undefined ? NOT_HEARD : TTL_TOO_LOW;
+  }
   if (!/closed|ECONNRESET|EPIPE|gone/.test(said)) return undefined;
   const change =
     "configure this node's address as a neighbour on the router, or its range as one of dynamic neighbours; a session from another address needs spec.sourceAddress";
   return { name: "not-configured-on-router", field: "spec.peerAddress", change };
 }
+
+const TTL_TOO_LOW: Unreached = {
+  name: "ttl-too-low",
+  field: "spec.ttlSecurity.hops",
+  change: "set spec.ttlSecurity.hops to the true number of hops, and the same on the router",
+};
 
 const NOT_HEARD: Unreached = {
   name: "not-heard-by-router",
@@ -204,10 +212,7 @@ function unanswered(said: string, peer: Peer | undefined): Unreached {
     const field = peer.passwordSecret === undefined ? "spec.password" : "spec.passwordSecret";
     return { name: "wrong-password", field, change };
   }
-  if (peer?.ttlSecurityHops !== undefined) {
-    const change = "set spec.ttlSecurity.hops to the true number of hops, and the same on the router";
-    return { name: "ttl-too-low", field: "spec.ttlSecurity.hops", change };
-  }
+  if (peer?.ttlSecurityHops !== undefined) return TTL_TOO_LOW;
   if (!/ETIMEDOUT|no answer/.test(said)) return unroutable(peer);
   const change =
     "set spec.passwordSecret where the router has a password for this node (without it, it answers nothing); else see that the address is right, that the router knows a way back, and that nothing filters TCP 179";
