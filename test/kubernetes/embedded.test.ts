@@ -137,19 +137,28 @@ describe("against an API server", () => {
     await Promise.all(names.map((name) => client.delete(SERVICES, name, { namespace })));
   });
 
-  test("events count up", async () => {
-    const recorder = new EventRecorder(
-      { client, clock: systemClock, wallClock: () => new Date(), random: Math.random, log: silentLog },
-      { component: "metallb-controller" },
-    );
+  test("events count up, and go on after a restart of who says them", async () => {
+    const start = (): EventRecorder =>
+      new EventRecorder(
+        { client, clock: systemClock, wallClock: () => new Date(), random: Math.random, log: silentLog },
+        { component: "metallb-controller" },
+      );
+    const recorder = start();
     const reference = { apiVersion: "v1", kind: "Service", namespace, name: "ghost", uid: "u" };
     for (let i = 0; i < 5; i++) {
       recorder.record(reference, { type: "Normal", reason: "IPAllocated", message: "hello" });
       await recorder.flush();
     }
-    const { items } = await client.list<object>(EVENTS, { namespace, fieldSelector: "involvedObject.name=ghost" });
+    const about = { namespace, fieldSelector: "involvedObject.name=ghost" };
+    const { items } = await client.list<object>(EVENTS, about);
     expect(items).toHaveLength(1);
     expect(items[0]).toMatchObject({ count: 5, reason: "IPAllocated", source: { component: "metallb-controller" } });
+    const restarted = start();
+    for (const count of [5, 6]) {
+      restarted.record(reference, { type: "Normal", reason: "IPAllocated", message: "hello" });
+      await restarted.flush();
+      expect((await client.list<object>(EVENTS, about)).items).toMatchObject([{ count }]);
+    }
   });
 
   test("two candidates, one leader, and a hand-over", async () => {
