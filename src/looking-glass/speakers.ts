@@ -19,6 +19,9 @@ const LOOK_EVERY = seconds(15);
 /** Who is missing for so many looks and is no node of the API is forgotten. */
 const PATIENCE = 20;
 const SEARCH = "speakers";
+/** Each is two connections through the API server, and as many processes in a pod. */
+const MOST_FOLLOWED = 100;
+const TOO_MANY = `not followed: ${MOST_FOLLOWED} speakers are followed already; choose nodes with --node or -l`;
 
 /** The speakers that are there, each followed. A node that has none any more is shown as silent before it is forgotten. */
 export class Speakers {
@@ -69,6 +72,10 @@ export class Speakers {
     const known = this.#followed.get(name);
     if (known !== undefined) {
       known.feed.reachBy(speaker);
+      return;
+    }
+    if (this.#followed.size >= MOST_FOLLOWED) {
+      this.#silence(name, TOO_MANY);
       return;
     }
     const stop = new AbortController();
