@@ -68,6 +68,12 @@ interface Entry<T> {
 
 const BACKOFF = { baseDelay: millis(200), maxDelay: seconds(30) };
 /**
+ * A server that is not there is not kept busy by questions, and nobody hears of an endpoint that is gone before the next one is
+ * answered: it is asked more often for some two minutes, in which most of them are back.
+ */
+const UNREACHABLE_BACKOFF = { ...BACKOFF, maxDelay: seconds(5) };
+const SOON_BACK = 30;
+/**
  * A watch that ends by itself sooner than this, with nothing to tell, counts as a failure: no busy loop. One that lives
  * longer works, even when it has nothing to tell.
  */
@@ -210,7 +216,9 @@ export class Informer<T extends KubernetesObject> {
     if (!(error instanceof LossDoubted)) this.#lossSince = undefined;
     this.#lastError = error instanceof Error ? error.message : String(error);
     if (this.#mustRelist(error)) this.#resourceVersion = undefined;
-    const jittered = backoffDelay(this.#failures, BACKOFF, this.#ports.random);
+    const mayBeBackSoon = error instanceof ApiUnreachable && this.#failures <= SOON_BACK;
+    const range = mayBeBackSoon ? UNREACHABLE_BACKOFF : BACKOFF;
+    const jittered = backoffDelay(this.#failures, range, this.#ports.random);
     const asked = error instanceof ApiError ? (error.retryAfter ?? 0) : 0;
     const delay = micros(Math.max(jittered, asked));
     const level = this.#failures === 3 ? "warn" : "debug";

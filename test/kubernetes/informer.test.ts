@@ -2,7 +2,7 @@ import type { ServerResponse } from "node:http";
 import { describe, expect, test } from "vitest";
 import type { KubernetesObject } from "../../src/api/object.ts";
 import { KubernetesClient, type WatchEvent, type WatchOptions } from "../../src/kubernetes/client.ts";
-import { ApiGarbled, ApiUnreachable } from "../../src/kubernetes/errors.ts";
+import { ApiError, ApiGarbled, ApiUnreachable } from "../../src/kubernetes/errors.ts";
 import { type Change, Informer } from "../../src/kubernetes/informer.ts";
 import { anonymousConfig } from "../../src/kubernetes/kubeconfig.ts";
 import { SERVICES } from "../../src/kubernetes/resource.ts";
@@ -374,6 +374,7 @@ const silent: Life = { accepted: true, for: seconds(90), error: lost };
 const cutEarly: Life = { accepted: true, for: millis(999), error: lost };
 const garbled: Life = { accepted: true, for: seconds(90), error: new ApiGarbled("{]") };
 const quiet: Life = { accepted: true, for: seconds(1) };
+const overloaded = new ApiError({ status: 429, reason: "TooManyRequests", message: "too many requests" });
 const endedAtOnce: Life = { accepted: true, for: millis(999) };
 
 describe("the back-off", () => {
@@ -387,36 +388,52 @@ describe("the back-off", () => {
     ["counts from a long life that ended in silence", [refused, refused, silent, refused], [150, 300, 150, 300], 1],
     ["grows with garbage however late it comes, until a list", [garbled, garbled, garbled], [150, 300, 600], 2],
   ])("%s", async (_name, lives, delays, lists) => {
-    const clock = new VirtualClock();
-    const seen = { delays: [] as number[], lists: 0, watches: 0 };
-    const client = {
-      async *pages() {
-        seen.lists += 1;
-        yield await Promise.resolve({ first: true, items: [], resourceVersion: "10" });
-      },
-      async *watch(_resource: unknown, { opened, signal }: WatchOptions): AsyncGenerator<WatchEvent, void> {
-        const life = lives[seen.watches++];
-        if (life?.accepted !== false) opened?.();
-        if (life === undefined) await new Promise((end) => signal?.addEventListener("abort", end));
-        else clock.advance(life.for);
-        if (life?.error !== undefined) throw life.error;
-        yield* [];
-      },
-    };
-    const after: Clock["after"] = (delay, fire) => {
-      seen.delays.push(delay / millis(1));
-      return clock.after(delay, fire);
-    };
-    const ports = { client, clock: { now: () => clock.now(), after }, random: () => 0.5, log: silentLog };
-    const informer = new Informer<Thing>(ports, { resource: SERVICES, strip: () => undefined });
-    const stop = new AbortController();
-    informer.start(stop.signal);
-    for (let i = 0; i <= lives.length; i++) {
-      await settle();
-      clock.advance(seconds(1));
-    }
-    await settle();
-    stop.abort();
-    expect(seen).toEqual({ delays, lists, watches: lives.length + 1 });
+    expect(await live(lives)).toEqual({ delays, lists, watches: lives.length + 1 });
+  });
+
+  test.each([
+    ["a server that has just gone is asked again within 5 s: nobody is kept busy by that", refused, 3750],
+    ["one that refuses is left alone for up to 30 s", { ...refused, error: overloaded }, 22_500],
+  ])("%s", async (_name, life, longest) => {
+    const { delays } = await live(Array<Life>(12).fill(life), seconds(30));
+    expect(Math.max(...delays)).toBe(longest);
   });
 });
+
+/** What an informer does whose watches fare like this, while so much time passes after each. */
+async function live(
+  lives: readonly Life[],
+  step = seconds(1),
+): Promise<{ readonly delays: readonly number[]; readonly lists: number; readonly watches: number }> {
+  const clock = new VirtualClock();
+  const seen = { delays: [] as number[], lists: 0, watches: 0 };
+  const client = {
+    async *pages() {
+      seen.lists += 1;
+      yield await Promise.resolve({ first: true, items: [], resourceVersion: "10" });
+    },
+    async *watch(_resource: unknown, { opened, signal }: WatchOptions): AsyncGenerator<WatchEvent, void> {
+      const life = lives[seen.watches++];
+      if (life?.accepted !== false) opened?.();
+      if (life === undefined) await new Promise((end) => signal?.addEventListener("abort", end));
+      else clock.advance(life.for);
+      if (life?.error !== undefined) throw life.error;
+      yield* [];
+    },
+  };
+  const after: Clock["after"] = (delay, fire) => {
+    seen.delays.push(delay / millis(1));
+    return clock.after(delay, fire);
+  };
+  const ports = { client, clock: { now: () => clock.now(), after }, random: () => 0.5, log: silentLog };
+  const informer = new Informer<Thing>(ports, { resource: SERVICES, strip: () => undefined });
+  const stop = new AbortController();
+  informer.start(stop.signal);
+  for (let i = 0; i <= lives.length; i++) {
+    await settle();
+    clock.advance(step);
+  }
+  await settle();
+  stop.abort();
+  return seen;
+}
