@@ -9,7 +9,8 @@ import { seeded, shuffled } from "../../labs/runner/chaos/seeded.ts";
 import { parseClab } from "../../labs/runner/clab.ts";
 import { LabConfigError } from "../../labs/runner/errors.ts";
 
-const SETTLE = 15_000;
+const SETTLE = 6000;
+const BOUNDS = { double: 12_000, stray: 8000, reach: SETTLE };
 
 function topologyOf(name: string): ReturnType<typeof parseClab> {
   const file = join(import.meta.dirname, `../../labs/${name}/${name}.clab.yml`);
@@ -36,7 +37,7 @@ const OFFERS = {
 };
 
 function planOf(seed: number, duration = 600_000, where: keyof typeof OFFERS = "fabric"): readonly PlannedFault[] {
-  return planFaults(OFFERS[where], { seed, duration, settle: SETTLE });
+  return planFaults(OFFERS[where], { seed, duration, bounds: BOUNDS });
 }
 
 test("seeded gives the same numbers for a seed on every machine, all of them in [0, 1)", () => {
@@ -68,6 +69,14 @@ describe("planFaults", () => {
     const short = planOf(7, 120_000);
     expect(short.length).toBeGreaterThan(2);
     expect(planOf(7).slice(0, short.length)).toEqual(short);
+  });
+
+  test("what tries a bound lasts longer than it, or is over before anything could be seen", () => {
+    const plan = [...planOf(7), ...planOf(8, 600_000, "lan")];
+    const least = (kind: FaultKind): number =>
+      Math.min(...plan.flatMap(({ fault, lasts }) => (fault.kind === kind ? [lasts] : [])));
+    expect(least("endpoints-gone")).toBeGreaterThan(BOUNDS.stray);
+    expect(least("gossip-blocked")).toBeGreaterThan(BOUNDS.double);
   });
 
   test("too short a time for a fault and what follows it: none", () => {

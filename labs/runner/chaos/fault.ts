@@ -53,23 +53,38 @@ export interface PlannedFault {
   readonly fault: Fault;
 }
 
-/** Milliseconds that a fault of each kind lasts, at least and at most; short of ten minutes there must be time for all of them. */
-export const LASTING: Readonly<Record<FaultKind, readonly [number, number]>> = {
-  "link-down": [3000, 15_000],
-  "one-way-drop": [3000, 15_000],
-  "packet-loss": [5000, 15_000],
-  corruption: [5000, 15_000],
-  "node-killed": [4000, 15_000],
-  "switch-dark": [4000, 15_000],
-  "process-killed": [500, 8000],
-  "process-stopped": [500, 12_000],
-  "process-restarted": [500, 4000],
-  "api-cut": [4000, 15_000],
-  "lan-cut": [4000, 15_000],
-  "gossip-blocked": [4000, 15_000],
-  "pod-killed": [2000, 8000],
-  "endpoints-gone": [4000, 12_000],
-};
+/** For how many milliseconds what must not be may be. */
+export interface Bounds {
+  /** Two nodes answer for one address. */
+  readonly double: number;
+  /** A route, or an answer on the LAN, where no endpoint is ready. */
+  readonly stray: number;
+  /** A Service is not reachable after a fault began that there is a way around, or after any fault ended. */
+  readonly reach: number;
+}
+
+/**
+ * Milliseconds that a fault of each kind lasts, at least and at most. What is over before the bound that it tries cannot break it: those that
+ * try one alone last longer, and those with a way around them do so now and then.
+ */
+export function lastingOf({ double, stray, reach }: Bounds): Readonly<Record<FaultKind, readonly [number, number]>> {
+  return {
+    "link-down": [3000, reach + 6000],
+    "one-way-drop": [3000, 15_000],
+    "packet-loss": [5000, 15_000],
+    corruption: [5000, 15_000],
+    "node-killed": [4000, reach + 6000],
+    "switch-dark": [4000, reach + 6000],
+    "process-killed": [500, 8000],
+    "process-stopped": [500, reach + 4000],
+    "process-restarted": [500, 4000],
+    "api-cut": [4000, 15_000],
+    "lan-cut": [4000, 15_000],
+    "gossip-blocked": [double + 1000, double + 4000],
+    "pod-killed": [2000, reach + 3000],
+    "endpoints-gone": [stray + 2000, stray + 5000],
+  };
+}
 
 /**
  * Whether Services have to be reachable again while the fault lasts, because there is another way. A path that swallows packets and

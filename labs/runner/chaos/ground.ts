@@ -56,6 +56,14 @@ export function offersOf(topology: Topology, rules: GroundRules): Offers {
   };
 }
 
+/** The kinds of which a lab offers any. */
+export function kindsOf(offers: Offers): readonly FaultKind[] {
+  const isKind = (text: string): text is FaultKind => Object.hasOwn(offers, text);
+  return Object.keys(offers)
+    .filter(isKind)
+    .filter((kind) => offers[kind].length > 0);
+}
+
 function lanOf(
   rules: GroundRules,
   offer: (lan: NonNullable<GroundRules["lan"]>) => readonly Fault[],

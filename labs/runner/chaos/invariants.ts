@@ -1,17 +1,7 @@
 import { seconds } from "../report.ts";
-import { faultText, isCovered, type PlannedFault } from "./fault.ts";
+import { type Bounds, faultText, isCovered, type PlannedFault } from "./fault.ts";
 import { type Moment, type Requests, type WatchedService, WINDOW } from "./moments.ts";
 import { type Span, Spans } from "./spans.ts";
-
-/** For how many milliseconds what must not be may be. */
-export interface Bounds {
-  /** Two nodes answer for one address. */
-  readonly double: number;
-  /** A route, or an answer on the LAN, where no endpoint is ready. */
-  readonly stray: number;
-  /** A Service is not reachable after a fault began that there is a way around, or after any fault ended. */
-  readonly reach: number;
-}
 
 /** Of the requests of a second, so much may be without an answer: one of ten, as one frame that came between two owners. */
 const REACHABLE = 0.1;

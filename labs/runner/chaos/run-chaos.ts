@@ -6,9 +6,9 @@ import { pause } from "../poll.ts";
 import type { Vip } from "../service-address.ts";
 import { Diary } from "./diary.ts";
 import { Endpoints } from "./endpoints.ts";
-import { faultText, type PlannedFault } from "./fault.ts";
+import { type Bounds, faultText, type PlannedFault } from "./fault.ts";
 import { type GroundRules, offersOf } from "./ground.ts";
-import { type Bounds, Invariants } from "./invariants.ts";
+import { Invariants } from "./invariants.ts";
 import type { Moment, WatchedService } from "./moments.ts";
 import { startClient, watchLan, watchRoutes } from "./observers.ts";
 import { planFaults } from "./plan.ts";
@@ -45,7 +45,7 @@ const STEP = 100;
 export async function runChaos(lab: Lab, field: ChaosField, options: ChaosOptions): Promise<void> {
   const rules: GroundRules = { ...field.rules, services: field.services.map(({ name }) => name) };
   const { duration, seed } = options;
-  const plan = planFaults(offersOf(lab.topology, rules), { seed, duration, settle: field.bounds.reach });
+  const plan = planFaults(offersOf(lab.topology, rules), { seed, duration, bounds: field.bounds });
   if (plan.length === 0)
     throw new LabConfigError("--chaos", {
       problems: [`${duration / 1000} s are too short for a fault and what follows it`],

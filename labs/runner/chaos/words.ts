@@ -1,6 +1,6 @@
 import { seconds } from "../report.ts";
-import { type FaultKind, faultText, type PlannedFault } from "./fault.ts";
-import { type Bounds, causesAt, type Figures } from "./invariants.ts";
+import { type Bounds, type FaultKind, faultText, type PlannedFault } from "./fault.ts";
+import { causesAt, type Figures } from "./invariants.ts";
 import type { Moment } from "./moments.ts";
 import type { Span } from "./spans.ts";
 
