@@ -152,7 +152,7 @@ export class Elections {
     return { ...survey, type: "surveyed", electionAddress, ...this.#outcome(party) };
   }
 
-  /** Lets those it shared with, and those it will share with, elect again. Returns the Services with another winner. */
+  /** Lets those it shared with, and those it will share with, elect again. Returns the Services with another outcome. */
   #change(key: ServiceKey, enter: () => void): readonly ServiceKey[] {
     this.#hashesLeft = this.#pace?.hashes ?? Number.POSITIVE_INFINITY;
     const touched = new Set([key, ...this.#partners(key)]);
@@ -162,11 +162,11 @@ export class Elections {
     for (const { text } of this.#standing(key)?.addresses ?? []) {
       for (const holder of this.#holders.get(text) ?? []) for (const one of this.#partners(holder)) touched.add(one);
     }
-    const before = [...touched].map((one) => [one, this.#outcome(this.#parties.get(one)).winner] as const);
+    const before = [...touched].map((one) => [one, this.#outcome(this.#parties.get(one))] as const);
     const left = this.#dissolve(touched);
     const moved = new Set([...this.#reform(touched), ...this.#giveUp(left)]);
     this.#readSpread(moved);
-    const changed = before.filter(([one, winner]) => this.#outcome(this.#parties.get(one)).winner !== winner);
+    const changed = before.filter(([one, was]) => !sameOutcome(this.#outcome(this.#parties.get(one)), was));
     const others = [...moved].flatMap((address) => this.#even.get(address)?.members ?? []);
     return [...new Set([...changed.map(([one]) => one), ...others])];
   }
@@ -316,4 +316,9 @@ export class Elections {
       this.#elected.set(party, { winner: this.#spread.ownerOf(address), electedBy });
     }
   }
+}
+
+/** A loser hears by what it lost, too. */
+function sameOutcome(a: Elected, b: Elected): boolean {
+  return a.winner === b.winner && a.electedBy === b.electedBy && a.bestScore === b.bestScore;
 }

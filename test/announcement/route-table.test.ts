@@ -138,6 +138,7 @@ describe("4.3 what peers are told when one Service changes", () => {
     const table = new RouteTable();
     table.put(decision("a", announcement("a", "10.0.0.0/24", { communities: [1] })));
     expect(changes(table.put(decision("b", announcement("b", "10.0.0.0/24", { communities: [1] }))))).toEqual([]);
+    expect(table.routes().map(show)).toEqual(["tor 10.0.0.0/24 - 0:1 default/a,default/b"]);
     expect(changes(table.remove(serviceKey("default", "a")))).toEqual([]);
     expect(table.routes().map(show)).toEqual(["tor 10.0.0.0/24 - 0:1 default/b"]);
     expect(changes(table.remove(serviceKey("default", "b")))).toEqual(["- tor 10.0.0.0/24"]);
@@ -239,6 +240,8 @@ describe("while all Services are decided again", () => {
 
   test("a route that is new, and one that is one Service's alone, wait for nothing", () => {
     const table = halfway();
+    const both = decision("d", announcement("d", "10.0.2.0/24"), announcement("d", "10.0.2.0/24"));
+    expect(changes(table.put(both))).toEqual(["+ tor 10.0.2.0/24 -  default/d"]);
     expect(changes(table.put(decision("c", announcement("c", "10.0.1.0/24"))))).toEqual([
       "+ tor 10.0.1.0/24 -  default/c",
     ]);

@@ -30,6 +30,21 @@ function owners(spread: EvenSpread<string>, what: Wanted): ReadonlyMap<string, s
   return new Map([...what.keys()].sort().map((address) => [address, spread.ownerOf(address)]));
 }
 
+/** Takes so many steps, and answers whether there are no more. */
+function take(steps: Generator<void, void>, count: number): boolean {
+  for (let i = 0; i < count; i++) if (steps.next().done === true) return true;
+  return false;
+}
+
+type Single = readonly [kind: "put" | "remove", address: string, nodes: readonly string[]];
+
+function change(spread: EvenSpread<string>, now: Map<string, readonly string[]>, [kind, address, nodes]: Single): void {
+  if (kind === "put") now.set(address, nodes);
+  else now.delete(address);
+  if (kind === "put") spread.put(address, nodes);
+  else spread.remove(address);
+}
+
 function loadsOf(placed: Iterable<string | undefined>): ReadonlyMap<string, number> {
   const loads = new Map<string, number>();
   for (const node of placed) if (node !== undefined) loads.set(node, (loads.get(node) ?? 0) + 1);
@@ -121,26 +136,21 @@ describe("one function of what is to be spread", () => {
   });
 
   test("bit by bit, with single changes in between, also after one that was left halfway", () => {
-    const node = fc.constantFrom("put" as const, "remove" as const);
-    const change = fc.tuple(fc.nat(5), node, fc.constantFrom(...ADDRESSES), fc.subarray(NODES));
+    const kind = fc.constantFrom("put" as const, "remove" as const);
+    const single = fc.tuple(fc.nat(5), kind, fc.constantFrom(...ADDRESSES), fc.subarray(NODES));
     const views = fc.array(fc.subarray(NODES, { minLength: 1 }), { minLength: 1, maxLength: 3 });
     fc.assert(
-      fc.property(wanted, views, fc.array(change, { maxLength: 8 }), fc.nat(60), (first, nodes, changes, patience) => {
+      fc.property(wanted, views, fc.array(single, { maxLength: 8 }), fc.nat(60), (first, nodes, changes, patience) => {
         const spread = spreadOf(first);
         for (const view of nodes) {
           // Nodes come and go for all addresses; some of these have others of their own.
           const now = new Map([...first].map(([address, own], i) => [address, i % 3 === 0 ? own : view]));
           const steps = spread.replace(now);
-          for (const [count, kind, address, own] of changes) {
-            for (let i = 0; i < count; i++) steps.next();
-            if (kind === "put") now.set(address, own);
-            else now.delete(address);
-            if (kind === "put") spread.put(address, own);
-            else spread.remove(address);
+          for (const [count, ...one] of changes) {
+            take(steps, count);
+            change(spread, now, one);
           }
-          let isDone = false;
-          for (let i = 0; i < patience && !isDone; i++) isDone = steps.next().done === true;
-          if (isDone) expect(owners(spread, now)).toEqual(owners(spreadOf(now), now));
+          if (take(steps, patience)) expect(owners(spread, now)).toEqual(owners(spreadOf(now), now));
         }
         replace(spread, first);
         expect(owners(spread, first)).toEqual(owners(spreadOf(first), first));
