@@ -8,19 +8,27 @@ export interface Box {
   readonly height: number;
 }
 
-/** More lines than this at rest are a tangle: then only those that are not good are drawn, and those of what is pointed at. */
-const MOST_AT_REST = 60;
+/** More lines than these at rest are a tangle. */
+const MOST_AT_REST = { sessions: 60, announcements: 40 };
 
-/** The links to draw: few enough to follow with the eye, the worst on top. */
+/**
+ * The links to draw: few enough to follow with the eye, the worst on top. Where there are too many, of the sessions those that are not
+ * good, of the announcements none; and always those of what is pointed at.
+ */
 export function linksToDraw(
   links: readonly TopologyLink[],
   near: ReadonlySet<string> | undefined,
 ): readonly TopologyLink[] {
   const isNear = ({ from, to }: TopologyLink): boolean => near?.has(from) === true && near.has(to);
   const isAmiss = ({ health }: TopologyLink): boolean => health === "bad" || health === "doubtful";
-  const few = links.length <= MOST_AT_REST;
-  const shown = links.filter((link) => few || isNear(link) || (near === undefined && isAmiss(link)));
-  return shown.toSorted((a, b) => Number(isNear(a)) - Number(isNear(b)) || Number(isAmiss(a)) - Number(isAmiss(b)));
+  const sessions = links.filter(({ kind }) => kind === "session");
+  const announcements = links.filter(({ kind }) => kind !== "session");
+  const few = sessions.length <= MOST_AT_REST.sessions;
+  const shown = [
+    ...announcements.filter((link) => announcements.length <= MOST_AT_REST.announcements || isNear(link)),
+    ...sessions.filter((link) => few || isNear(link) || (near === undefined && isAmiss(link))),
+  ];
+  return shown.toSorted((x, y) => Number(isNear(x)) - Number(isNear(y)) || Number(isAmiss(x)) - Number(isAmiss(y)));
 }
 
 /** What is drawn brightly when the reader points at this: itself, and all it has a link with, through the nodes. */
