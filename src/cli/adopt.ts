@@ -2,16 +2,14 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import { type Action, applyActions, revertActions } from "../adoption/actions.ts";
 import { runs } from "../adoption/installation.ts";
 import { adoptionScene, type Scene, type SceneOptions } from "../adoption/report.ts";
-import { KubernetesClient } from "../kubernetes/client.ts";
-import { clientConfigFromKubeconfig } from "../kubernetes/kubeconfig.ts";
 import { type Micros, seconds } from "../net/micros.ts";
 import { systemClock } from "../system/clock.ts";
-import { pinoLog } from "../telemetry/pino-log.ts";
 import { ConfigError, SystemError } from "../wire/errors.ts";
 import { type AdoptPorts, describeAction, perform, readCluster, STEP_PATIENCE } from "./adopt-cluster.ts";
 import { ADOPT_FORMATS, type AdoptFormat, renderAdoption } from "./adopt-render.ts";
 import { readManifestFiles } from "./manifest-files.ts";
 import type { CliPorts, ExitCode } from "./ports.ts";
+import { userClient } from "./user-client.ts";
 
 interface AdoptFlags {
   readonly filename: readonly string[];
@@ -73,7 +71,10 @@ export function registerAdopt(program: Command, ports: CliPorts, done: (code: Ex
         .default([], "a cluster"),
     )
     .addOption(
-      new Option("--kubeconfig <file>", "how to reach the API (default: in-cluster service account)").env("KUBECONFIG"),
+      new Option(
+        "--kubeconfig <file>",
+        "how to reach the API (default: ~/.kube/config, in a pod its service account)",
+      ).env("KUBECONFIG"),
     )
     .option("--namespace <name>", "where MetalLB is (default: found)")
     .option("--lb-class <class>", "loadBalancerClass that Herald will serve (default: what MetalLB serves)")
@@ -108,8 +109,7 @@ function sceneOptions({ namespace, lbClass }: AdoptFlags): SceneOptions {
 }
 
 async function onCluster(flags: AdoptFlags, cli: CliPorts): Promise<ExitCode> {
-  const log = pinoLog("error", { component: "cli" });
-  const client = new KubernetesClient({ log, clock: systemClock }, clientConfigFromKubeconfig(flags.kubeconfig));
+  const client = userClient(flags);
   const note = (text: string): void => cli.stderr(`${text}\n`);
   const ports: AdoptPorts = { client, clock: systemClock, note, signal: cli.signal };
   try {

@@ -1,13 +1,11 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { DEFAULT_DRAIN_WAIT } from "../announcement/drain.ts";
 import { parseDrainWait } from "../api/node-drain.ts";
-import { KubernetesClient } from "../kubernetes/client.ts";
-import { clientConfigFromKubeconfig } from "../kubernetes/kubeconfig.ts";
 import type { Micros } from "../net/micros.ts";
 import { systemClock } from "../system/clock.ts";
-import { pinoLog } from "../telemetry/pino-log.ts";
 import { changeDrain } from "./drain-node.ts";
 import type { CliPorts, ExitCode } from "./ports.ts";
+import { userClient } from "./user-client.ts";
 
 interface DrainFlags {
   readonly kubeconfig?: string;
@@ -42,7 +40,10 @@ export function registerDrain(program: Command, ports: CliPorts, done: (code: Ex
     )
     .argument("<node>", "name of the Node")
     .addOption(
-      new Option("--kubeconfig <file>", "how to reach the API (default: in-cluster service account)").env("KUBECONFIG"),
+      new Option(
+        "--kubeconfig <file>",
+        "how to reach the API (default: ~/.kube/config, in a pod its service account)",
+      ).env("KUBECONFIG"),
     )
     .option("--wait <duration>", "how long its routes stay as the last choice (default: 10s)", parseWait)
     .option("--reason <text>", "why, for the events and for the routers", "")
@@ -54,9 +55,9 @@ export function registerDrain(program: Command, ports: CliPorts, done: (code: Ex
     });
 }
 
-async function runDrain(node: string, { kubeconfig, wait, reason, undo }: DrainFlags, ports: CliPorts): Promise<void> {
-  const log = pinoLog("error", { component: "cli" });
-  const client = new KubernetesClient({ log, clock: systemClock }, clientConfigFromKubeconfig(kubeconfig));
+async function runDrain(node: string, flags: DrainFlags, ports: CliPorts): Promise<void> {
+  const { wait, reason, undo } = flags;
+  const client = userClient(flags);
   const change = undo
     ? ({ type: "undo" } as const)
     : ({ type: "drain", why: reason, wait: wait?.text, longest: wait?.time ?? DEFAULT_DRAIN_WAIT } as const);

@@ -92,7 +92,8 @@ describe.skipIf(missing.length > 0)(
       cluster = await startEmbedded();
       client = new KubernetesClient({ log: silentLog }, cluster.config);
       folder = mkdtempSync(join(tmpdir(), "herald-guide-"));
-      mkdirSync(join(folder, "bin"));
+      for (const name of ["bin", ".kube"]) mkdirSync(join(folder, name));
+      symlinkSync(cluster.kubeconfig, join(folder, ".kube/config"));
       for (const [name, path] of Object.entries(tools)) symlinkSync(path ?? "", join(folder, "bin", name));
       writeFileSync(join(folder, "bin/herald"), `#!/bin/sh\nexec ${process.execPath} ${build.file} "$@"\n`);
       chmodSync(join(folder, "bin/herald"), 0o755);
@@ -159,7 +160,8 @@ describe.skipIf(missing.length > 0)(
     /** Runs a block as a reader would, in one shell; what fails ends it. */
     function sh(script: string): Promise<string> {
       const path = `${join(folder, "bin")}:${process.env["PATH"]}`;
-      const env = { PATH: path, HOME: folder, KUBECONFIG: cluster.kubeconfig };
+      // Where kubectl looks when nobody says where: so must whoever is named beside it.
+      const env = { PATH: path, HOME: folder };
       return new Promise((resolve, reject) => {
         execFile(
           "bash",
