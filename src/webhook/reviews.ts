@@ -1,5 +1,5 @@
 import { reviewAdmission } from "../admission/admission-review.ts";
-import type { ClusterObjects } from "../admission/change.ts";
+import type { Admission, ClusterObjects } from "../admission/change.ts";
 import { reviewConversion } from "../admission/conversion-review.ts";
 import type { Log } from "../telemetry/log.ts";
 import type { ObserveReview, Seen } from "./review-metrics.ts";
