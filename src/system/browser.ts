@@ -5,7 +5,8 @@ type Environment = Readonly<Record<string, string | undefined>>;
 /** The program that opens a link on this desktop; undefined where there is none. */
 export function browserCommand(platform: string, { DISPLAY, WAYLAND_DISPLAY }: Environment): string | undefined {
   if (platform === "darwin") return "open";
-  return platform === "linux" && (DISPLAY ?? WAYLAND_DISPLAY ?? "") !== "" ? "xdg-open" : undefined;
+  const hasDesktop = [DISPLAY, WAYLAND_DISPLAY].some((one) => one !== undefined && one !== "");
+  return platform === "linux" && hasDesktop ? "xdg-open" : undefined;
 }
 
 /** Opens a link in the browser; false where there is none. Whether it succeeds is the desktop's affair. */

@@ -5,7 +5,7 @@ import { ApiError } from "../../src/kubernetes/errors.ts";
 import type { Resource } from "../../src/kubernetes/resource.ts";
 import { Board } from "../../src/looking-glass/board.ts";
 import { ClusterFeed } from "../../src/looking-glass/cluster-feed.ts";
-import { millis, seconds } from "../../src/net/micros.ts";
+import { seconds } from "../../src/net/micros.ts";
 import { settle } from "../support/settle.ts";
 import { silentLog } from "../support/silent-log.ts";
 import { VirtualClock } from "../support/virtual-clock.ts";
