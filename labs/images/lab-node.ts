@@ -40,20 +40,11 @@ async function play(argv: readonly string[]): Promise<void> {
   const topology = readTopology();
   const node = topology.nodes.find(({ name }) => name === hostname());
   mkdirSync(STATE, { recursive: true });
-  switch (node?.role) {
-    case "control-plane":
-      await playControlPlane(topology, node);
-      return;
-    case "speaker":
-      await playSpeaker(topology, node);
-      return;
-    case "pod":
-      start([process.execPath, join(TOOLS, "pod-server.mjs")], "inherit");
-      return;
-    default:
-      // A client or a router of the kernel's alone: somebody looks in with `docker exec`.
-      start(["sleep", "infinity"], "ignore");
-  }
+  if (node?.role === "control-plane") await playControlPlane(topology, node);
+  else if (node?.role === "speaker") await playSpeaker(topology, node);
+  else if (node?.role === "pod") start([process.execPath, join(TOOLS, "pod-server.mjs")], "inherit");
+  // A client or a router of the kernel's alone: somebody looks in with `docker exec`.
+  else start(["sleep", "infinity"], "ignore");
 }
 
 const children = new Set<ChildProcess>();
