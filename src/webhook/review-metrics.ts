@@ -4,7 +4,7 @@ import { CONTROLLER_METRICS } from "../telemetry/catalogue-controller.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 
 /** How a review ended: warned is allowed with a warning, failed is one that was none. */
-export type Verdict = "allowed" | "warned" | "refused" | "converted" | "failed";
+type Verdict = "allowed" | "warned" | "refused" | "converted" | "failed";
 
 /** What a review was about, and what came of it. */
 export interface Seen {
