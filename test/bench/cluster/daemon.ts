@@ -65,6 +65,12 @@ export class Daemon {
     this.probe = new Probe(this.#child.pid ?? 0);
   }
 
+  /** Resolves when it has logged something: from now on its turns are those of the program, and not of loading it. */
+  async begun(): Promise<void> {
+    while (this.#messages.size === 0 && this.#child.exitCode === null) await pause(1);
+    await this.#turns();
+  }
+
   /** How many lines with this message it logged. */
   logged(message: string): number {
     return this.#messages.get(message) ?? 0;

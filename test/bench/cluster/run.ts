@@ -134,6 +134,7 @@ class Site {
     const { services } = this.#options.size;
     const controller = this.#daemon("controller", 1, ["--single-replica"]);
     this.#controller = controller;
+    await controller.begun();
     const logged = (): boolean => controller.logged("service addresses changed") >= services;
     // A write whose answer was lost is not logged: then the pool's status tells, a moment later.
     let lookedAt = performance.now();
@@ -152,6 +153,7 @@ class Site {
     const before = this.#sessions.length;
     const start = performance.now();
     this.#speaker = this.#daemon("speaker", 2, ["--node-name", world.home, "--layer2-exclude", exclude]);
+    await this.#speaker.begun();
     const { services } = this.#options.size;
     const complete = (): boolean => this.#sessions.length > before && (this.#router?.announced ?? 0) >= services;
     await until("every route", complete, PATIENCE);
