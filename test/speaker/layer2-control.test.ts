@@ -110,6 +110,7 @@ function decide(text = IP): void {
   const says = { interfaces: [], advertisements: ["ad"], refresh: seconds(60), conflictDetection: true };
   const layer2: Decision["layer2"] = ip === undefined ? [] : [{ service: WEB, ip, ...says }];
   control.decided(WEB, { key: WEB, bgp: [], layer2, refusals: [] });
+  control.flush();
   control.passed();
 }
 
@@ -180,6 +181,7 @@ test("a node that comes out of its fence answers when all is decided anew: not f
     for (let i = 0; i < steps && !engine.commands.some(({ type }) => type === "fence"); i++) {
       clock.advance(seconds(0.5));
       await settle(2);
+      control.flush();
       control.passed();
       const lifts = engine.commands.some((command) => command.type === "fence" && !command.on);
       expect(lifts && decisions === decidedAtFence).toBe(false);
