@@ -1,4 +1,6 @@
 import { escapeControls } from "../api/raw-object.ts";
+import { formatObject } from "../inspection/explain/finding.ts";
+import { sessionCause } from "../inspection/explain/session-cause.ts";
 import type { OpenItem, SessionItem, SessionView } from "../inspection/session-view.ts";
 import { formatAge } from "./table.ts";
 
@@ -52,6 +54,7 @@ function sessionFields(session: SessionItem, at: string): readonly Field[] {
     ["Prefixes", `${session.prefixesOut} out, ${session.prefixesNotSent} not sent, ${session.prefixesIn} in`],
     ["Flaps", session.flaps],
     ["Last error", session.lastError],
+    ["To change", session.state === "established" ? undefined : remedyOf(session)],
     ["Last down", lastDown && `${lastDown.at}: ${lastDown.reason}`],
     [
       "Last NOTIFICATION",
@@ -59,6 +62,13 @@ function sessionFields(session: SessionItem, at: string): readonly Field[] {
     ],
     ["BFD", bfd && (bfd.lastError === undefined ? bfd.state : `${bfd.state}: ${bfd.lastError}`)],
   ];
+}
+
+/** By what the session knows: herald explain looks at the BGPPeer as well. */
+function remedyOf(session: SessionItem): string {
+  const { object, field, change } = sessionCause(session, undefined);
+  const where = [object === undefined ? "" : formatObject(object), field ?? ""].filter((part) => part !== "");
+  return `${where.join(" ")}: ${change}`;
 }
 
 function fields(all: readonly Field[]): readonly string[] {

@@ -119,7 +119,7 @@ test("an advertisement that names a BGPPeer which is not there: that, and those 
 describe("a session that does not come up", () => {
   const both = (make: (on: string) => ReturnType<typeof session>): Observed =>
     observed({ sessions: [make("a"), make("b")], routes: [] });
-  const withPeer = (spec: object): readonly object[] => but(["BGPPeer"], peer(spec));
+  const withPeer = (spec: Readonly<Record<string, unknown>>): readonly object[] => but(["BGPPeer"], peer(spec));
 
   test.each<[fault: string, cause: string, field: string, seen: Observed, objects?: readonly object[]]>([
     [
@@ -185,7 +185,7 @@ describe("a session that does not come up", () => {
     const lastDown = { at: "2026-01-01T00:00:00Z", reason: SILENT };
     const up = (on: string): ReturnType<typeof session> =>
       session(on, { since: "2026-01-01T00:00:01Z", flaps: 4, lastDown });
-    const at = (time: string): Observed["at"] => new Map(["a", "b"].map((on) => [on, time]));
+    const at = (time: string): ReadonlyMap<string, string> => new Map(["a", "b"].map((on) => [on, time]));
     const seen = observed({ sessions: [up("a"), up("b")], at: at("2026-01-01T00:01:30Z") });
     expect(first(SOUND, seen)).toEqual(["not-heard-by-router", "tor", "spec.ttlSecurity", "doubt", "partly"]);
     expect(first(SOUND, { ...seen, at: at("2026-01-01T00:01:31Z") }).at(-1)).toBe("yes");

@@ -190,6 +190,12 @@ function halfOpen({ state }: SessionItem, said: string, peer: Peer | undefined):
   return { name: "not-configured-on-router", field: "spec.peerAddress", change };
 }
 
+const UNROUTABLE: Unreached = {
+  name: "router-unreachable",
+  field: "spec.peerAddress",
+  change: "see that the address is right, that somebody answers at it, and that the node has a route to it",
+};
+
 const TTL_TOO_LOW: Unreached = {
   name: "ttl-too-low",
   field: "spec.ttlSecurity.hops",
@@ -205,27 +211,18 @@ const NOT_HEARD: Unreached = {
 
 /** What is answered with silence: each of these, and nobody on this side can tell which. */
 function unanswered(said: string, peer: Peer | undefined): Unreached {
-  if (/EHOSTUNREACH|ENETUNREACH|EADDRNOTAVAIL/.test(said)) return unroutable(peer);
-  if (peer?.password !== undefined) {
+  if (/EHOSTUNREACH|ENETUNREACH|EADDRNOTAVAIL/.test(said)) return UNROUTABLE;
+  // The session says so where the BGPPeer was not looked at.
+  if (peer?.password !== undefined || said.includes("another password")) {
     const change =
       "compare the password with the router's first (a wrong one is answered with silence), then address and filters";
-    const field = peer.passwordSecret === undefined ? "spec.password" : "spec.passwordSecret";
+    const plain = peer !== undefined && peer.passwordSecret === undefined;
+    const field = plain ? "spec.password" : "spec.passwordSecret";
     return { name: "wrong-password", field, change };
   }
   if (peer?.ttlSecurityHops !== undefined) return TTL_TOO_LOW;
-  if (!/ETIMEDOUT|no answer/.test(said)) return unroutable(peer);
+  if (!/ETIMEDOUT|no answer/.test(said)) return UNROUTABLE;
   const change =
     "set spec.passwordSecret where the router has a password for this node (without it, it answers nothing); else see that the address is right, that the router knows a way back, and that nothing filters TCP 179";
   return { name: "no-answer", field: "spec.passwordSecret", change };
-}
-
-function unroutable(peer: Peer | undefined): Unreached {
-  const external = peer !== undefined && !(peer.remote.type === "internal");
-  if (external && !peer.ebgpMultiHop && peer.endpoint.type === "address") {
-    const change =
-      "see that the address is right and answers; a router beyond the node's own networks needs spec.ebgpMultiHop: true, a password on the router needs spec.passwordSecret here";
-    return { name: "router-unreachable", field: "spec.peerAddress", change };
-  }
-  const change = "see that the address is right, that the router knows this node, and that nothing filters TCP 179";
-  return { name: "router-unreachable", field: "spec.peerAddress", change };
 }
