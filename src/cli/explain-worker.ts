@@ -5,8 +5,8 @@ import type { ExplainAnswer, ExplainCall } from "./ui-explain-thread.ts";
 /** The program of the thread that explains: among ten thousand Services that is a second's work, and the pages go on meanwhile. */
 const port = parentPort;
 if (port !== null) {
-  port.on("message", async ({ id, question }: ExplainCall) => {
-    port.postMessage(await answer(id, question));
+  port.on("message", ({ id, question }: ExplainCall) => {
+    void answer(id, question).then((said) => port.postMessage(said));
   });
 }
 

@@ -14,24 +14,9 @@ import type { Layer2Item, MemberItem } from "../inspection/state-view.ts";
  * `/` and `/assets/*` are for everybody: they are the same for all.
  *
  * Times are RFC 3339 in UTC, what is unknown is left out, and a refusal is an ErrorBody with a status of 400, 401, 403, 404, 405, 429 or 503.
- * A field that goes or means something else raises `API_VERSION` in the paths: a field that comes does not.
+ * A field that goes or means something else raises the version in the paths: a field that comes does not. The path of each document stands
+ * before it; what stands in braces is encoded with encodeURIComponent.
  */
-
-/** The paths. What stands in braces is encoded with encodeURIComponent. */
-export interface Paths {
-  readonly "/api/v1/overview": OverviewView;
-  readonly "/api/v1/sessions": SessionsView;
-  readonly "/api/v1/sessions/{node}/{peer}": SessionDetailView;
-  readonly "/api/v1/topology": TopologyView;
-  readonly "/api/v1/services": ServicesView;
-  readonly "/api/v1/services/{namespace}/{name}": ServiceDetailView;
-  readonly "/api/v1/pools": PoolsView;
-  readonly "/api/v1/pools/{name}": PoolDetailView;
-  readonly "/api/v1/layer2": Layer2OwnersView;
-  readonly "/api/v1/layer2/history": Layer2HistoryView;
-  readonly "/api/v1/routes": RoutesView;
-  readonly "/api/v1/journal": JournalView;
-}
 
 export interface ErrorBody {
   readonly code: string;

@@ -28,7 +28,7 @@ export interface FixtureOptions {
 const HOUR = 3600;
 const NAMESPACE = "metallb-system";
 export const TOKEN = "a-token-for-tests-that-nobody-has-to-guess";
-export const ROUTERS = [
+const ROUTERS = [
   { peer: "tor1", address: "10.0.0.253", asn: 64513 },
   { peer: "tor2", address: "10.0.0.254", asn: 64514 },
 ];
