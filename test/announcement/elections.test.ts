@@ -204,6 +204,28 @@ test("whatever comes, changes and goes: the same as all at once, and every Servi
   );
 });
 
+test("entered bit by bit, with changes between any two steps: the same as all at once", () => {
+  const input = { config: even };
+  const all = Array.from({ length: 8 }, (_, i) => localOne(`s${i}`, [`10.0.0.${i + 1}`], "a", "b"));
+  const before = electionsOf(input, ...all);
+  for (let patience = 0; patience < 40; patience++) {
+    const now = new Map(all.map((state) => [keyOfService(state.service), state]));
+    const next = before.successor(prepareCluster(inputOf(input)));
+    const enter = next.enter([...now.keys()], (at) => now.get(at));
+    const spread = next.spread();
+    for (let i = 0; i < patience; i++) if (enter.next().done === true) spread.next();
+    apply(next, now, key("late"), localOne("late", ["10.0.0.99"], "a", "c"));
+    apply(next, now, key("s1"), localOne("s1", ["10.0.0.2"], "c"));
+    apply(next, now, key("s2"), undefined);
+    for (const _ of enter) continue;
+    for (const _ of spread) continue;
+    const fresh = electionsOf(input, ...now.values());
+    const names = ["late", ...all.map(({ service: { metadata } }) => metadata.name)];
+    expect(names.map((name) => outcomeOf(next, name))).toEqual(names.map((name) => outcomeOf(fresh, name)));
+    before.reconfigure(prepareCluster(inputOf(input)), all);
+  }
+});
+
 describe("settleDuel()", () => {
   const x = one("x", ["10.0.0.1"]);
   const first = known(

@@ -161,10 +161,10 @@ function perform(scene: Scene, clock: BusyClock, what: Step, context: number): n
   return what.type === "reconfigure" ? what.context : context;
 }
 
-function atOnce(states: ReadonlyMap<ServiceKey, State>, context: number): Scene {
+function atOnce(states: ReadonlyMap<ServiceKey, State>, context: NodeContext): Scene {
   const scene = new Scene(new VirtualClock());
   for (const [key, one] of states) scene.states.set(key, one);
-  scene.announcer.reconfigure(known(CONTEXTS[context])());
+  scene.announcer.reconfigure(context);
   return scene;
 }
 
@@ -185,7 +185,7 @@ test("however a pass is cut up and whatever changes in between: as if all had be
       }
       // What was under way comes to its end; nothing is decided once more after it.
       while (clock.turn());
-      const whole = atOnce(scene.states, context);
+      const whole = atOnce(scene.states, known(CONTEXTS[context])());
       expect(sorted(scene.told)).toEqual(sorted(whole.told));
       expect(sorted(scene.heard)).toEqual(sorted(whole.heard));
       expect(decisionsOf(scene)).toEqual(decisionsOf(whole));
@@ -199,7 +199,8 @@ test("however a pass is cut up and whatever changes in between: as if all had be
 const BOTH = "65537,131074";
 
 describe("while everything is decided again", () => {
-  const FULL = contextOf(config(main, peer("r"), bgpAd("host")));
+  const FULL = contextOf(config(main, peer("r"), bgpAd("host"), l2Ad("lan")));
+  const CHANGED = contextOf(config(main, peer("r"), bgpAd("host", { communities: ["1:1"] }), l2Ad("lan")));
   const many = Array.from({ length: 40 }, (_, i) => `s${i}`);
   const one = (name: string, ip: string, endpoints = on("a")): State => ({
     service: service(name, { ips: [ip] }),
@@ -214,7 +215,7 @@ describe("while everything is decided again", () => {
     scene.announcer.reconfigure(FULL);
     let turns = 0;
     while (clock.turn()) turns += 1;
-    scene.announcer.reconfigure(contextOf(config(main, peer("r"), bgpAd("host", { communities: ["1:1"] }))));
+    scene.announcer.reconfigure(CHANGED);
     turn(clock, Math.floor(turns * share));
     expect(scene.passes).toBe(1);
     return { scene, clock };
@@ -230,6 +231,7 @@ describe("while everything is decided again", () => {
     expect(scene.told.has("r 10.0.0.99/32")).toBe(true);
     while (clock.turn());
     expect(scene.passes).toBe(2);
+    expect(decisionsOf(scene)).toEqual(decisionsOf(atOnce(scene.states, CHANGED)));
     const communities = new Set(scene.told.values());
     expect([scene.told.size, communities.size]).toEqual([39, 1]);
   });
