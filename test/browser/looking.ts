@@ -1,5 +1,5 @@
-import { existsSync, readFileSync } from "node:fs";
-import { createRequire } from "node:module";
+import { existsSync } from "node:fs";
+import axe from "axe-core";
 import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
 import { readPageFiles } from "../../src/looking-glass/page-files.ts";
 import { shippedUiFolder } from "../../src/system/assets.ts";
@@ -21,7 +21,7 @@ function whyNot(): string | undefined {
 export const SCHEMES = ["light", "dark"] as const;
 export type Scheme = (typeof SCHEMES)[number];
 
-export const DESKTOP = { width: 1440, height: 900 };
+const DESKTOP = { width: 1440, height: 900 };
 export const PHONE = { width: 390, height: 844 };
 
 /** Every page, and the words of its title. */
@@ -75,7 +75,7 @@ export async function look(
     viewport: how.viewport ?? DESKTOP,
     locale: "en-GB",
   });
-  await context.addInitScript({ content: readFileSync(createRequire(import.meta.url).resolve("axe-core"), "utf8") });
+  await context.addInitScript({ content: axe.source });
   const seen = await watch(context, fixture.origin);
   const page = await context.newPage();
   page.on("pageerror", ({ message }) => seen.errors.push(message));

@@ -4,7 +4,7 @@ import UPlot from "uplot";
 import { useGlass, useMedia } from "../glass.ts";
 
 /** One line, or one row of bars. */
-export interface Series {
+interface Series {
   readonly name: string;
   /** The name of a colour of the stylesheet. */
   readonly colour: string;

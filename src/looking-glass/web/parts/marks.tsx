@@ -62,17 +62,6 @@ export const HEALTH_OF: Record<Verdict, Health> = {
   quiet: "quiet",
 };
 
-/** A word with the colour of its health. */
-export function Badge({
-  health,
-  children,
-}: {
-  readonly health: Health;
-  readonly children: ComponentChildren;
-}): JSX.Element {
-  return <span class={`badge badge-${health}`}>{children}</span>;
-}
-
 /** How many are how, as one bar. */
 export function Breakdown({ counts }: { readonly counts: Readonly<Record<Health, number>> }): JSX.Element {
   const parts = HEALTHS.filter((health) => counts[health] > 0);
