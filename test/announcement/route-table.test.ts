@@ -192,7 +192,9 @@ describe("4.3 what peers are told when one Service changes", () => {
     const [with1] = [announcement("a", "10.0.0.0/24", { communities: [1] })];
     for (const name of ["a", "b"]) table.put(decision(name, { ...with1, service: serviceKey("default", name) }));
     table.put(decision("c", announcement("c", "10.0.0.0/24")));
+    expect(table.routes().map(show)).toEqual(["tor 10.0.0.0/24 - 0:1 default/a,default/b,default/c"]);
     expect(changes(table.remove(serviceKey("default", "a")))).toEqual([]);
+    expect(table.routes().map(show)).toEqual(["tor 10.0.0.0/24 - 0:1 default/b,default/c"]);
     expect(changes(table.remove(serviceKey("default", "b")))).toEqual(["+ tor 10.0.0.0/24 -  default/c"]);
   });
 
