@@ -44,8 +44,9 @@ const CONFIGURATION: readonly Resource[] = [
   COMMUNITIES,
   BFD_PROFILES,
 ];
-/** Who may not list one of the kinds still sees the others, after so long. */
-const LIST_PATIENCE = seconds(5);
+/** A list that has neither come nor failed by then is not waited for. */
+const LIST_PATIENCE = seconds(60);
+const LIST_LOOK = millis(100);
 const LOOK_EVERY = seconds(1);
 const READ_AFTER = millis(200);
 
@@ -81,8 +82,7 @@ export class ClusterFeed {
   async run(signal: AbortSignal): Promise<void> {
     this.#board.setSource({ name: API, kind: "api", state: "connecting" });
     for (const informer of this.#all) informer.start(signal);
-    const synced = Promise.all(this.#all.map((informer) => informer.synced));
-    await Promise.race([synced, pause(this.#ports.clock, LIST_PATIENCE, signal)]);
+    await this.#listed(signal);
     if (signal.aborted) return;
     await this.#begin();
     while (!signal.aborted) {
@@ -91,8 +91,17 @@ export class ClusterFeed {
     }
   }
 
-  get #all(): readonly Pick<Informer<KubernetesObject>, "start" | "synced" | "reading" | "isSynced">[] {
+  get #all(): readonly Pick<Informer<KubernetesObject>, "start" | "reading">[] {
     return [this.#services, this.#slices, this.#nodes, this.#namespaces, ...this.#statuses, ...this.#objects.values()];
+  }
+
+  /** Who may not list one of the kinds still sees the others. */
+  async #listed(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#ports;
+    const end = clock.now() + LIST_PATIENCE;
+    const isDone = (): boolean =>
+      this.#all.every(({ reading: { synced, lastError } }) => synced || lastError !== undefined);
+    while (!signal.aborted && !isDone() && clock.now() < end) await pause(clock, LIST_LOOK, signal);
   }
 
   /** What is there by now, and from now on what changes. */
