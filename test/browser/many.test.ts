@@ -1,4 +1,4 @@
-import type { Browser, Page } from "playwright-core";
+import type { Browser, CDPSession, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Fixture } from "../looking-glass/fixture.ts";
 import { goTo, look, startBrowser, startGlass, WHY_NOT } from "./looking.ts";
@@ -117,9 +117,12 @@ async function measured(page: Page, act: () => Promise<unknown>): Promise<Smooth
     };
     requestAnimationFrame(frame);
   });
-  const before = await workOf(page);
+  const session = await page.context().newCDPSession(page);
+  await session.send("Performance.enable", { timeDomain: "threadTicks" });
+  const before = await workOf(session);
   await act();
-  const work = (await workOf(page)) - before;
+  const work = (await workOf(session)) - before;
+  await session.detach();
   const { frames, tasks } = await page.evaluate(() => {
     const seen: unknown = Reflect.get(globalThis, "heraldSeen");
     Reflect.set(Object(seen), "stop", true);
@@ -138,12 +141,9 @@ async function measured(page: Page, act: () => Promise<unknown>): Promise<Smooth
   };
 }
 
-/** Milliseconds that the main thread was on a processor since the page was opened. */
-async function workOf(page: Page): Promise<number> {
-  const session = await page.context().newCDPSession(page);
-  await session.send("Performance.enable", { timeDomain: "threadTicks" });
+/** Milliseconds that the page's main thread was on a processor. */
+async function workOf(session: CDPSession): Promise<number> {
   const { metrics } = await session.send("Performance.getMetrics");
-  await session.detach();
   return (metrics.find(({ name }) => name === "TaskDuration")?.value ?? 0) * 1000;
 }
 

@@ -71,7 +71,7 @@ function optionsOf(here: HTMLElement, series: readonly Series[], height: number,
       { ...axis, size: 34, space: 28, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000] },
     ],
     series: [
-      { label: "", value: (_plot, value) => (value === null ? "" : secondOf(value)) },
+      { label: "At", value: (_plot, value) => (value === null ? "" : secondOf(value)) },
       ...series.map(({ name, colour }) => {
         const stroke = colourOf(here, colour);
         const fill = shape === "bars" ? stroke : `color-mix(in srgb, ${stroke} 12%, transparent)`;
