@@ -12,6 +12,8 @@ const SLOW = millis(250);
 /** Writes a second: at first, and between which bounds. A thousand nodes that begin together slow each other down. */
 const FIRST = 50;
 const LEAST = 5;
+/** What a busy API gets all the same, as long as it refuses nothing: client-go's limit for controllers. */
+const PATIENT = 20;
 const MOST = 250;
 const BURST = 100;
 
@@ -23,7 +25,7 @@ export function nextRate(rate: number, taken: Taken): number {
     case "in-time":
       return rate;
     case "slowly":
-      return Math.max(LEAST, rate * 0.9);
+      return Math.max(Math.min(rate, PATIENT), rate * 0.9);
     case "refused":
       return Math.max(LEAST, rate / 2);
   }

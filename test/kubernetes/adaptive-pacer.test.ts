@@ -14,6 +14,8 @@ describe("nextRate()", () => {
     [50, "slowly", 45],
     [50, "refused", 25],
     [6, "refused", 5],
+    [21, "slowly", 20],
+    [20, "slowly", 20],
     [5, "slowly", 5],
   ] as const)("%d a second, and one that is taken %s: %d", (rate, taken, next) => {
     expect(nextRate(rate, taken)).toBe(next);
@@ -67,8 +69,13 @@ describe("AdaptivePacer", () => {
     expect(Math.max(...seen.slice(2))).toBeLessThanOrEqual(251);
   });
 
+  test("one that takes long gets twenty a second", async () => {
+    const seen = await writesEachSecond(millis(400));
+    expect(seen.at(-1)).toBeGreaterThanOrEqual(19);
+    expect(seen.at(-1)).toBeLessThanOrEqual(21);
+  });
+
   test.each([
-    ["takes long", millis(400), undefined],
     [
       "says that it is too much",
       millis(5),
