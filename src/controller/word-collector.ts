@@ -88,10 +88,12 @@ export class WordCollector {
       this.#failures = 0;
       this.#surveyAt = micros(now + SURVEY);
     } catch (error) {
+      // The term is over, and what was under way was cut.
+      if (signal.aborted) return;
       if (!(error instanceof CodedError)) throw error;
       this.#failures += 1;
       this.#notBefore = micros(clock.now() + backoffDelay(this.#failures, RETRY, random));
-      const level = this.#failures === 1 && !signal.aborted ? "warn" : "debug";
+      const level = this.#failures === 1 ? "warn" : "debug";
       log[level]("statuses of nodes that are gone not removed", errorFields(error));
     }
   }

@@ -55,6 +55,8 @@ let lists: number;
 let fail: Error | undefined;
 let refuse: Error | undefined;
 let removed: string[];
+let ended: Promise<void>;
+let duringList: () => void;
 
 function put(resource: Resource, ...more: readonly Stored[]): void {
   objects.set(resource, [...(objects.get(resource) ?? []), ...more]);
@@ -67,6 +69,7 @@ function left(): readonly string[] {
 const client: WordCollectorPorts["client"] = {
   async *pages<T>(resource: Resource) {
     lists += 1;
+    duringList();
     if (fail !== undefined) throw fail;
     const known = objects.get(resource);
     if (known === undefined) throw new ApiError({ status: 404, reason: "NotFound", message: "no such kind" });
@@ -101,7 +104,7 @@ function start(): void {
   stop = new AbortController();
   const there = (): ReadonlySet<ReturnType<typeof nodeName>> => new Set(nodes.map(nodeName));
   const ports = { client, clock, random: () => 0.5, log: silentLog, nodes: there, remove };
-  void new WordCollector(ports, { namespace: "metallb-system", grace: GRACE }).run(stop.signal);
+  ended = new WordCollector(ports, { namespace: "metallb-system", grace: GRACE }).run(stop.signal);
 }
 
 async function pass(time: number): Promise<void> {
@@ -121,6 +124,7 @@ beforeEach(() => {
   fail = undefined;
   refuse = undefined;
   removed = [];
+  duringList = () => {};
 });
 afterEach(() => stop.abort());
 
@@ -248,6 +252,22 @@ describe("what speakers said of nodes that are gone", () => {
     refuse = undefined;
     await pass(seconds(4200));
     expect(left()).toEqual([]);
+  });
+
+  test("a term that ends during a list ends without an error", async () => {
+    fail = new DOMException("This operation was aborted", "AbortError");
+    start();
+    clock.advance(seconds(29));
+    stop.abort();
+    clock.advance(seconds(60));
+    await expect(ended).resolves.toBeUndefined();
+    start();
+    nodes = [];
+    await settle();
+    nodes = ["here"];
+    duringList = () => stop.abort();
+    await pass(seconds(60));
+    await expect(ended).resolves.toBeUndefined();
   });
 
   test("ten thousand take their time, and a term that ends stops it", async () => {
