@@ -1,6 +1,7 @@
 import type { ApiServer } from "../apiserver/server.ts";
 import type { WallClock } from "../system/clock.ts";
-import type { Log } from "../telemetry/log.ts";
+import { errorFields, type Log } from "../telemetry/log.ts";
+import { attempt } from "./attempt.ts";
 import { HEALTH_CHECK_API_VERSION, type HealthCheck } from "./health-check.ts";
 import { healthSlice, sliceName } from "./health-slice.ts";
 import { type HealthState, UNKNOWN } from "./health-state.ts";
@@ -92,7 +93,8 @@ export class HealthMonitor {
     const [first] = states;
     if (first === undefined) {
       this.#ready.delete(service);
-      if (before !== undefined) store.delete(sliceReference(service));
+      // It may have gone before, with its namespace or by kubectl.
+      if (before !== undefined) attempt(() => store.delete(sliceReference(service)));
       if (before === true) this.#ports.settled?.();
       return;
     }
@@ -102,7 +104,8 @@ export class HealthMonitor {
     );
     if (ready === before) return;
     this.#ready.set(service, ready);
-    store.apply(healthSlice(first.check, this.#nodeName, { ready }));
+    const refusal = attempt(() => store.apply(healthSlice(first.check, this.#nodeName, { ready })));
+    if (refusal !== undefined) this.#ports.log.error("endpoint not taken", { service, ...errorFields(refusal) });
     this.#ports.settled?.();
   }
 

@@ -1,12 +1,12 @@
 import { nodeName } from "../api/brands.ts";
 import type { NodeName } from "../api/config.ts";
 import type { ApiServer } from "../apiserver/server.ts";
-import { ApiError } from "../apiserver/status.ts";
 import { type Micros, millis } from "../net/micros.ts";
 import type { GossipInspection } from "../speaker/gossip-messages.ts";
 import type { Members, MembersHandlers } from "../speaker/members.ts";
 import type { Clock, Timer } from "../system/clock.ts";
 import { errorFields, type Log } from "../telemetry/log.ts";
+import { attempt } from "./attempt.ts";
 import type { HealthCheck } from "./health-check.ts";
 import { healthSlice, sliceName } from "./health-slice.ts";
 import type { HostReport } from "./host-report.ts";
@@ -119,10 +119,10 @@ export class PeerHosts implements Members {
   /** Brings Nodes and endpoints of the others in line with what is known of them. */
   #settle(): void {
     const wanted = new Map(this.#entries().map((entry) => [JSON.stringify(entry.reference), entry]));
+    // It may have gone with its namespace.
     for (const [key, { reference }] of this.#applied)
-      if (!wanted.has(key)) this.#attempt(() => this.#ports.store.delete(reference));
-    for (const [key, { object, text }] of wanted)
-      if (this.#applied.get(key)?.text !== text) this.#attempt(() => this.#ports.store.apply(object));
+      if (!wanted.has(key)) attempt(() => this.#ports.store.delete(reference));
+    for (const [key, { object, text }] of wanted) if (this.#applied.get(key)?.text !== text) this.#apply(object);
     this.#applied = wanted;
   }
 
@@ -147,13 +147,9 @@ export class PeerHosts implements Members {
   }
 
   /** A name that no object can have is one host less to elect, not the end of this one. */
-  #attempt(write: () => unknown): void {
-    try {
-      write();
-    } catch (error) {
-      if (!(error instanceof ApiError)) throw error;
-      this.#ports.log.error("what another host says was not taken", errorFields(error));
-    }
+  #apply(object: object): void {
+    const refusal = attempt(() => this.#ports.store.apply(object));
+    if (refusal !== undefined) this.#ports.log.error("what another host says was not taken", errorFields(refusal));
   }
 }
 

@@ -1,7 +1,7 @@
 import { ALLOCATED_FROM_POOL } from "../api/annotations.ts";
 import type { RawObject } from "../api/object.ts";
 import type { ApiServer } from "../apiserver/server.ts";
-import { ApiError } from "../apiserver/status.ts";
+import { attempt } from "./attempt.ts";
 import { type FolderObject, identityOf, type Refused } from "./folder-object.ts";
 import type { Host } from "./host.ts";
 import { nodeObject } from "./node-object.ts";
@@ -69,16 +69,6 @@ export class StoreSync {
     const place = { apiVersion: raw.apiVersion ?? "", kind, name, ...(namespace === "" ? {} : { namespace }) };
     // Somebody may have deleted it by kubectl.
     attempt(() => this.#store.delete(place));
-  }
-}
-
-function attempt(write: () => unknown): ApiError | undefined {
-  try {
-    write();
-    return undefined;
-  } catch (error) {
-    if (!(error instanceof ApiError)) throw error;
-    return error;
   }
 }
 

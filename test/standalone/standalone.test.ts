@@ -104,8 +104,8 @@ class Host implements AsyncDisposable {
     return this.address(name);
   }
 
-  ready(name: string): string {
-    const reference = { apiVersion: "discovery.k8s.io/v1", kind: "EndpointSlice", name: `${name}-health` };
+  ready(name: string, namespace = "default"): string {
+    const reference = { apiVersion: "discovery.k8s.io/v1", kind: "EndpointSlice", namespace, name: `${name}-health` };
     const slice = JSON.stringify(this.running?.api.store.get(reference) ?? "gone");
     return /"ready":(true|false)/.exec(slice)?.[1] ?? slice;
   }
@@ -145,6 +145,32 @@ test("a broken file changes nothing, and the folder is taken when it is mended",
   host.reload();
   await host.addressOf("other");
   expect(host.address("web")).toBe(address);
+});
+
+test("the last checked Service of a namespace goes with its file, and the host goes on", async () => {
+  const away = service("away").replaceAll("name: away }", "name: away, namespace: shop }");
+  put("away.yaml", away);
+  put("web.yaml", service("web"));
+  await using host = new Host();
+  await until("both to be ready", () => host.ready("web") === "true" && host.ready("away", "shop") === "true");
+  rmSync(join(folder, "away.yaml"));
+  host.reload();
+  await until("the other one's endpoint to go", () => host.ready("away", "shop") === '"gone"');
+  host.result = { ok: false, reason: "as the test says" };
+  await untilEqual("not ready", () => host.ready("web"), "false");
+});
+
+test("an endpoint that somebody deleted by kubectl does not end the host when its check goes", async () => {
+  put("web.yaml", service("web"));
+  put("other.yaml", service("other"));
+  await using host = new Host();
+  await until("both to be ready", () => host.ready("web") === "true" && host.ready("other") === "true");
+  host.running?.api.store.delete({ apiVersion: "discovery.k8s.io/v1", kind: "EndpointSlice", name: "web-health" });
+  rmSync(join(folder, "web.yaml"));
+  host.reload();
+  await until("the Service to go", () => host.address("web") === "");
+  host.result = { ok: false, reason: "as the test says" };
+  await untilEqual("not ready", () => host.ready("other"), "false");
 });
 
 test("an edit of a Service keeps its address", async () => {
