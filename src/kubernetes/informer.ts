@@ -73,6 +73,8 @@ const BACKOFF = { baseDelay: millis(200), maxDelay: seconds(30) };
  */
 const UNREACHABLE_BACKOFF = { ...BACKOFF, maxDelay: seconds(5) };
 const SOON_BACK = 30;
+/** What failed without an answer, and what was answered in a way that does not help. */
+const NO_FAILURES = { unanswered: 0, answered: 0 };
 /**
  * A watch that ends by itself sooner than this, with nothing to tell, counts as a failure: no busy loop. One that lives
  * longer works, even when it has nothing to tell.
@@ -109,7 +111,8 @@ export class Informer<T extends KubernetesObject> {
   #lastEventAt: Micros | undefined;
   #lastError: string | undefined;
   #resourceVersion: string | undefined;
-  #failures = 0;
+  /** In a row. How long a server was away says nothing of how well it answers when it is back: its first 410 costs no more than another. */
+  #failures = NO_FAILURES;
   #isSynced = false;
   /** Since when lists have come back without anything that was there. */
   #lossSince: Micros | undefined;
@@ -211,20 +214,21 @@ export class Informer<T extends KubernetesObject> {
   }
 
   async #recover(error: unknown, signal: AbortSignal): Promise<void> {
-    this.#failures += 1;
+    const kind = error instanceof ApiUnreachable ? "unanswered" : "answered";
+    const failures = this.#failures[kind] + 1;
+    this.#failures = { ...this.#failures, [kind]: failures };
     // What was empty before the server went away says nothing of what it is when it is back.
     if (!(error instanceof LossDoubted)) this.#lossSince = undefined;
     this.#lastError = error instanceof Error ? error.message : String(error);
     if (this.#mustRelist(error)) this.#resourceVersion = undefined;
-    const mayBeBackSoon = error instanceof ApiUnreachable && this.#failures <= SOON_BACK;
-    const range = mayBeBackSoon ? UNREACHABLE_BACKOFF : BACKOFF;
-    const jittered = backoffDelay(this.#failures, range, this.#ports.random);
+    const range = kind === "unanswered" && failures <= SOON_BACK ? UNREACHABLE_BACKOFF : BACKOFF;
+    const jittered = backoffDelay(failures, range, this.#ports.random);
     const asked = error instanceof ApiError ? (error.retryAfter ?? 0) : 0;
     const delay = micros(Math.max(jittered, asked));
-    const level = this.#failures === 3 ? "warn" : "debug";
+    const level = failures === 3 ? "warn" : "debug";
     this.#log[level]("list or watch failed", {
       ...errorFields(error),
-      failures: this.#failures,
+      failures,
       "retry.ms": delay / millis(1),
     });
     await pause(this.#ports.clock, delay, signal);
@@ -234,7 +238,8 @@ export class Informer<T extends KubernetesObject> {
   #mustRelist(error: unknown): boolean {
     if (isExpired(error)) return true;
     // The same garbage again and again: the next list leads past it.
-    if (!(error instanceof ApiError)) return !(error instanceof ApiUnreachable) && this.#failures >= GARBAGE_PATIENCE;
+    if (!(error instanceof ApiError))
+      return !(error instanceof ApiUnreachable) && this.#failures.answered >= GARBAGE_PATIENCE;
     if (/resource version/i.test(error.message) && error.reason === "Timeout") return true;
     return error.status < 500 && ![401, 403, 408, 429].includes(error.status);
   }
@@ -306,7 +311,7 @@ export class Informer<T extends KubernetesObject> {
       }
     } catch (error) {
       // It worked until it fell silent or was cut: what failed before it is over.
-      if (error instanceof ApiUnreachable && livedLong()) this.#failures = 0;
+      if (error instanceof ApiUnreachable && livedLong()) this.#failures = NO_FAILURES;
       throw error;
     }
     if (livedLong()) this.#worked();
@@ -314,7 +319,7 @@ export class Informer<T extends KubernetesObject> {
   }
 
   #worked(): void {
-    this.#failures = 0;
+    this.#failures = NO_FAILURES;
     this.#lastError = undefined;
   }
 

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { stripService } from "../../src/api/strip.ts";
 import { ServiceCache } from "../../src/controller/service-cache.ts";
-import type { Page, WatchEvent } from "../../src/kubernetes/client.ts";
+import type { Page, WatchEvent, WatchOptions } from "../../src/kubernetes/client.ts";
 import { ApiError, ApiUnreachable } from "../../src/kubernetes/errors.ts";
 import { Informer, type InformerPorts } from "../../src/kubernetes/informer.ts";
 import { SERVICES } from "../../src/kubernetes/resource.ts";
@@ -22,6 +22,8 @@ const service = (name: string, version: number, ip?: string): object => ({
 class World {
   items: readonly object[] = [];
   version = 100;
+  /** Watches from before this are refused: the server began its life with it. */
+  oldest = 0;
   /** Thrown by every request. */
   away: Error | undefined;
   lists = 0;
@@ -30,7 +32,7 @@ class World {
 
   readonly client: InformerPorts["client"] = {
     pages: <T>() => this.#pages<T>(),
-    watch: (_resource, { opened, signal }) => this.#watch(opened, signal),
+    watch: (_resource, options) => this.#watch(options),
   };
 
   cut(error: Error): void {
@@ -45,9 +47,10 @@ class World {
     yield await Promise.resolve({ items, resourceVersion: `${this.version}`, first: true });
   }
 
-  async *#watch(opened: (() => void) | undefined, signal: AbortSignal | undefined): AsyncGenerator<WatchEvent, void> {
+  async *#watch({ resourceVersion, opened, signal }: WatchOptions): AsyncGenerator<WatchEvent, void> {
     this.requests += 1;
     if (this.away !== undefined) throw this.away;
+    if (Number(resourceVersion) < this.oldest) throw expired();
     opened?.();
     yield { type: "BOOKMARK", object: { metadata: { resourceVersion: `${this.version}` } } };
     await new Promise<void>((resolve, reject) => {
@@ -104,6 +107,23 @@ describe("an API that is away", () => {
     await pass(seconds(60));
     expect([informer.size, informer.stats.lastError, told]).toEqual([2, undefined, []]);
   });
+
+  test.each([5, 20, 60, 100])(
+    "for %d s and comes back without its history: what changed meanwhile is known six seconds later",
+    async (time) => {
+      start();
+      await pass(seconds(5));
+      told = [];
+      world.away = gone();
+      world.cut(gone());
+      await pass(seconds(time));
+      world.items = [service("a", 1000, "192.0.2.9"), service("b", 2, "192.0.2.2")];
+      world.version = world.oldest = 1000;
+      world.away = undefined;
+      await pass(seconds(6));
+      expect(told).toEqual(["modified default/a"]);
+    },
+  );
 
   test.each<[string, () => void]>([
     [

@@ -375,6 +375,12 @@ const cutEarly: Life = { accepted: true, for: millis(999), error: lost };
 const garbled: Life = { accepted: true, for: seconds(90), error: new ApiGarbled("{]") };
 const quiet: Life = { accepted: true, for: seconds(1) };
 const overloaded = new ApiError({ status: 429, reason: "TooManyRequests", message: "too many requests" });
+const busy: Life = { accepted: false, for: millis(1), error: overloaded };
+const unknown: Life = {
+  accepted: false,
+  for: millis(1),
+  error: new ApiError({ status: 410, reason: "Expired", message: "too old resource version" }),
+};
 const endedAtOnce: Life = { accepted: true, for: millis(999) };
 
 describe("the back-off", () => {
@@ -386,6 +392,24 @@ describe("the back-off", () => {
     ["begins anew after a watch without events", [refused, refused, quiet, refused], [150, 300, 150], 1],
     ["does not grow when every watch falls silent after a long life", [silent, silent, silent], [150, 150, 150], 1],
     ["counts from a long life that ended in silence", [refused, refused, silent, refused], [150, 300, 150, 300], 1],
+    [
+      "is short for a server that is back and does not know our version",
+      [refused, refused, unknown],
+      [150, 300, 150],
+      2,
+    ],
+    [
+      "grows for a server that is back and overloaded",
+      [refused, refused, busy, busy, busy],
+      [150, 300, 150, 300, 600],
+      1,
+    ],
+    [
+      "grows where a server goes and refuses in turns",
+      [refused, busy, refused, busy, refused],
+      [150, 150, 300, 300, 600],
+      1,
+    ],
     ["grows with garbage however late it comes, until a list", [garbled, garbled, garbled], [150, 300, 600], 2],
   ])("%s", async (_name, lives, delays, lists) => {
     expect(await live(lives)).toEqual({ delays, lists, watches: lives.length + 1 });
@@ -393,7 +417,7 @@ describe("the back-off", () => {
 
   test.each([
     ["a server that has just gone is asked again within 5 s: nobody is kept busy by that", refused, 3750],
-    ["one that refuses is left alone for up to 30 s", { ...refused, error: overloaded }, 22_500],
+    ["one that refuses is left alone for up to 30 s", busy, 22_500],
   ])("%s", async (_name, life, longest) => {
     const { delays } = await live(Array<Life>(12).fill(life), seconds(30));
     expect(Math.max(...delays)).toBe(longest);
