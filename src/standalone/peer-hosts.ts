@@ -1,7 +1,7 @@
 import { nodeName } from "../api/brands.ts";
 import type { NodeName } from "../api/config.ts";
 import type { ApiServer } from "../apiserver/server.ts";
-import { type Micros, millis } from "../net/micros.ts";
+import { type Micros, millis, seconds } from "../net/micros.ts";
 import type { GossipInspection } from "../speaker/gossip-messages.ts";
 import type { Members, MembersHandlers } from "../speaker/members.ts";
 import type { Clock, Timer } from "../system/clock.ts";
@@ -31,6 +31,17 @@ interface Entry {
 
 /** Until so long after a host was found the speaker has seen its Node: without, this one would elect itself alone. */
 const SEEN_AFTER: Micros = millis(300);
+/** A host repeats itself every 5 s: one that is not heard for so long is not known any more, while it may know of us. */
+const FORGOTTEN_AFTER: Micros = seconds(20);
+
+/** What a host said last. */
+interface Heard {
+  readonly labels: HostReport["labels"];
+  /** The Services that work there; undefined when that is too long ago. */
+  readonly ready: ReadonlySet<string> | undefined;
+  readonly text: string;
+  readonly forget: Timer | undefined;
+}
 
 /**
  * The hosts that answer for the same layer-2 addresses. Gossip says who is alive, and each of them what works there: both are laid
@@ -41,7 +52,7 @@ export class PeerHosts implements Members {
   readonly #ports: PeerHostsPorts;
   readonly #own: NodeName;
   readonly #namespace: string;
-  readonly #reports = new Map<NodeName, HostReport>();
+  readonly #heard = new Map<NodeName, Heard>();
   #checked: readonly Checked[] = [];
   #applied = new Map<string, Entry>();
   #view: ReadonlySet<NodeName> = new Set();
@@ -60,7 +71,21 @@ export class PeerHosts implements Members {
       this.#ports.log.error("another host has the name of this one", { node: report.node });
       return;
     }
-    this.#reports.set(name, report);
+    const before = this.#heard.get(name);
+    before?.forget?.cancel();
+    const { labels, ready } = report;
+    const text = JSON.stringify({ labels, ready });
+    const forget = this.#ports.clock.after(FORGOTTEN_AFTER, () => this.#forget(name));
+    this.#heard.set(name, { labels, ready: new Set(ready), text, forget });
+    if (before?.text !== text) this.#settle();
+  }
+
+  /** It may be well again and not reach us: what it said before holds no longer. Its labels do not change while it runs. */
+  #forget(name: NodeName): void {
+    const labels = this.#heard.get(name)?.labels ?? {};
+    this.#heard.set(name, { labels, ready: undefined, text: "", forget: undefined });
+    if (this.#members().has(name))
+      this.#ports.log.warn("another host is taken to be well: it says nothing any more", { node: name });
     this.#settle();
   }
 
@@ -77,7 +102,7 @@ export class PeerHosts implements Members {
   start(signal: AbortSignal, handlers: MembersHandlers): void {
     const { gossip } = this.#ports;
     gossip.start(signal, { ...handlers, changed: () => this.#changed(handlers.changed) });
-    signal.addEventListener("abort", () => this.#seen?.cancel(), { once: true });
+    signal.addEventListener("abort", () => this.#cancel(), { once: true });
   }
 
   leave(): Promise<void> {
@@ -85,8 +110,13 @@ export class PeerHosts implements Members {
   }
 
   stop(): Promise<void> {
-    this.#seen?.cancel();
+    this.#cancel();
     return this.#ports.gossip.stop();
+  }
+
+  #cancel(): void {
+    this.#seen?.cancel();
+    for (const { forget } of this.#heard.values()) forget?.cancel();
   }
 
   trouble(): string | undefined {
@@ -128,20 +158,20 @@ export class PeerHosts implements Members {
 
   /** The dead stay as they were: elections leave them out, and one that comes back is known again. */
   #entries(): readonly Entry[] {
-    const names = new Set([...this.#members(), ...this.#reports.keys()]);
+    const names = new Set([...this.#members(), ...this.#heard.keys()]);
     names.delete(this.#own);
     return [...names].toSorted().flatMap((name) => {
-      const report = this.#reports.get(name);
-      const host = { namespace: this.#namespace, nodeName: name, nodeLabels: report?.labels ?? {} };
+      const heard = this.#heard.get(name);
+      const host = { namespace: this.#namespace, nodeName: name, nodeLabels: heard?.labels ?? {} };
       const node = entry({ apiVersion: "v1", kind: "Node", name }, nodeObject(host, undefined));
-      return [node, ...this.#checked.map((check) => this.#slice(check, name, report))];
+      return [node, ...this.#checked.map((check) => this.#slice(check, name, heard?.ready))];
     });
   }
 
-  #slice(check: Checked, host: NodeName, report: HostReport | undefined): Entry {
+  #slice(check: Checked, host: NodeName, known: Heard["ready"]): Entry {
     const { namespace, service } = check;
     const name = sliceName(service, host);
-    const ready = report?.ready.includes(keyOf(check)) ?? true;
+    const ready = known?.has(keyOf(check)) ?? true;
     const reference = { apiVersion: "discovery.k8s.io/v1", kind: "EndpointSlice", namespace, name };
     return entry(reference, healthSlice(check, host, { ready, name }));
   }

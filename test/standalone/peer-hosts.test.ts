@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { nodeName } from "../../src/api/brands.ts";
-import { millis } from "../../src/net/micros.ts";
+import { millis, seconds } from "../../src/net/micros.ts";
 import { everyone, type Members, type MembersHandlers } from "../../src/speaker/members.ts";
 import { PeerHosts, type PeerHostsPorts } from "../../src/standalone/peer-hosts.ts";
 import { silentLog } from "../support/silent-log.ts";
@@ -103,6 +103,27 @@ describe("what works on another host", () => {
     become("h1");
     become("h1", "h2");
     expect(readyOn("h2")).toBe("false");
+  });
+
+  test("is taken to be well again when nothing is heard of it for 20 s: it may be, and answer", () => {
+    become("h1", "h2");
+    hosts.heard({ node: "h2", labels: { rack: "b" }, ready: [] });
+    clock.advance(seconds(15));
+    hosts.heard({ node: "h2", labels: { rack: "b" }, ready: [] });
+    clock.advance(seconds(19));
+    expect(readyOn("h2")).toBe("false");
+    clock.advance(seconds(1));
+    expect([readyOn("h2"), objects.get("h2")]).toEqual(["true", expect.stringContaining('"rack":"b"')]);
+    hosts.heard({ node: "h2", labels: { rack: "b" }, ready: [] });
+    expect(readyOn("h2")).toBe("false");
+  });
+
+  test("is written once however often it is repeated", () => {
+    become("h1", "h2");
+    hosts.heard({ node: "h2", labels: {}, ready: [] });
+    objects.clear();
+    hosts.heard({ node: "h2", labels: {}, ready: [] });
+    expect(objects.size).toBe(0);
   });
 
   test("goes with the check of the Service here", () => {
