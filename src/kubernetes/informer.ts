@@ -3,13 +3,13 @@ import { type KubernetesObject, objectKey } from "../api/object.ts";
 import { type Micros, micros, millis, seconds } from "../net/micros.ts";
 import type { Clock } from "../system/clock.ts";
 import type { Random } from "../system/random.ts";
+import { TurnGuard } from "../system/turn-guard.ts";
 import { errorFields, type Log } from "../telemetry/log.ts";
 import { TransientError } from "../wire/errors.ts";
 import { backoffDelay, pause } from "./backoff.ts";
 import type { KubernetesClient, Selection, WatchEvent } from "./client.ts";
 import { ApiError, ApiGarbled, ApiUnreachable, isExpired, parseStatus } from "./errors.ts";
 import type { Resource } from "./resource.ts";
-import { TurnGuard } from "./turn-guard.ts";
 
 /** What happened to one object of the cache. */
 export interface Change<T> {

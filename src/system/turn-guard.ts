@@ -1,5 +1,5 @@
 import { micros, millis } from "../net/micros.ts";
-import type { Clock } from "../system/clock.ts";
+import type { Clock } from "./clock.ts";
 
 /** So long objects are taken in without a pause. What follows from a burst of them takes a second. */
 const TURN = millis(8);
