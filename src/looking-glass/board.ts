@@ -50,7 +50,8 @@ export class Board {
   constructor(now: () => Date) {
     this.#now = now;
     const reach = this.sessions.reach.bind(this.sessions);
-    this.services = new ServiceBoard({ now: () => this.at(), reach });
+    const isSilent = this.layer2.isSilent.bind(this.layer2);
+    this.services = new ServiceBoard({ now: () => this.at(), reach, isSilent });
   }
 
   at(): string {
@@ -86,6 +87,7 @@ export class Board {
     this.#changedSources.add(name);
     if (kind !== "speaker" || state !== "silent") return;
     this.sessions.silence(name, this.at());
+    this.layer2.silence(name);
     this.services.markNode(name);
   }
 
@@ -104,7 +106,7 @@ export class Board {
   }
 
   observeLayer2(view: Layer2View): void {
-    this.layer2.observe(view);
+    if (this.layer2.observe(view)) this.services.markNode(view.node);
   }
 
   observeMembers(view: MembersView): void {

@@ -17,24 +17,40 @@ export class Layer2Board {
   readonly #members = new Map<string, MembersView>();
   readonly #history = new Map<string, Recent<OwnerSpan>>();
   readonly #changed = new Set<string>();
+  /** Nobody answers for what these said. */
+  readonly #silent = new Set<string>();
   #inConflict = 0;
   #addresses = 0;
 
   get counts(): { readonly addresses: number; readonly inConflict: number; readonly fenced: number } {
-    const fenced = [...this.#views.values()].filter((view) => view.fenced).length;
+    const fenced = [...this.#views.keys()].filter((node) => this.isFenced(node)).length;
     return { addresses: this.#addresses, inConflict: this.#inConflict, fenced };
   }
 
-  /** What a node says of its addresses. */
-  observe(view: Layer2View): void {
+  /** What a node says of its addresses; true when it was silent before. */
+  observe(view: Layer2View): boolean {
+    const wasSilent = this.#silent.delete(view.node);
     const before = new Map((this.#views.get(view.node)?.items ?? []).map((item) => [item.address, item]));
     this.#views.set(view.node, view);
     for (const item of view.items) {
       if (before.get(item.address)?.state !== item.state) this.#settle(item);
+      if (wasSilent) this.#changed.add(item.address);
       before.delete(item.address);
     }
     for (const item of before.values()) this.#left(item, view.at);
     this.#recount();
+    return wasSilent;
+  }
+
+  /** The node does not answer: what it said last is kept, and counts for nothing against what others say. */
+  silence(node: string): void {
+    this.#silent.add(node);
+    for (const { address } of this.#views.get(node)?.items ?? []) this.#changed.add(address);
+    this.#recount();
+  }
+
+  isSilent(node: string): boolean {
+    return this.#silent.has(node);
   }
 
   observeMembers(view: MembersView): void {
@@ -61,7 +77,7 @@ export class Layer2Board {
   }
 
   isFenced(node: string): boolean {
-    return this.#views.get(node)?.fenced === true;
+    return this.#views.get(node)?.fenced === true && !this.#silent.has(node);
   }
 
   /** The addresses that a node answers for. */
@@ -80,7 +96,7 @@ export class Layer2Board {
       return {
         node,
         available: view?.available === true,
-        fenced: view?.fenced === true,
+        fenced: this.isFenced(node),
         interfaces: (view?.interfaces ?? []).map(({ name, mac }) => ({ name, mac })),
         members: members?.items ?? [],
         memberSource: members?.source,
@@ -90,13 +106,13 @@ export class Layer2Board {
 
   /** Every address that a node has to do with, those in trouble first. */
   owners(): readonly Layer2Owner[] {
-    const owners = [...grouped(this.items())].map(([address, holders]) => ownerOf(address, holders));
+    const owners = [...grouped(this.items())].map(([address, holders]) => this.#ownerOf(address, holders));
     return byAddress(owners, ({ address }) => address).toSorted((a, b) => WORST[a.health] - WORST[b.health]);
   }
 
   /** Only those that somebody else uses, in no order. */
   inConflict(): readonly Layer2Owner[] {
-    const found = this.items().filter(({ state }) => state === "quarantined");
+    const found = this.#heard().filter(({ state }) => state === "quarantined");
     return [...grouped(found)].map(([address, holders]) => ownerOf(address, holders));
   }
 
@@ -111,6 +127,21 @@ export class Layer2Board {
     const changed = [...this.#changed];
     this.#changed.clear();
     return changed;
+  }
+
+  /** What is said by nodes that answer. */
+  #heard(): readonly Layer2Item[] {
+    return this.items().filter(({ node }) => !this.#silent.has(node));
+  }
+
+  /** Who had it when last heard of is told only where nobody else has it. */
+  #ownerOf(address: string, holders: readonly Layer2Item[]): Layer2Owner {
+    const heard = holders.filter(({ node }) => !this.#silent.has(node));
+    if (heard.some(({ state }) => HOLDS.has(state) || state === "quarantined")) return ownerOf(address, heard);
+    const last = holders.filter(({ node, state }) => HOLDS.has(state) && this.#silent.has(node));
+    if (last.length === 0) return ownerOf(address, holders);
+    const names = last.map(({ node }) => node).join(" and ");
+    return { address, health: "unknown", message: `${names} had it when last heard of, and is silent now`, holders };
   }
 
   #settle({ address, node, state, since }: Layer2Item): void {
@@ -156,7 +187,7 @@ export class Layer2Board {
   }
 
   #recount(): void {
-    const all = this.items();
+    const all = this.#heard();
     this.#addresses = new Set(all.filter(({ state }) => HOLDS.has(state)).map(({ address }) => address)).size;
     this.#inConflict = new Set(all.filter(({ state }) => state === "quarantined").map(({ address }) => address)).size;
   }

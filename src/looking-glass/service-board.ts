@@ -2,6 +2,7 @@ import type { Service } from "../api/core.ts";
 import type { Health, ServiceRefusal, ServiceRow } from "./model.ts";
 import {
   type Announcement,
+  type Announcers,
   type Judged,
   judgeService,
   type Outcome,
@@ -9,7 +10,6 @@ import {
   serviceRow,
   type Trouble,
 } from "./service-judgement.ts";
-import type { Reach } from "./session-board.ts";
 
 /** One Service, what is known of it, and what came of that. */
 interface Entry {
@@ -44,9 +44,8 @@ export interface ServiceScope {
 }
 
 /** What rows are judged by. */
-export interface ServicePorts {
+export interface ServicePorts extends Announcers {
   readonly now: () => string;
-  readonly reach: (node: string, peer: string) => Reach;
 }
 
 /**
@@ -144,7 +143,7 @@ export class ServiceBoard {
   markNode(node: string): void {
     for (const [key, { announcements }] of this.#entries) {
       for (const one of announcements.values()) {
-        if (one.node !== node || one.peers.length === 0) continue;
+        if (one.node !== node) continue;
         this.#marked.add(key);
         break;
       }
@@ -221,7 +220,7 @@ export class ServiceBoard {
       this.#hide(key, entry);
       return;
     }
-    const judged = judgeService(facts, this.#ports.reach);
+    const judged = judgeService(facts, this.#ports);
     const row = serviceRow(facts, judged, undefined);
     const text = JSON.stringify(row);
     const before = entry.judged;

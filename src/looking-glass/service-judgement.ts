@@ -51,13 +51,18 @@ export interface Judged {
   readonly trouble?: Trouble | undefined;
 }
 
-type ReachOf = (node: string, peer: string) => Reach;
+/** What is known of those who announce. */
+export interface Announcers {
+  readonly reach: (node: string, peer: string) => Reach;
+  /** Nobody knows whether the node still answers on the LAN. */
+  readonly isSilent: (node: string) => boolean;
+}
 
 /** Whether the Service can be reached as far as is known; the first thing that stands in the way decides. */
-export function judgeService(facts: ServiceFacts, reach: ReachOf): Judged {
+export function judgeService(facts: ServiceFacts, announcers: Announcers): Judged {
   const wrong = obstacle(facts);
   if (wrong !== undefined) return { health: "bad", trouble: wrong };
-  const seen = judgeAnnouncements(facts.announcements, reach);
+  const seen = judgeAnnouncements(facts.announcements, announcers);
   if (seen.health !== "good") return seen;
   const unmet = facts.outcome?.unmet;
   return unmet === undefined ? seen : { health: "doubtful", trouble: unmet };
@@ -131,12 +136,12 @@ function unannounced(refusals: readonly ServiceRefusal[]): Trouble {
 const SEE_EXPLANATION = "see the Service's explanation: it names the object and the field";
 
 /** One way that holds is enough; what should hold beside it and does not leaves a doubt. */
-function judgeAnnouncements(announcements: readonly Announcement[], reach: ReachOf): Judged {
+function judgeAnnouncements(announcements: readonly Announcement[], { reach, isSilent }: Announcers): Judged {
   const counts: Record<Reach, number> = { up: 0, down: 0, unknown: 0 };
   const down: string[] = [];
   let lan = false;
   for (const { node, peers, layer2 } of announcements) {
-    lan ||= layer2;
+    lan ||= layer2 && !isSilent(node);
     for (const peer of peers) {
       const state = reach(node, peer);
       counts[state] += 1;
@@ -153,7 +158,7 @@ function judgeAnnouncements(announcements: readonly Announcement[], reach: Reach
 
 const UNSEEN: Trouble = {
   reason: "not-seen",
-  message: "the speakers that announce it do not answer: whether the routers have it is not known",
+  message: "the speakers that announce it do not answer: whether it can be reached is not known",
   remedy: "see that the speakers run and that you may exec into their pods",
 };
 

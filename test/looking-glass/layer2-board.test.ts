@@ -68,6 +68,24 @@ describe("who answered for an address", () => {
 });
 
 describe("owners", () => {
+  it("takes a silent node's word only where nobody else has the address, and its own when it is back", () => {
+    const board = new Layer2Board();
+    board.observe(layer2("a", held("a"), held("a", { address: "192.0.2.9" })));
+    board.takeChanges();
+    board.silence("a");
+    board.observe(layer2("b", held("b")));
+    expect(board.takeChanges()).toEqual([IP, "192.0.2.9"]);
+    expect(
+      board.owners().map(({ address, health, holders }) => [address, health, ...holders.map(({ node }) => node)]),
+    ).toEqual([
+      ["192.0.2.9", "unknown", "a"],
+      [IP, "good", "b"],
+    ]);
+    expect(board.counts.addresses).toBe(1);
+    expect(board.observe(layer2("a", held("a", { address: "192.0.2.9" })))).toBe(true);
+    expect(board.owners().map(({ health }) => health)).toEqual(["good", "good"]);
+  });
+
   it("puts trouble first, and is in the order of addresses", () => {
     const board = new Layer2Board();
     board.observe(layer2("a", held("a", { address: "192.0.2.10" }), held("a", { address: "192.0.2.9" }), held("a")));

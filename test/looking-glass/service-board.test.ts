@@ -6,7 +6,7 @@ function setUp() {
   const reach = new Map<string, Reach>();
   let second = 0;
   const now = (): string => new Date(second++ * 1000).toISOString();
-  const board = new ServiceBoard({ now, reach: (node) => reach.get(node) ?? "up" });
+  const board = new ServiceBoard({ now, reach: (node) => reach.get(node) ?? "up", isSilent: () => false });
   board.setScope({ api: true, endpoints: true, announcements: true });
   return { board, reach };
 }

@@ -33,6 +33,7 @@ const facts = (fields: Partial<ServiceFacts> = {}): ServiceFacts => ({
   outcome: { pool: "main", unmet: undefined },
   ...fields,
 });
+const announcers = (reach: (node: string) => Reach) => ({ reach, isSilent: (node: string) => node === "gone" });
 const unmet = { reason: "no-available-addresses", message: "the pool is full" };
 const refused = (reason: string) => ({ node: "a", protocol: "bgp" as const, reason, message: `it is ${reason}` });
 
@@ -76,6 +77,13 @@ describe("how a Service is", () => {
       undefined,
     ],
     [
+      "who has it on the LAN does not answer",
+      { announcements: [announced("gone", { peers: [], layer2: true })] },
+      {},
+      "unknown",
+      "not-seen",
+    ],
+    [
       "it has one address and wants two",
       { outcome: { pool: "main", unmet } },
       { a: "up", b: "up" },
@@ -84,13 +92,19 @@ describe("how a Service is", () => {
     ],
     ["all is well", {}, { a: "up", b: "up" }, "good", undefined],
   ])("%s", (_, fields, reach, health, reason) => {
-    const judged = judgeService(facts(fields), (node) => reach[node] ?? "unknown");
+    const judged = judgeService(
+      facts(fields),
+      announcers((node) => reach[node] ?? "unknown"),
+    );
     expect([judged.health, judged.trouble?.reason]).toEqual([health, reason]);
   });
 
   it("names three sessions that are down, and counts the others", () => {
     const announcements = ["a", "b", "c", "d", "e"].map((node) => announced(node));
-    const { trouble } = judgeService(facts({ announcements }), () => "down");
+    const { trouble } = judgeService(
+      facts({ announcements }),
+      announcers(() => "down"),
+    );
     expect(trouble?.message).toBe("no session with tor from a, tor from b, tor from c and 2 more");
   });
 
