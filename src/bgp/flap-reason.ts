@@ -1,4 +1,4 @@
-import type { FsmEvent } from "./fsm.ts";
+import type { FsmEvent } from "./fsm-values.ts";
 import { CEASE, ERROR_CODE } from "./iana.ts";
 import { notificationSlug } from "./message/notification.ts";
 

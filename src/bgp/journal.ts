@@ -1,6 +1,7 @@
 import type { IpAddress } from "../net/ip-address.ts";
 import type { Micros } from "../net/micros.ts";
-import { type BgpState, type Effect, type Fsm, type FsmEvent, step } from "./fsm.ts";
+import { step } from "./fsm.ts";
+import type { BgpState, Effect, Fsm, FsmEvent } from "./fsm-values.ts";
 import { MESSAGE_TYPE } from "./iana.ts";
 import { HEADER_LENGTH } from "./message/header.ts";
 

@@ -1,7 +1,7 @@
 import { type Capabilities, formatCapabilities } from "../bgp/capability.ts";
 import type { Notification } from "../bgp/error.ts";
 import { formatAfiSafi, unicast } from "../bgp/family.ts";
-import type { BgpState } from "../bgp/fsm.ts";
+import type { BgpState } from "../bgp/fsm-values.ts";
 import { formatNotification } from "../bgp/message/notification.ts";
 import type { Open } from "../bgp/message/open.ts";
 import type { Negotiated } from "../bgp/negotiation.ts";

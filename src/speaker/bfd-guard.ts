@@ -1,4 +1,4 @@
-import type { BgpState } from "../bgp/fsm.ts";
+import type { BgpState } from "../bgp/fsm-values.ts";
 import { CEASE } from "../bgp/iana.ts";
 import type { BfdEvent, BfdHandle } from "./bfd-service.ts";
 

@@ -1,7 +1,8 @@
 import { type Notification, NotificationError } from "../bgp/error.ts";
 import { familyOf } from "../bgp/family.ts";
 import { type Frame, Framer } from "../bgp/framer.ts";
-import { type BgpState, type Effect, type Fsm, type FsmEvent, step, type TimerName } from "../bgp/fsm.ts";
+import { step } from "../bgp/fsm.ts";
+import type { BgpState, Effect, Fsm, FsmEvent, TimerName } from "../bgp/fsm-values.ts";
 import { CEASE } from "../bgp/iana.ts";
 import type { Journal, JournalEnd } from "../bgp/journal.ts";
 import { type ControlMessage, encodeControl, formatControl } from "../bgp/message/message.ts";

@@ -1,5 +1,5 @@
 import type { Notification } from "../bgp/error.ts";
-import type { BgpState } from "../bgp/fsm.ts";
+import type { BgpState } from "../bgp/fsm-values.ts";
 import type { Micros } from "../net/micros.ts";
 
 /** One change of a session's state. */

@@ -1,4 +1,4 @@
-import type { FsmConfig } from "../bgp/fsm.ts";
+import type { FsmConfig } from "../bgp/fsm-values.ts";
 import type { RestartOffer } from "../bgp/graceful-restart.ts";
 import type { AddPathsOffer, CapabilityName, PeerAs, RoleOffer } from "../bgp/negotiation-offer.ts";
 import type { Asn } from "../net/asn.ts";

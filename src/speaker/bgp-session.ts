@@ -1,7 +1,8 @@
 import { resolveCollision } from "../bgp/collision.ts";
 import { NotificationError } from "../bgp/error.ts";
 import { flapReason } from "../bgp/flap-reason.ts";
-import { acceptingFsm, type BgpState, type FsmConfig, type FsmEvent, initialFsm, isDamped } from "../bgp/fsm.ts";
+import { acceptingFsm, initialFsm, isDamped } from "../bgp/fsm.ts";
+import type { BgpState, FsmConfig, FsmEvent } from "../bgp/fsm-values.ts";
 import type { Goodbye } from "../bgp/graceful-restart.ts";
 import { CEASE } from "../bgp/iana.ts";
 import { Journal, type JournalLine } from "../bgp/journal.ts";

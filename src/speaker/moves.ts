@@ -3,7 +3,7 @@ import { formatRefusal, type Protocol, type Refusal } from "../announcement/refu
 import type { NodeName, ServiceKey } from "../api/config.ts";
 import type { Service } from "../api/core.ts";
 import { keyOfService } from "../api/service-addresses.ts";
-import type { BgpState } from "../bgp/fsm.ts";
+import type { BgpState } from "../bgp/fsm-values.ts";
 import type { MoveContent, MoveRing } from "../inspection/move.ts";
 
 /** What was last told of a Service. */

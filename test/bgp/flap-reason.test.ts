@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { flapReason } from "../../src/bgp/flap-reason.ts";
-import type { FsmEvent } from "../../src/bgp/fsm.ts";
+import type { FsmEvent } from "../../src/bgp/fsm-values.ts";
 import { CEASE, ERROR_CODE, UPDATE_ERROR } from "../../src/bgp/iana.ts";
 import { cease } from "../../src/bgp/message/notification.ts";
 

@@ -1,17 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it, test } from "vitest";
-import {
-  acceptingFsm,
-  type BgpState,
-  type Effect,
-  type Fsm,
-  type FsmConfig,
-  type FsmEvent,
-  initialFsm,
-  isDamped,
-  step,
-  type TimerName,
-} from "../../src/bgp/fsm.ts";
+import { acceptingFsm, initialFsm, isDamped, step } from "../../src/bgp/fsm.ts";
+import type { BgpState, Effect, Fsm, FsmConfig, FsmEvent, TimerName } from "../../src/bgp/fsm-values.ts";
 import type { Open } from "../../src/bgp/message/open.ts";
 import { seconds } from "../../src/net/micros.ts";
 import { asn, routerId } from "./values.ts";

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { Framer } from "../../src/bgp/framer.ts";
-import type { Effect } from "../../src/bgp/fsm.ts";
+import type { Effect } from "../../src/bgp/fsm-values.ts";
 import { type JournalLine, parseJournal, replayStep } from "../../src/bgp/journal.ts";
 import { decodeOpen } from "../../src/bgp/message/open.ts";
 

@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
-import { type FsmConfig, type FsmEvent, initialFsm, step } from "../../src/bgp/fsm.ts";
+import { initialFsm, step } from "../../src/bgp/fsm.ts";
+import type { FsmConfig, FsmEvent } from "../../src/bgp/fsm-values.ts";
 import { MESSAGE_TYPE } from "../../src/bgp/iana.ts";
 import { formatJournal, Journal, parseJournal, replayStep } from "../../src/bgp/journal.ts";
 import { micros, seconds } from "../../src/net/micros.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, it, test } from "vitest";
-import type { BgpState } from "../../src/bgp/fsm.ts";
+import type { BgpState } from "../../src/bgp/fsm-values.ts";
 import { micros } from "../../src/net/micros.ts";
 import { guardBgp, judgeBfd } from "../../src/speaker/bfd-guard.ts";
 import type { BfdEvent } from "../../src/speaker/bfd-service.ts";

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { peerName } from "../../src/api/brands.ts";
 import type { BfdProfile, Peer } from "../../src/api/config.ts";
-import type { BgpState } from "../../src/bgp/fsm.ts";
+import type { BgpState } from "../../src/bgp/fsm-values.ts";
 import { CEASE } from "../../src/bgp/iana.ts";
 import { parseIpAddress } from "../../src/net/ip-address.ts";
 import { micros } from "../../src/net/micros.ts";

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { nodeName } from "../../src/api/brands.ts";
 import { isFields } from "../../src/api/read-object.ts";
-import type { BgpState } from "../../src/bgp/fsm.ts";
+import type { BgpState } from "../../src/bgp/fsm-values.ts";
 import { ApiError } from "../../src/kubernetes/errors.ts";
 import { BGP_SESSION_STATES } from "../../src/kubernetes/resource.ts";
 import { parseIpAddress } from "../../src/net/ip-address.ts";
