@@ -1,6 +1,8 @@
 import { type Command, Option } from "commander";
 import { serviceKey } from "../api/brands.ts";
 import type { ServiceKey } from "../api/config.ts";
+import { escapeControls } from "../api/raw-object.ts";
+import { keyOfService } from "../api/service-addresses.ts";
 import { explain } from "../inspection/explain/explain.ts";
 import type { ExplainFacts, Observed } from "../inspection/explain/facts.ts";
 import { ApiUnreachable } from "../kubernetes/errors.ts";
@@ -88,10 +90,26 @@ async function runExplain(name: string, flags: Asked, ports: CliPorts): Promise<
     throw new NothingToExplain(`there is no Node ${node}`);
   }
   const explanation = explain(facts, question);
-  if (explanation === undefined) throw new NothingToExplain(`there is no Service ${service}`);
+  if (explanation === undefined) throw noService(facts, service);
   const { colours = false } = styleOf(flags, ports);
   ports.stdout(isForPeople(flags) ? renderExplanation(explanation, colours) : documentText(explanation, flags));
   return explanation.answers === "yes" || explanation.answers === "partly" ? 0 : 1;
+}
+
+/** One that is there and cannot be read, or that is in another namespace, is not simply missing. */
+function noService({ manifests, parsed }: ExplainFacts, service: ServiceKey): NothingToExplain {
+  const broken = parsed.invalid.find(
+    ({ kind, namespace, name }) => kind === "Service" && serviceKey(namespace, name) === service,
+  );
+  if (broken !== undefined)
+    return new NothingToExplain(escapeControls(`Service ${service} is left out: ${broken.message}`));
+  const namesakes = manifests.services.map(keyOfService).filter((key) => nameOf(key) === nameOf(service));
+  const meant = namesakes.length === 0 ? "" : `, but ${namesakes.join(" and ")}`;
+  return new NothingToExplain(`there is no Service ${service}${meant}`);
+}
+
+function nameOf(service: ServiceKey): string | undefined {
+  return service.split("/")[1];
 }
 
 function parseName(text: string): ServiceKey {

@@ -237,3 +237,21 @@ test("herald explain -f goes by the objects alone, and says so", async () => {
   expect(stdout).not.toContain("seen:");
   expect(code).toBe(0);
 });
+
+describe("herald explain -f of a Service that it cannot take", () => {
+  test.each([
+    ["broken", "broken", /Service default\/broken is left out: .*spec\.ports/],
+    ["of another namespace", "web", /there is no Service default\/web, but shop\/web/],
+    ["that is nowhere", "gone", /there is no Service default\/gone\n/],
+  ])("one %s is said to be that", async (_name, service, said) => {
+    const file = join(folder, "odd.yaml");
+    const kind = "apiVersion: v1\nkind: Service\n";
+    writeFileSync(
+      file,
+      `${kind}metadata: { name: broken }\nspec: { ports: none }\n---\n${kind}metadata: { name: web, namespace: shop }\nspec: {}\n`,
+    );
+    const { code, stdout, stderr } = await run(["explain", "service", service, "-f", file]);
+    expect([code, stdout]).toEqual([2, ""]);
+    expect(stderr).toMatch(said);
+  });
+});
