@@ -25,17 +25,14 @@ export class Passes {
   done(): void {
     const again = this.#state === "wanted-again";
     this.#state = "idle";
-    if (again) {
-      this.request();
-      return;
-    }
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const resolve of waiting) resolve();
+    if (again) this.request();
   }
 
-  /** Resolves when none runs and none is wanted. */
-  idle(): Promise<void> {
+  /** Resolves when the one that runs is done, whether another is wanted or not: there may always be one. */
+  ended(): Promise<void> {
     return this.#state === "idle" ? Promise.resolve() : new Promise((resolve) => this.#waiting.push(resolve));
   }
 }

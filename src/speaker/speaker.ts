@@ -203,7 +203,7 @@ export class Speaker {
     let telling: Promise<void> | undefined;
     if (!signal.aborted) {
       this.#reconfigure();
-      await Promise.race([this.#passes.idle(), aborted(signal)]);
+      await Promise.race([this.#passes.ended(), aborted(signal)]);
     }
     if (!signal.aborted) {
       this.#statuses.settle(watched);
