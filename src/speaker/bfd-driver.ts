@@ -1,18 +1,7 @@
-import {
-  type ChangeReason,
-  deadline,
-  detectionTime,
-  type Effect,
-  echoInterval,
-  initialSession,
-  isOverdue,
-  type Parameters,
-  type Session,
-  type SessionEvent,
-  step,
-  transmitInterval,
-} from "../bfd/fsm.ts";
+import { deadline, echoInterval, initialSession, isOverdue, step } from "../bfd/fsm.ts";
 import type { BfdState, ControlPacket, Discriminator } from "../bfd/packet.ts";
+import type { ChangeReason, Effect, Parameters, Session, SessionEvent } from "../bfd/session.ts";
+import { detectionTime, transmitInterval } from "../bfd/timing.ts";
 import { type Micros, micros } from "../net/micros.ts";
 import type { Clock, Timer } from "../system/clock.ts";
 import type { Random } from "../system/random.ts";

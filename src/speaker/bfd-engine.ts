@@ -1,9 +1,9 @@
 import { type BfdPath, Demultiplexer } from "../bfd/demultiplexer.ts";
 import { decodeEcho, type EchoPacket, encodeEcho } from "../bfd/echo-packet.ts";
 import { PacketRefused, type Refusal } from "../bfd/error.ts";
-import type { Parameters } from "../bfd/fsm.ts";
 import { SOURCE_PORT } from "../bfd/iana.ts";
 import { type ControlPacket, type Discriminator, decodePacket, discriminator, encodePacket } from "../bfd/packet.ts";
+import type { Parameters } from "../bfd/session.ts";
 import { type IpAddress, parseIpAddress } from "../net/ip-address.ts";
 import { micros, seconds } from "../net/micros.ts";
 import type { Timer } from "../system/clock.ts";

@@ -1,6 +1,6 @@
 import type { Refusal } from "../bfd/error.ts";
-import type { ChangeReason, Parameters } from "../bfd/fsm.ts";
 import type { BfdState, Diagnostic } from "../bfd/packet.ts";
+import type { ChangeReason, Parameters } from "../bfd/session.ts";
 import type { Micros } from "../net/micros.ts";
 
 /** A path as it crosses a thread boundary: addresses are text. */

@@ -1,5 +1,5 @@
 import type { BfdProfile } from "../api/config.ts";
-import type { Parameters } from "../bfd/fsm.ts";
+import type { Parameters } from "../bfd/session.ts";
 import type { Family } from "../net/ip-address.ts";
 import { micros, millis } from "../net/micros.ts";
 

@@ -1,6 +1,6 @@
 import type { BfdProfile } from "../api/config.ts";
-import type { ChangeReason, Parameters } from "../bfd/fsm.ts";
 import type { BfdState } from "../bfd/packet.ts";
+import type { ChangeReason, Parameters } from "../bfd/session.ts";
 import type { IpAddress } from "../net/ip-address.ts";
 import { type Micros, seconds } from "../net/micros.ts";
 import type { Clock, Timer } from "../system/clock.ts";

@@ -1,7 +1,8 @@
 import { describe, expect, it, test } from "vitest";
 import { decodeEcho, encodeEcho } from "../../src/bfd/echo-packet.ts";
-import { deadline, type Effect, echoInterval, initialSession, type Session, step } from "../../src/bfd/fsm.ts";
+import { deadline, echoInterval, initialSession, step } from "../../src/bfd/fsm.ts";
 import type { ControlPacket } from "../../src/bfd/packet.ts";
+import type { Effect, Session } from "../../src/bfd/session.ts";
 import { micros, millis } from "../../src/net/micros.ts";
 import { hex } from "../support/hex.ts";
 import { OURS, packet, parameters } from "./values.ts";

@@ -1,17 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it, test } from "vitest";
-import {
-  deadline,
-  detectionTime,
-  type Effect,
-  initialSession,
-  type Session,
-  type SessionEvent,
-  type Step,
-  step,
-  transmitInterval,
-} from "../../src/bfd/fsm.ts";
+import { deadline, initialSession, step } from "../../src/bfd/fsm.ts";
 import type { BfdState, ControlPacket, Diagnostic } from "../../src/bfd/packet.ts";
+import type { Effect, Session, SessionEvent, Step } from "../../src/bfd/session.ts";
+import { detectionTime, transmitInterval } from "../../src/bfd/timing.ts";
 import { type Micros, micros, millis, seconds } from "../../src/net/micros.ts";
 import { anyPacket, known, OURS, packet, parameters, THEIRS } from "./values.ts";
 

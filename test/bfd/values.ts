@@ -1,7 +1,7 @@
 import fc from "fast-check";
-import type { Parameters } from "../../src/bfd/fsm.ts";
 import { DIAGNOSTICS, STATES } from "../../src/bfd/iana.ts";
 import { type ControlPacket, type Discriminator, discriminator } from "../../src/bfd/packet.ts";
+import type { Parameters } from "../../src/bfd/session.ts";
 import { micros, millis, seconds } from "../../src/net/micros.ts";
 
 export function known(n: number): Discriminator {
