@@ -2,7 +2,7 @@ import { LabCheckError } from "../runner/errors.ts";
 import { at, objectOf, textOf } from "../runner/json.ts";
 import { eventSays } from "../runner/l2-view.ts";
 import type { Lab } from "../runner/lab.ts";
-import { type Load, loadText, startLoad } from "../runner/load.ts";
+import { loadText, type RunningLoad, startLoad } from "../runner/load.ts";
 import { established, routedVia } from "../runner/router-view.ts";
 import { type AddressedService, addressesOf, type Vip } from "../runner/service-address.ts";
 import { answersFrom, tally } from "../runner/traffic.ts";
@@ -26,7 +26,8 @@ const FAMILIES: Readonly<Record<string, readonly Family[]>> = {
 };
 const REQUESTS = 40;
 const PER_SECOND = 50;
-const LOAD_SECONDS = 8;
+/** Seconds after which a load ends that nobody stopped. */
+const LONGEST = 120;
 const PATIENCE = 20_000;
 /** A speaker waits between attempts, and so does a router before it listens to one that failed. */
 const RECONNECT = 40_000;
@@ -182,7 +183,7 @@ async function seesClients(lab: Lab, local: AddressedService, pod: string): Prom
 async function checkLostSession(lab: Lab, services: Services): Promise<void> {
   const require = serviceOf(services, "require");
   const before = await timesEstablished(lab);
-  const loads = steady(lab, require, [
+  const loads = await steady(lab, require, [
     ["c2", 4],
     ["c1", 6],
   ]);
@@ -210,7 +211,7 @@ async function checkLostFamily(lab: Lab, services: Services): Promise<void> {
   const require = serviceOf(services, "require");
   const family = (words: string): Promise<void> =>
     configure(lab, "r1", ["router bgp 64513", "address-family ipv6 unicast", words]);
-  const loads = steady(lab, require, [
+  const loads = await steady(lab, require, [
     ["c2", 4],
     ["c2", 6],
   ]);
@@ -246,20 +247,24 @@ async function timesEstablished(lab: Lab): Promise<string> {
   return counts.join(" and ");
 }
 
-function steady(
+/** Requests go on from here, until `noneLost` ends them. */
+async function steady(
   lab: Lab,
   service: AddressedService,
   from: readonly (readonly [string, Family])[],
-): readonly Promise<Load>[] {
-  return from.flatMap(([client, family]) =>
-    only(service, family).vips.map(({ url }) => {
-      return startLoad(lab, client, { url, perSecond: PER_SECOND, seconds: LOAD_SECONDS }).done;
-    }),
+): Promise<readonly RunningLoad[]> {
+  const loads = from.flatMap(([client, family]) =>
+    only(service, family).vips.map(({ url }) =>
+      startLoad(lab, client, { url, perSecond: PER_SECOND, seconds: LONGEST }),
+    ),
   );
+  await Promise.all(loads.map(({ underWay }) => underWay));
+  return loads;
 }
 
-async function noneLost(loads: readonly Promise<Load>[]): Promise<string> {
-  const results = await Promise.all(loads);
+async function noneLost(loads: readonly RunningLoad[]): Promise<string> {
+  for (const load of loads) load.stop();
+  const results = await Promise.all(loads.map(({ done }) => done));
   const text = results.map(loadText).join("; ");
   if (results.some(({ lost, answered }) => lost > 0 || answered === 0))
     throw new LabCheckError(`want 0 lost, got ${text}`);

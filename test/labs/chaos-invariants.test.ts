@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { Fault } from "../../labs/runner/chaos/fault.ts";
-import { causesAt, type Figures, Invariants } from "../../labs/runner/chaos/invariants.ts";
+import { causesAt, type Figures, Invariants, sight } from "../../labs/runner/chaos/invariants.ts";
 import type { Moment } from "../../labs/runner/chaos/moments.ts";
 import { OpenRounds, parseRequests } from "../../labs/runner/chaos/observers.ts";
 import { figuresText } from "../../labs/runner/chaos/words.ts";
@@ -184,6 +184,16 @@ test("figures: an outage counts as one that there was a way around only when not
   expect(avoidable(began(10_000, 1, POWER), began(12_000, 2, POWER), ...outage(10_500))).toBe(0);
   expect(avoidable(began(10_000, 1, LOSSY), ...outage(10_500))).toBe(0);
   expect(avoidable(began(10_000, 1, LOSSY), ended(20_000, 1), ...outage(20_500))).toBe(0);
+});
+
+test("who never saw anything well has proved nothing: it is named", () => {
+  const sights = [sight.requests("client", VIP), sight.answer(VIP), sight.route("t1", VIP), sight.route("t1", LOCAL)];
+  const invariants = new Invariants(SERVICES, BOUNDS);
+  for (const moment of [...WELL, asked(1000, 10), answered(1000), routed(1000, VIP), routed(1000, LOCAL, "n1")])
+    invariants.observe(moment);
+  expect(invariants.unseen(sights)).toEqual(sights.slice(0, 3));
+  for (const moment of [asked(2000, 9), answered(2000, "n1"), routed(2000, VIP, "n1")]) invariants.observe(moment);
+  expect(invariants.unseen(sights)).toEqual([]);
 });
 
 test("causesAt names what went on meanwhile, or what was last", () => {

@@ -26,6 +26,13 @@ export interface Figures {
   readonly recovery: number;
 }
 
+/** Something that is looked at all the while, by its name. */
+export const sight = {
+  requests: (client: string, address: string): string => `requests from ${client} to ${address}`,
+  answer: (address: string): string => `an answer for ${address}`,
+  route: (router: string, address: string): string => `${router}'s route to ${address}`,
+} as const;
+
 interface FaultTime {
   readonly planned: PlannedFault;
   readonly from: number;
@@ -44,6 +51,7 @@ export class Invariants {
   readonly #endpoints = new Map<string, readonly { readonly at: number; readonly nodes: readonly string[] }[]>();
   readonly #breaches: Breach[] = [];
   readonly #total = { sent: 0, lost: 0, again: 0 };
+  readonly #seen = new Set<string>();
 
   constructor(services: readonly WatchedService[], bounds: Bounds) {
     this.#services = services;
@@ -68,12 +76,17 @@ export class Invariants {
         this.#answered(moment.at, moment.address, moment.nodes);
         return;
       case "routed":
-        this.#stray(`${moment.router}'s route to ${moment.address}`, moment, moment.nodes);
+        this.#stray(sight.route(moment.router, moment.address), moment, moment.nodes);
     }
   }
 
   get breaches(): readonly Breach[] {
     return this.#breaches;
+  }
+
+  /** What never was as it should be: who looked there saw nothing, and would not have seen a fault. */
+  unseen(sights: readonly string[]): readonly string[] {
+    return sights.filter((one) => !this.#seen.has(one));
   }
 
   /** The figures, when nothing more is seen. */
@@ -100,6 +113,7 @@ export class Invariants {
     this.#total.sent += sent;
     this.#total.lost += lost;
     this.#total.again += again;
+    if (lost < sent) this.#seen.add(sight.requests(client, address));
     const isOut = lost > 0 && lost > REACHABLE * sent;
     const key = `${address} from ${client}`;
     const took = this.#outages.see(key, at, isOut);
@@ -125,11 +139,12 @@ export class Invariants {
     if (took > this.#bounds.double) {
       this.#breaches.push({ at, text: `${address} is answered by ${nodes.join(" and ")} for ${seconds(took).trim()}` });
     }
-    this.#stray(`an answer for ${address}`, { at, address }, nodes);
+    this.#stray(sight.answer(address), { at, address }, nodes);
   }
 
   /** Nodes that take traffic for an address, of which some may have nothing to send it to. */
   #stray(what: string, seen: { readonly at: number; readonly address: string }, nodes: readonly string[]): void {
+    if (nodes.length > 0) this.#seen.add(what);
     const { at, address } = seen;
     const wrong = new Set(nodes.filter((node) => !this.#isServed(address, node)).map((node) => `${what}: ${node}`));
     const known = this.#strays.open.filter((key) => key.startsWith(`${what}: `));

@@ -8,7 +8,7 @@ import { Diary } from "./diary.ts";
 import { Endpoints } from "./endpoints.ts";
 import { type Bounds, faultText, type PlannedFault } from "./fault.ts";
 import { type GroundRules, offersOf } from "./ground.ts";
-import { Invariants } from "./invariants.ts";
+import { Invariants, sight } from "./invariants.ts";
 import type { Moment, WatchedService } from "./moments.ts";
 import { startClient, watchLan, watchRoutes } from "./observers.ts";
 import { planFaults } from "./plan.ts";
@@ -96,10 +96,8 @@ class Chaos {
     const tell = (moment: Moment): void => this.#see(moment);
     const { services, clients, perSecond, watch, routers } = this.#field;
     const all = services.flatMap(({ vips }) => vips);
-    for (const { node, services: some } of clients) {
-      const vips = services.flatMap((service) => (some?.includes(service.name) === false ? [] : service.vips));
-      startClient(this.#lab, { node, vips, perSecond }, tell);
-    }
+    for (const client of clients)
+      startClient(this.#lab, { node: client.node, vips: askedBy(this.#field, client), perSecond }, tell);
     if (watch !== undefined) await watchLan(this.#lab, watch, all, tell);
     const ended = watchRoutes(this.#lab, { routers, vips: all }, tell, signal);
     // A failure before it is awaited must not end the run: it is thrown where it is.
@@ -164,8 +162,26 @@ class Chaos {
     const lines = figuresText({ ...told, figures, took, isOnLan: watch !== undefined });
     for (const line of lines) this.#lab.tell(line);
     const [breach] = this.#invariants.breaches;
+    const unseen = this.#invariants.unseen(sightsOf(this.#field));
+    if (breach === undefined && unseen.length > 0)
+      throw new LabCheckError(`nobody ever saw ${unseen.join(", ")}: nothing is proved`);
     if (breach === undefined) return;
     const history = this.#diary.before(breach.at + AFTERWARDS).map((line) => `    ${line}`);
     throw new LabCheckError(`${breach.text}\n  what came before:\n${history.join("\n")}`);
   }
+}
+
+function askedBy({ services }: ChaosField, { services: some }: ChaosField["clients"][number]): readonly Vip[] {
+  return services.flatMap((service) => (some?.includes(service.name) === false ? [] : service.vips));
+}
+
+/** All that somebody looks at. */
+function sightsOf(field: ChaosField): readonly string[] {
+  const { clients, services, routers, watch } = field;
+  const all = services.flatMap(({ addresses }) => addresses);
+  return [
+    ...clients.flatMap((client) => askedBy(field, client).map(({ address }) => sight.requests(client.node, address))),
+    ...(watch === undefined ? [] : all.map(sight.answer)),
+    ...routers.flatMap((router) => all.map((address) => sight.route(router, address))),
+  ];
 }
