@@ -113,9 +113,14 @@ export class EventRecorder {
     return this.#stats;
   }
 
-  /** How many more things may wait; what is said beyond them is dropped. */
+  /** How many things wait to be written. */
+  get waiting(): number {
+    return this.#pending.size;
+  }
+
+  /** How many more may wait; what is said beyond them is dropped. */
   get room(): number {
-    return MAX_PENDING - this.#pending.size;
+    return MAX_PENDING - this.waiting;
   }
 
   /** Says it, some time soon. */

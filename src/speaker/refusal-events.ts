@@ -85,9 +85,10 @@ export class RefusalEvents {
     }
   }
 
-  /** Whether this speaker speaks for all: the first of those that are there, by name. */
-  speakFor(node: string, others: Iterable<string>): void {
-    const speaks = [...others].every((other) => node <= other);
+  /** Whether this speaker speaks for all: the first of those that are there, by name. Who knows of nobody yet is not the only one. */
+  speakFor(node: string, speakers: Iterable<string>): void {
+    const names = [...speakers];
+    const speaks = names.includes(node) && names.every((other) => node <= other);
     if (speaks === this.#speaks) return;
     this.#speaks = speaks;
     if (speaks) this.#catchUp();

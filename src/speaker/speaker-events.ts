@@ -10,6 +10,8 @@ import type { Unsupported } from "./session-config.ts";
 /** Of a thousand nodes that announce a Service to routers, so many or about so many say so: the rest is in ServiceBGPStatus. */
 const TELLING_NODES = 16;
 const PACE = { burst: 50, interval: millis(200) };
+/** Of what is said of thousands of Services alike so much waits at a time: other news goes before the rest of it. */
+const MASS = 50;
 
 /** What the speaker says of Services and of its node, where people look for it. */
 export class SpeakerEvents {
@@ -35,14 +37,14 @@ export class SpeakerEvents {
     this.#recorder.record({ apiVersion: "v1", kind: "Service", ...service.metadata }, content);
   }
 
-  /** How many more things may wait to be written. */
+  /** How many more things of those that there are thousands of may wait to be written. */
   get room(): number {
-    return this.#recorder.room;
+    return Math.max(MASS - this.#recorder.waiting, 0);
   }
 
-  /** How many speakers there are: the more, the fewer of them tell of the same. */
-  among(speakers: number): void {
-    this.#speakers = speakers;
+  /** How many speakers there are: the more, the fewer of them tell of the same. Who knows of none yet goes by the nodes. */
+  among(speakers: number, nodes: number): void {
+    this.#speakers = speakers === 0 ? nodes : speakers;
   }
 
   announced(service: Service, protocol: Protocol): void {

@@ -337,7 +337,7 @@ export class Speaker {
     this.#state.report([...invalid, ...unsupportedObjects(sessions.unsupported, namespace)]);
     this.#events.unsupported(sessions.unsupported);
     const speakers = this.#layer2.members ?? new Set(nodes.map(({ metadata }) => metadata.name));
-    this.#events.among(speakers.size);
+    this.#events.among(speakers.size, nodes.length);
     this.#refusals.speakFor(name, speakers);
     // Routes first: a session that is about to be opened starts with all of them, one about to close needs none.
     this.#announcer.reconfigure(context, () => {

@@ -178,6 +178,14 @@ describe("who says it", () => {
     expect(said).toHaveLength(1);
   });
 
+  test("nobody who does not know of any speaker yet, himself included: a thousand may begin together", () => {
+    const { events, decide, clock, said } = world();
+    events.speakFor("node-b", []);
+    decide(WEB, both({ reason: "no-endpoint" }));
+    clock.advance(seconds(60));
+    expect(said).toEqual([]);
+  });
+
   test("nobody once it is stopped", () => {
     const { events, decide, clock, said } = speaker();
     decide(WEB, both({ reason: "no-endpoint" }));

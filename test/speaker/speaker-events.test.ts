@@ -9,7 +9,7 @@ import { VirtualClock } from "../support/virtual-clock.ts";
 const web: Service = { metadata: { name: "web", namespace: "default", uid: "u1" }, spec: {} };
 
 /** Speakers of a cluster that share one API, which only counts. */
-function cluster(size: number) {
+function cluster(size: number, known = size) {
   const clock = new VirtualClock();
   const created: string[] = [];
   const client = {
@@ -22,7 +22,7 @@ function cluster(size: number) {
   const ports = { client, clock, wallClock: () => new Date(0), random: () => 0.5, log: silentLog };
   const speakers = Array.from({ length: size }, (_, i) => {
     const events = new SpeakerEvents(ports, `node-${i}`);
-    events.among(size);
+    events.among(known, size);
     return events;
   });
   return { clock, created, speakers };
@@ -51,6 +51,14 @@ describe("that a Service is announced to routers", () => {
     expect(again.created).toHaveLength(created.length + 1000);
   });
 
+  test("is said by a few of a thousand that begin together and do not know of each other yet", async () => {
+    const { speakers, created } = cluster(1000, 0);
+    for (const events of speakers) events.announced(web, "bgp");
+    await settle();
+    expect(created.length).toBeGreaterThan(4);
+    expect(created.length).toBeLessThan(40);
+  });
+
   test("ten thousand Services at once are said at a pace", async () => {
     const { speakers, created, clock } = cluster(1);
     for (let i = 0; i < 10_000; i++) {
@@ -65,4 +73,29 @@ describe("that a Service is announced to routers", () => {
     expect(created.length).toBeLessThanOrEqual(50 + 5 * 10);
     expect(created.length).toBeGreaterThan(50);
   });
+});
+
+test("news of the node is written while thousands of refusals wait for room, and soon", async () => {
+  const { speakers, created, clock } = cluster(1);
+  const [events] = speakers;
+  let left = 10_000;
+  const fill = (): void => {
+    for (let room = events?.room ?? 0; room > 0 && left > 0; room -= 1, left -= 1) {
+      const metadata = { ...web.metadata, name: `web-${left}`, uid: `u${left}` };
+      events?.ofService({ ...web, metadata }, { type: "Warning", reason: "announceFailed", message: "no endpoint" });
+    }
+  };
+  for (let second = 0; second < 10; second++) {
+    fill();
+    clock.advance(seconds(1));
+    await settle(10);
+  }
+  expect(left).toBeGreaterThan(0);
+  events?.ofNode({ type: "Warning", reason: "Layer2Fenced", message: "the API is away" });
+  for (let second = 0; second < 20; second++) {
+    fill();
+    clock.advance(seconds(1));
+    await settle(10);
+  }
+  expect(created.some((name) => name.startsWith("node-0."))).toBe(true);
 });
