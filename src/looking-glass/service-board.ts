@@ -76,7 +76,13 @@ export class ServiceBoard {
   /** The Service as the API has it; undefined when it is gone or none of ours. */
   setService(key: string, service: Service | undefined): void {
     if (service === undefined && !this.#entries.has(key)) return;
-    this.#entry(key).service = service;
+    const entry = this.#entry(key);
+    entry.service = service;
+    if (service === undefined) {
+      // Another one of its name is judged by what is said of that one.
+      entry.refusals.clear();
+      entry.outcome = undefined;
+    }
     this.#marked.add(key);
   }
 
@@ -133,10 +139,6 @@ export class ServiceBoard {
     }
     this.#entry(key).refusals.set(node, refusals);
     this.#marked.add(key);
-  }
-
-  refusals(key: string): readonly ServiceRefusal[] {
-    return [...(this.#entries.get(key)?.refusals.values() ?? [])].flat();
   }
 
   /** A session of the node came up or was lost, or the node no longer answers. */

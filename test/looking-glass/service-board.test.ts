@@ -118,6 +118,18 @@ describe("the board of Services", () => {
     expect(board.takeChanges(10).gone).toEqual(["shop/one"]);
   });
 
+  it("does not judge a Service by why another one of its name was refused", () => {
+    const { board } = setUp();
+    put(board, "one");
+    board.setRefusals("shop/one", "a", [{ node: "a", protocol: "bgp", reason: "node-excluded", message: "excluded" }]);
+    board.setService("shop/one", undefined);
+    board.setAnnouncement("bgp/one-a", undefined);
+    board.settle();
+    board.setService("shop/one", object("one"));
+    board.settle();
+    expect(board.find("shop/one")?.reason).toBe("not-announced");
+  });
+
   it("has Services without an API for as long as a speaker speaks of them", () => {
     const { board } = setUp();
     board.setScope({ api: false, endpoints: false, announcements: true });
