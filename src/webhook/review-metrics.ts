@@ -38,7 +38,10 @@ export function reviewMetrics(metrics: Metrics, clock: Clock): ObserveReview {
   };
 }
 
-/** `spec.addresses[2]` is `spec.addresses`: a series for each field, not for each of what is in it. */
+/**
+ * `spec.addresses[2]` is `spec.addresses`, and a label of a selector is its `matchLabels`: a series for each field, not for each of what is
+ * in it.
+ */
 function fieldName(path: string): string {
-  return path.replaceAll(/\[[^\]]*\]/g, "");
+  return path.replaceAll(/\[[^\]]*\]/g, "").replace(/(\.matchLabels)\..*$/s, "$1");
 }

@@ -1,5 +1,6 @@
 import { reviewAdmission } from "../admission/admission-review.ts";
 import type { Admission, ClusterObjects } from "../admission/change.ts";
+import { listOfKind } from "../admission/config-kind.ts";
 import { reviewConversion } from "../admission/conversion-review.ts";
 import type { Log } from "../telemetry/log.ts";
 import type { ObserveReview, Seen } from "./review-metrics.ts";
@@ -73,7 +74,9 @@ function observed(observe: ObserveReview, answer: Answer): Review["answer"] {
   };
 }
 
-function seenOf(kind: string, verdict: Admission): Seen {
+/** Whoever reaches the webhook may name kinds without end. */
+function seenOf(asked: string, verdict: Admission): Seen {
+  const kind = listOfKind(asked) === undefined ? "" : asked;
   if (!verdict.allowed) return { kind, verdict: "refused", fields: verdict.causes.map(({ field }) => field) };
   return { kind, verdict: verdict.warnings.length === 0 ? "allowed" : "warned", fields: [] };
 }

@@ -15,8 +15,8 @@ function pool(name: string, addresses: readonly string[]): object {
   return { ...object, metadata: { name, namespace: NAMESPACE }, spec: { addresses } };
 }
 
-function review(object: object): object {
-  const kind = { group: "metallb.io", version: "v1beta1", kind: "IPAddressPool" };
+function review(object: object, of = "IPAddressPool"): object {
+  const kind = { group: "metallb.io", version: "v1beta1", kind: of };
   return {
     apiVersion: "admission.k8s.io/v1",
     kind: "AdmissionReview",
@@ -30,7 +30,7 @@ const CONVERSION = {
   request: { uid: "1", desiredAPIVersion: "metallb.io/v1beta2", objects: [] },
 };
 
-test("each review is measured by its kind and verdict, and each refusal counted by the field that was wrong", async () => {
+function scene() {
   const [metrics, clock] = [new PromMetrics(), new VirtualClock()];
   const lists = { pools: [], peers: [], bgpAdvertisements: [], l2Advertisements: [], communities: [], bfdProfiles: [] };
   const cluster = {
@@ -42,6 +42,11 @@ test("each review is measured by its kind and verdict, and each refusal counted 
   };
   const reviews = reviewsByPath(cluster, silentLog, reviewMetrics(metrics, clock));
   const ask = (path: string, body: unknown): object | undefined => reviews.get(path)?.answer(body);
+  return { metrics, ask };
+}
+
+test("each review is measured by its kind and verdict, and each refusal counted by the field that was wrong", async () => {
+  const { metrics, ask } = scene();
   ask(POOLS, review(pool("good", ["192.0.2.0/24"])));
   ask(POOLS, review(pool("bad", ["192.0.2.0/24", "rubbish", "more rubbish"])));
   ask(POOLS, review(pool("bad", ["rubbish"])));
@@ -62,4 +67,22 @@ test("each review is measured by its kind and verdict, and each refusal counted 
   );
   const refusals = [...text.matchAll(/^herald_webhook_refusals_total\{(.*)\} (\d+)$/gm)].map(([, ...row]) => row);
   expect(refusals).toEqual([['kind="IPAddressPool",field="spec.addresses"', "2"]]);
+});
+
+test("names that whoever asks has made up make no series of their own", async () => {
+  const { metrics, ask } = scene();
+  for (let i = 0; i < 50; i++) {
+    ask(POOLS, review(pool("any", []), `Kind${i}`));
+    const object = { apiVersion: "metallb.io/v1beta1", kind: "L2Advertisement" };
+    const nodeSelectors = [{ matchLabels: { [`no label ${i}`]: "x" } }];
+    const metadata = { name: "any", namespace: NAMESPACE };
+    ask(
+      "/validate-metallb-io-v1beta1-l2advertisement",
+      review({ ...object, metadata, spec: { nodeSelectors } }, object.kind),
+    );
+  }
+  const text = await metrics.text();
+  expect(text).not.toContain("Kind1");
+  const refusals = [...text.matchAll(/^herald_webhook_refusals_total\{(.*)\} (\d+)$/gm)].map(([, ...row]) => row);
+  expect(refusals).toEqual([['kind="L2Advertisement",field="spec.nodeSelectors.matchLabels"', "50"]]);
 });
