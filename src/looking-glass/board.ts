@@ -9,7 +9,7 @@ import type { Layer2View, MembersView } from "../inspection/state-view.ts";
 import type { AllocationSurvey, SurveyInput } from "./allocation-survey.ts";
 import { Journal } from "./journal.ts";
 import { Layer2Board } from "./layer2-board.ts";
-import type { ServiceRefusal, Source } from "./model.ts";
+import type { EventData, ServiceRefusal, Source } from "./model.ts";
 import { PoolBoard } from "./pool-board.ts";
 import { ServiceBoard, type ServiceScope } from "./service-board.ts";
 import type { Announcement } from "./service-judgement.ts";
@@ -46,6 +46,7 @@ export class Board {
   #namespaces: ReadonlyMap<string, Labels> = new Map();
   #loadBalancerClass: string | undefined;
   #surveyDue = false;
+  #factsChanged = false;
 
   constructor(now: () => Date) {
     this.#now = now;
@@ -93,6 +94,7 @@ export class Board {
 
   removeSource(name: string): void {
     if (!this.#sources.delete(name)) return;
+    this.#changedSources.add(name);
     for (const peer of this.sessions.peersOf(name)) this.removeSession(name, peer);
     this.layer2.forget(name, this.at());
   }
@@ -150,6 +152,7 @@ export class Board {
   setConfig(facts: ConfigFacts): void {
     this.#facts = facts;
     this.#surveyDue = true;
+    this.#factsChanged = true;
   }
 
   setNamespaces(namespaces: ReadonlyMap<string, Labels>): void {
@@ -160,6 +163,7 @@ export class Board {
   setNodes(nodes: readonly Node[]): void {
     const facts = nodes.map((node) => ({ name: node.metadata.name, drained: drainRequest(node)?.why }));
     this.#nodes = new Map(facts.map((fact) => [fact.name, fact]));
+    this.#factsChanged = true;
   }
 
   /** What a survey of the pools is to look at; undefined when nothing changed since the last one. */
@@ -179,10 +183,18 @@ export class Board {
     this.pools.take(pools, this.#now().getTime());
   }
 
-  /** Sources that changed since this was asked last. */
-  takeSourceChanges(): readonly Source[] {
-    const changed = [...this.#changedSources].flatMap((name) => this.#sources.get(name) ?? []);
+  /** Sources that changed since this was asked last, and those that are no longer asked. */
+  takeSourceChanges(): EventData["sources"] {
+    const changed = [...this.#changedSources];
     this.#changedSources.clear();
+    const gone = changed.filter((name) => !this.#sources.has(name));
+    return { sources: changed.flatMap((name) => this.#sources.get(name) ?? []), gone };
+  }
+
+  /** Whether Nodes or metallb.io objects were read since this was asked last: they have no event of their own. */
+  takeFactsChanged(): boolean {
+    const changed = this.#factsChanged;
+    this.#factsChanged = false;
     return changed;
   }
 

@@ -20,20 +20,21 @@ export class Changes {
   /** What changed since this was asked last. */
   take(): readonly GlassEvent[] {
     const events = this.#topics();
-    return events.length === 0 && this.#glance !== "" ? [] : [...this.#overview(), ...events];
+    const isDue = this.#board.takeFactsChanged() || events.length > 0 || this.#glance === "";
+    return isDue ? [...this.#overview(), ...events] : [];
   }
 
   #topics(): readonly GlassEvent[] {
     const board = this.#board;
     const events: GlassEvent[] = [];
     const sources = board.takeSourceChanges();
-    if (sources.length > 0) events.push({ type: "sources", data: { sources } });
+    if (sources.sources.length + sources.gone.length > 0) events.push({ type: "sources", data: sources });
     const sessions = board.sessions.takeChanges();
     if (sessions.rows.length + sessions.gone.length > 0) events.push({ type: "sessions", data: sessions });
     const services = board.services.takeChanges(MOST_SERVICES);
     if (services.rows.length + services.gone.length > 0) events.push({ type: "services", data: services });
     const pools = board.pools.takeChanges();
-    if (pools.length > 0) events.push({ type: "pools", data: { pools } });
+    if (pools.pools.length + pools.gone.length > 0) events.push({ type: "pools", data: pools });
     const addresses = board.layer2.takeChanges();
     if (addresses.length > 0) events.push({ type: "layer2", data: { addresses: addresses.slice(0, MOST_ADDRESSES) } });
     const journal = board.journal.takeChanges();

@@ -413,14 +413,14 @@ export interface EventData {
   };
   /** Rows that came or changed, and `namespace/name` of those that went. With `many` these are only some: load anew. */
   readonly services: { readonly rows: readonly ServiceRow[]; readonly gone: readonly string[]; readonly many: boolean };
-  /** Pools whose use changed. */
-  readonly pools: { readonly pools: readonly PoolRow[] };
+  /** Pools whose use changed, and the names of those that went. */
+  readonly pools: { readonly pools: readonly PoolRow[]; readonly gone: readonly string[] };
   /** Addresses whose owner changed. */
   readonly layer2: { readonly addresses: readonly string[] };
   /** New moves, the oldest first. With `lost` so many were not told. */
   readonly journal: { readonly entries: readonly JournalEntry[]; readonly lost: number };
-  /** Somebody who is asked began to answer, or ceased to. */
-  readonly sources: { readonly sources: readonly Source[] };
+  /** Somebody who is asked began to answer, or ceased to; and the names of those who are asked no more. */
+  readonly sources: { readonly sources: readonly Source[]; readonly gone: readonly string[] };
 }
 
 /** What the server puts below `/assets/`, and the page itself: made by the build, read once. */

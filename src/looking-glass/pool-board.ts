@@ -1,6 +1,6 @@
 import type { FamilyCounters } from "../allocation/counters.ts";
 import type { PoolSurvey } from "./allocation-survey.ts";
-import type { FamilyUse, Health, PoolRow } from "./model.ts";
+import type { EventData, FamilyUse, Health, PoolRow } from "./model.ts";
 import { exact } from "./pool-cells.ts";
 
 const WEEK_DAYS = 7;
@@ -15,6 +15,7 @@ export class PoolBoard {
   #surveys: ReadonlyMap<string, PoolSurvey> = new Map();
   #rows: readonly PoolRow[] = [];
   readonly #changed = new Map<string, PoolRow>();
+  readonly #gone = new Set<string>();
   #available = false;
 
   /** False where no API is asked, or nothing was surveyed yet. */
@@ -34,6 +35,8 @@ export class PoolBoard {
     this.#rows = surveys
       .map((survey) => rowOf(survey, now))
       .sort((a, b) => b.use - a.use || (a.name < b.name ? -1 : 1));
+    for (const name of before.keys()) if (!this.#surveys.has(name)) this.#forget(name);
+    for (const { name } of this.#rows) this.#gone.delete(name);
     for (const row of this.#rows) if (before.get(row.name) !== JSON.stringify(row)) this.#changed.set(row.name, row);
   }
 
@@ -43,11 +46,17 @@ export class PoolBoard {
     return survey && row && { row, survey };
   }
 
-  /** Pools that differ since this was asked last. */
-  takeChanges(): readonly PoolRow[] {
-    const rows = [...this.#changed.values()];
+  /** Pools that differ since this was asked last, and those that went. */
+  takeChanges(): EventData["pools"] {
+    const [pools, gone] = [[...this.#changed.values()], [...this.#gone]];
     this.#changed.clear();
-    return rows;
+    this.#gone.clear();
+    return { pools, gone };
+  }
+
+  #forget(name: string): void {
+    this.#changed.delete(name);
+    this.#gone.add(name);
   }
 }
 

@@ -21,6 +21,7 @@ export function TopologyPage({ query }: { readonly query: Query }): JSX.Element 
     "services",
     "layer2",
     "sources",
+    "overview",
   ]);
   const [pointed, setPointed] = useState<string>();
   const [chosen, setChosen] = useState<string | undefined>();
