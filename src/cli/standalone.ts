@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { renameSync, rmSync, writeFileSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { hostname } from "node:os";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { convertBgpPeer } from "../admission/convert.ts";
@@ -19,6 +19,7 @@ import { StateFile } from "../standalone/state-file.ts";
 import { watchFolder } from "../standalone/watch-folder.ts";
 import { shippedCrdFolder } from "../system/assets.ts";
 import { systemClock, systemWallClock } from "../system/clock.ts";
+import { writePrivately } from "../system/private-file.ts";
 import { systemRandom } from "../system/random.ts";
 import { LOG_LEVELS, type LogLevel, pinoLog } from "../telemetry/pino-log.ts";
 import { secured } from "./apiserver.ts";
@@ -177,7 +178,7 @@ async function run(flags: StandaloneFlags, ports: CliPorts): Promise<void> {
         started: async (running) => {
           const { kubeconfigOut: file } = flags;
           const watched = await watchStandalone(flags, running, { log, threads, metrics, signal: ports.signal });
-          if (file !== undefined) writeSecret(file, running.api.kubeconfig());
+          if (file !== undefined) writePrivately(file, running.api.kubeconfig());
           ports.stderr(
             `herald standalone: ${host.nodeName} announces what ${folder} says; API at ${running.api.url}\n`,
           );
@@ -202,12 +203,6 @@ async function run(flags: StandaloneFlags, ports: CliPorts): Promise<void> {
 function bearer(server: string, token: string, ca: string | undefined): ClientConfig {
   const credentials = { headers: { Authorization: `Bearer ${token}` }, tls: defined({ ca }), fingerprint: "own" };
   return { server, credentials: () => Promise.resolve(credentials) };
-}
-
-/** Whole or not at all: who waits for the file must not read half of it. */
-function writeSecret(file: string, text: string): void {
-  writeFileSync(`${file}.new`, text, { mode: 0o600 });
-  renameSync(`${file}.new`, file);
 }
 
 function hostOf({ namespace, nodeName = hostname(), nodeLabels }: StandaloneFlags): StandaloneOptions["host"] {

@@ -185,13 +185,15 @@ interface Heard {
 function lineReader(heard: (report: HostReport) => void, give: (reason: string) => void): (text: string) => void {
   let rest = "";
   return (text) => {
-    const lines = (rest + text).split("\n");
+    rest += text;
+    if (rest.length > LONGEST_REPORT) return give("its report is too long");
+    // Looked at again for each octet, a long line that comes octet by octet would take all the time there is.
+    if (!text.includes("\n")) return;
+    const lines = rest.split("\n");
     rest = lines.pop() ?? "";
-    const last = lines.at(-1);
-    const report = last === undefined ? undefined : parseReport(last);
-    if (rest.length > LONGEST_REPORT) give("its report is too long");
-    else if (report !== undefined) heard(report);
-    else if (last !== undefined) give("what it says is no report of this version");
+    const report = parseReport(lines.at(-1) ?? "");
+    if (report === undefined) give("what it says is no report of this version");
+    else heard(report);
   };
 }
 

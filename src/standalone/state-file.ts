@@ -1,6 +1,7 @@
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { isFields } from "../api/read-object.ts";
+import { writePrivately } from "../system/private-file.ts";
 import type { ManifestSource } from "./manifest-source.ts";
 
 const FILE = "standalone.json";
@@ -50,8 +51,7 @@ export class StateFile {
   write(state: Remembered): void {
     const text = JSON.stringify({ version: VERSION, ...state });
     if (text === this.#written) return;
-    writeFileSync(`${this.#path}.new`, text, { mode: 0o600, flush: true });
-    renameSync(`${this.#path}.new`, this.#path);
+    writePrivately(this.#path, text);
     this.#written = text;
   }
 }
