@@ -93,9 +93,23 @@ describe("watch", () => {
     recent.close();
   });
 
-  test("a resourceVersion from a former life of the server is 410 too", async () => {
+  test("a resourceVersion from the future, as of a former life of the server, is 410 too", async () => {
     await using fixture = await Fixture.start();
-    expect((await fixture.get("/api/v1/services?watch=true&resourceVersion=99999999999")).text).toContain('"code":410');
+    const future = fixture.server.store.revision + 1;
+    expect((await fixture.get(`/api/v1/services?watch=true&resourceVersion=${future}`)).text).toContain('"code":410');
+  });
+
+  test("a resourceVersion from a former life is 410 also when there was a burst of writes in it", async () => {
+    const born = Date.parse("2026-01-01T00:00:00Z");
+    await using former = await Fixture.start({ wallClock: () => new Date(born) });
+    for (let i = 0; i < 50; i++) await former.send("POST", SERVICES, { body: service(`a${i}`) });
+    const since = former.server.store.revision;
+    await using fixture = await Fixture.start({ wallClock: () => new Date(born + 2000) });
+    await fixture.send("POST", SERVICES, { body: service("missed") });
+    for (let i = 0; i < 100; i++) await fixture.send("POST", SERVICES, { body: service(`a${i}`) });
+    expect((await fixture.get(`/api/v1/services?watch=true&timeoutSeconds=1&resourceVersion=${since}`)).text).toContain(
+      '"code":410',
+    );
   });
 
   test("bookmarks come every minute and before the end; the timeout ends the stream in order", async () => {

@@ -352,7 +352,11 @@ test.each([
   ["an executable", Buffer.from([0x7f, 0x45, 0x4c, 0x46, 0xff])],
 ])("octets that are no UTF-8 are unreadable: %s", async (_, octets) => {
   writeFileSync(join(folder, "a.yaml"), octets);
-  expect(await plan("-f", folder)).toEqual({ code: 1, out: "", err: `herald: ${join(folder, "a.yaml")}: not UTF-8 text\n` });
+  expect(await plan("-f", folder)).toEqual({
+    code: 1,
+    out: "",
+    err: `herald: ${join(folder, "a.yaml")}: not UTF-8 text\n`,
+  });
 });
 
 test("names with control characters do not reach the terminal", async () => {
