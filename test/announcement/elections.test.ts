@@ -217,8 +217,8 @@ test("entered bit by bit, with changes between any two steps: the same as all at
     apply(next, now, key("late"), localOne("late", ["10.0.0.99"], "a", "c"));
     apply(next, now, key("s1"), localOne("s1", ["10.0.0.2"], "c"));
     apply(next, now, key("s2"), undefined);
-    for (const _ of enter) continue;
-    for (const _ of spread) continue;
+    for (const _ of enter);
+    for (const _ of spread);
     const fresh = electionsOf(input, ...now.values());
     const names = ["late", ...all.map(({ service: { metadata } }) => metadata.name)];
     expect(names.map((name) => outcomeOf(next, name))).toEqual(names.map((name) => outcomeOf(fresh, name)));
