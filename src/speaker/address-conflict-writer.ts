@@ -6,6 +6,7 @@ import type { KubernetesClient } from "../kubernetes/client.ts";
 import { isConflict, isNotFound } from "../kubernetes/errors.ts";
 import { SERVICES } from "../kubernetes/resource.ts";
 import { WorkQueue, type WorkQueuePorts, type WorkResult } from "../kubernetes/work-queue.ts";
+import { WritePacer } from "../kubernetes/write-pacer.ts";
 import { millis, seconds } from "../net/micros.ts";
 import type { WallClock } from "../system/clock.ts";
 import { errorFields, type Log } from "../telemetry/log.ts";
@@ -27,12 +28,15 @@ export interface ConflictWriterPorts extends WorkQueuePorts {
 }
 
 const RETRY = { baseDelay: millis(200), maxDelay: seconds(60) };
+/** Two nodes that take each other for gone, and find another thing each, take back what the other says again and again. */
+const PACE = { burst: 20, interval: millis(200) };
 
 /** Keeps the Services' condition saying who else uses their addresses: this node's part of it. */
 export class AddressConflictWriter {
   readonly #ports: ConflictWriterPorts;
   readonly #node: string;
   readonly #queue: WorkQueue<ServiceKey>;
+  readonly #pacer: WritePacer;
   /** Of the Services with a conflict: why this node does not answer for their addresses. */
   readonly #refused = new Map<ServiceKey, Refused>();
 
@@ -42,6 +46,7 @@ export class AddressConflictWriter {
     const onError = (service: string, error: unknown): void =>
       ports.log.debug("condition of a service could not be written", { service, ...errorFields(error) });
     this.#queue = new WorkQueue(ports, { ...RETRY, onError });
+    this.#pacer = new WritePacer(ports.clock, PACE);
   }
 
   /** Writes until the signal is aborted. */
@@ -92,6 +97,8 @@ export class AddressConflictWriter {
       return "done";
     // A merge patch takes the place of the whole list: only of the one that was looked at.
     const patch = { metadata: { resourceVersion }, status: { conditions } };
+    await this.#pacer.take(signal);
+    if (signal.aborted) return "done";
     try {
       await this.#ports.client.patch<unknown>(SERVICES, name, patch, {
         namespace,
