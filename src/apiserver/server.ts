@@ -154,8 +154,9 @@ class EmbeddedApiServer implements ApiServer {
   constructor(ports: ApiServerPorts, options: ApiServerOptions) {
     this.#ports = { clock: systemClock, random: systemRandom, ...ports };
     this.#options = options;
-    // A restarted server must not answer a revision of its former life as if it were its own: it starts above it.
-    const firstRevision = Math.floor(ports.wallClock().getTime() / 1000);
+    // A restarted server must not answer a revision of its former life as if it were its own: it starts above it, as nobody
+    // writes once in a microsecond. A double holds these until the year 2255.
+    const firstRevision = ports.wallClock().getTime() * 1000;
     this.#api = new Api(this.#ports, {
       registry: this.#registry,
       historyLimit: options.historyLimit ?? 10_000,
