@@ -1,28 +1,25 @@
 import { type Notification, NotificationError } from "../bgp/error.ts";
-import { familyOf } from "../bgp/family.ts";
-import { type Frame, Framer } from "../bgp/framer.ts";
+import { Framer } from "../bgp/framer.ts";
 import { step } from "../bgp/fsm.ts";
 import type { BgpState, Effect, Fsm, FsmEvent, TimerName } from "../bgp/fsm-values.ts";
 import { CEASE } from "../bgp/iana.ts";
 import type { Journal, JournalEnd } from "../bgp/journal.ts";
 import { type ControlMessage, encodeControl, formatControl } from "../bgp/message/message.ts";
-import { cease, decodeNotification } from "../bgp/message/notification.ts";
-import { decodeOpen, type Open } from "../bgp/message/open.ts";
-import { decodeRouteRefresh, refreshMeaning } from "../bgp/message/route-refresh.ts";
-import { type DecodedUpdate, decodeUpdate, interpretUpdate, type RouteChange } from "../bgp/message/update.ts";
+import { cease } from "../bgp/message/notification.ts";
+import type { Open } from "../bgp/message/open.ts";
 import { ourCapabilities } from "../bgp/negotiation-offer.ts";
 import type { RouterId } from "../bgp/router-id.ts";
-import type { Family } from "../net/ip-address.ts";
-import { type Micros, micros, seconds } from "../net/micros.ts";
+import { micros, seconds } from "../net/micros.ts";
 import type { Timer } from "../system/clock.ts";
 import { errorFields } from "../telemetry/log.ts";
+import { BgpInbox, type InboxOwner } from "./bgp-inbox.ts";
 import type { BgpConnection, BgpDialTarget, BgpPorts } from "./bgp-ports.ts";
 import { TappedConnection } from "./bgp-tap.ts";
 
 export type StateChange = Extract<Effect, { type: "change" }>;
 
 /** What a link asks and tells the session it belongs to. */
-export interface LinkOwner {
+export interface LinkOwner extends InboxOwner {
   readonly journal: Journal;
   /** A number for one more connection. */
   nextConnection(): number;
@@ -40,11 +37,8 @@ export interface LinkOwner {
   losesCollision(link: BgpLink, open: Open): boolean;
   /** The state changed, because of this event. */
   changed(link: BgpLink, change: StateChange, event: FsmEvent): void;
-  learned(change: RouteChange): void;
-  refreshed(family: Family): void;
   drained(): void;
   sent(message: ControlMessage): void;
-  received(kind: Frame["kind"]): void;
   /** A NOTIFICATION went out on this link, or came in. */
   notified(link: BgpLink, direction: "in" | "out", notification: Notification): void;
 }
@@ -56,14 +50,12 @@ export interface Opens {
 }
 
 const CLOSE_LIMIT = seconds(1);
-/** How long nothing is said of malformed UPDATEs after one was, and how much of one is. */
-const MALFORMED_PAUSE = seconds(10);
-const MOST_PROBLEMS = 10;
 
 /** One connection and its state machine: bytes and timers become events, effects become bytes and timers. */
 export class BgpLink {
   readonly #ports: BgpPorts;
   readonly #owner: LinkOwner;
+  readonly #inbox: BgpInbox;
   readonly #timers = new Map<TimerName, Timer>();
   readonly #queue: FsmEvent[] = [];
   #fsm: Fsm;
@@ -73,9 +65,6 @@ export class BgpLink {
   #dialling: { abort(): void } | undefined;
   #closing: (() => void)[] = [];
   #lastReason: string | undefined;
-  /** UPDATEs with problems since that was last said. */
-  #malformed = 0;
-  #malformedSaid: Micros | undefined;
   #open = 0;
   #opens: Opens = { sent: undefined, received: undefined };
   /** The number of the connection in the journal, 0 before the first. */
@@ -85,6 +74,12 @@ export class BgpLink {
     this.#ports = ports;
     this.#owner = owner;
     this.#fsm = fsm;
+    this.#inbox = new BgpInbox(ports, owner, {
+      fsm: () => this.#fsm,
+      dispatch: (event) => this.dispatch(event),
+      opened: (open) => this.#onOpen(open),
+      notified: (notification) => owner.notified(this, "in", notification),
+    });
   }
 
   get fsm(): Fsm {
@@ -180,7 +175,7 @@ export class BgpLink {
       let heard = false;
       for (const frame of framer.push(bytes)) {
         connection.received(frame);
-        heard = this.#onFrame(frame) || heard;
+        heard = this.#inbox.read(frame) || heard;
         if (this.#connection !== connection) return;
       }
       // One life sign for a whole chunk of UPDATEs.
@@ -201,71 +196,10 @@ export class BgpLink {
     this.dispatch({ type: "fault-found", notification, reason: "an internal error, see the log" });
   }
 
-  /** True for an UPDATE whose life sign is still to be told. */
-  #onFrame(frame: Frame): boolean {
-    this.#owner.received(frame.kind);
-    switch (frame.kind) {
-      case "open":
-        this.#onOpen(decodeOpen(frame.body));
-        return false;
-      case "keepalive":
-        this.dispatch({ type: "keepalive-received" });
-        return false;
-      case "notification":
-        this.#onNotification(decodeNotification(frame.body));
-        return false;
-      case "routeRefresh":
-        this.#onRouteRefresh(frame.body);
-        return false;
-      case "update":
-        return this.#onUpdate(frame.body);
-    }
-  }
-
-  #onNotification(notification: Notification): void {
-    this.#owner.notified(this, "in", notification);
-    this.dispatch({ type: "notification-received", notification });
-  }
-
   #onOpen(open: Open): void {
     this.#opens = { ...this.#opens, received: open };
     if (this.#owner.losesCollision(this, open)) this.dispatch({ type: "collision-lost" });
     else this.dispatch({ type: "open-received", open });
-  }
-
-  #onRouteRefresh(body: Uint8Array): void {
-    this.dispatch({ type: "route-refresh-received" });
-    const { negotiated } = this.#fsm;
-    if (this.state !== "established" || negotiated === undefined) return;
-    const refresh = decodeRouteRefresh(body, negotiated);
-    const family = familyOf(refresh);
-    // RFC 2918 section 4: a family that was not offered is ignored.
-    if (family === undefined || !negotiated.families.includes(family)) return;
-    if (refreshMeaning(refresh, negotiated) === "request") this.#owner.refreshed(family);
-  }
-
-  #onUpdate(body: Uint8Array): boolean {
-    const { negotiated } = this.#fsm;
-    if (this.state !== "established" || negotiated === undefined) {
-      this.dispatch({ type: "update-received" });
-      return false;
-    }
-    const update = decodeUpdate(body, negotiated);
-    if (update.reset !== undefined) throw update.reset;
-    if (update.problems.length > 0) this.#onMalformed(update);
-    this.#owner.learned(interpretUpdate(update));
-    return true;
-  }
-
-  /** A peer that sends nothing else fills no log: one in a while is told, and how many there were. */
-  #onMalformed({ verdict, problems }: DecodedUpdate): void {
-    this.#malformed++;
-    const now = this.#ports.clock.now();
-    if (this.#malformedSaid !== undefined && now - this.#malformedSaid < MALFORMED_PAUSE) return;
-    const messages = problems.slice(0, MOST_PROBLEMS).map(({ message }) => message);
-    this.#ports.log.warn("bgp update malformed", { verdict, problems: messages, count: this.#malformed });
-    this.#malformedSaid = now;
-    this.#malformed = 0;
   }
 
   #perform(effect: Effect, event: FsmEvent): void {
