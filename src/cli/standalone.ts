@@ -205,7 +205,12 @@ function bearer(server: string, token: string, ca: string | undefined): ClientCo
   return { server, credentials: () => Promise.resolve(credentials) };
 }
 
-function hostOf({ namespace, nodeName = hostname(), nodeLabels }: StandaloneFlags): StandaloneOptions["host"] {
+/** Host names may have capitals, and names of Nodes may not: a kubelet makes them small as well. */
+function hostOf({
+  namespace,
+  nodeName = hostname().toLowerCase(),
+  nodeLabels,
+}: StandaloneFlags): StandaloneOptions["host"] {
   return { namespace, nodeName, nodeLabels };
 }
 

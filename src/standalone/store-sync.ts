@@ -48,8 +48,11 @@ export class StoreSync {
     const missing = [...new Set(wanted)].filter((name) => name !== "" && !named.has(name));
     const all = [
       ...objects.filter((object) => object !== given),
-      ...missing.map((name) => made({ apiVersion: "v1", kind: "Namespace", metadata: { name } })),
-      made(node),
+      ...missing.map((name) => {
+        const file = objects.find(({ namespace }) => namespace === name)?.file ?? "--namespace";
+        return made(file, { apiVersion: "v1", kind: "Namespace", metadata: { name } });
+      }),
+      made("--node-name", node),
     ];
     return all.toSorted((a, b) => rankOf(a) - rankOf(b));
   }
@@ -72,8 +75,9 @@ export class StoreSync {
   }
 }
 
-function made(raw: RawObject & { readonly kind: string }): FolderObject {
-  return { file: "", kind: raw.kind, namespace: "", name: raw.metadata.name, raw };
+/** An object that nobody wrote, with what it comes of in place of a file. */
+function made(file: string, raw: RawObject & { readonly kind: string }): FolderObject {
+  return { file, kind: raw.kind, namespace: "", name: raw.metadata.name, raw };
 }
 
 /** Those without a rank come last, in the order of the folder. */

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { readManifestFolder } from "../../src/cli/manifest-files.ts";
 import { anonymousConfig } from "../../src/kubernetes/kubeconfig.ts";
 import type { CheckResult } from "../../src/standalone/health-state.ts";
-import { FolderRefused, type Running, runStandalone } from "../../src/standalone/standalone.ts";
+import { FolderRefused, folderJudge, type Running, runStandalone } from "../../src/standalone/standalone.ts";
 import { StateFile } from "../../src/standalone/state-file.ts";
 import { systemClock, systemWallClock } from "../../src/system/clock.ts";
 import { systemRandom } from "../../src/system/random.ts";
@@ -234,4 +234,14 @@ test("a folder that is broken from the beginning is refused with every fault", a
   const host = new Host();
   await expect(host.done).rejects.toThrow(FolderRefused);
   await expect(host.done).rejects.toThrow(/a\.yaml:[\s\S]*b\.yaml: HealthCheck default\/b: spec\.interval/);
+});
+
+test("a host name that no Node can have is refused as what it comes of", () => {
+  const host = { namespace: "metallb-system", nodeName: "Bad_Name", nodeLabels: {} };
+  const judge = folderJudge(
+    { wallClock: systemWallClock, log: silentLog },
+    { host, kinds: { crds: shippedDefinitions() } },
+  );
+  const { faults } = judge(readManifestFolder(folder));
+  expect(faults).toEqual([expect.stringMatching(/^--node-name: Node Bad_Name: .*metadata\.name/)]);
 });
