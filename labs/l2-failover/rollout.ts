@@ -16,8 +16,8 @@ const REPLACED = 1000;
 const API_AWAY = 20_000;
 /** Only the node of its pod may answer: while that one's speaker is replaced nobody does, and hosts go by what they know. */
 const LOCAL = "web-local";
-/** A speaker that did not reach the API asks again within half a minute. */
-const RELISTED = 60_000;
+/** A speaker that did not reach the API for some seconds asks again every five, and has all that is new with the first answer. */
+const RELISTED = 10_000;
 /** Connections a second, to each address. */
 const PER_SECOND = 10;
 /** Seconds after which a load ends that nobody stopped. */
