@@ -59,7 +59,9 @@ function filesBelow(folder: string): readonly string[] {
       const path = join(folder, entry.name);
       if (entry.isDirectory()) return filesBelow(path);
       // A link to a folder may lead in circles; a link to a file is what a mounted ConfigMap is made of.
-      return MANIFEST.test(entry.name) && statSync(path).isFile() ? [path] : [];
+      if (!MANIFEST.test(entry.name)) return [];
+      // One to nowhere is said to be that when it is read.
+      return statSync(path, { throwIfNoEntry: false })?.isFile() === false ? [] : [path];
     });
 }
 
