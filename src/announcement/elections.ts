@@ -97,7 +97,8 @@ export class Elections {
       yield;
     }
     this.#surveying = false;
-    for (const key of this.#surveys.keys()) {
+    // As they are now: what changes later is entered by itself and comes last, again and again.
+    for (const key of [...this.#surveys.keys()]) {
       this.#reform([key]);
       yield;
     }

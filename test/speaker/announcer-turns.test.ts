@@ -251,4 +251,14 @@ describe("while everything is decided again", () => {
     expect(most).toBeLessThan(4);
     expect([scene.heard.size, ended, scene.passes]).toEqual([40, 1, 1]);
   });
+
+  test("a pass has an end, also where more changes in every turn than a turn can do", () => {
+    const { scene, clock } = during(0);
+    for (let turns = 0; scene.passes === 1 && turns < 500; turns += 1) {
+      clock.turn();
+      for (const [i, name] of many.entries()) scene.put(name, one(name, `10.0.0.${i}`, on("a", `x${turns % 2}`)));
+    }
+    expect(scene.passes).toBe(2);
+    expect(decisionsOf(scene)).toEqual(decisionsOf(atOnce(scene.states, CHANGED)));
+  });
 });
