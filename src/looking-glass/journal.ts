@@ -8,7 +8,7 @@ export interface JournalFilter {
   readonly service?: string | undefined;
   readonly peer?: string | undefined;
   readonly type?: string | undefined;
-  /** Only older ones than this. */
+  /** Only those that come after this one in the list. */
   readonly before?: number | undefined;
 }
 
@@ -35,21 +35,29 @@ const HEALTH: Readonly<Record<Move["type"], Health>> = {
   draining: "doubtful",
 };
 
-/** The latest moves of all nodes, in the order they were told. */
+/** The latest moves of all nodes. Each node tells its past when it is asked first: what is old comes after what is new. */
 export class Journal {
-  readonly #entries = new Recent<JournalEntry>(KEPT);
+  readonly #entries: JournalEntry[] = [];
+  readonly #latest = new Recent<JournalEntry>(MOST_TOLD);
+  #isSorted = true;
   #next = 1;
   #told = 1;
 
   record(move: Move): void {
-    this.#entries.push({ entry: this.#next++, health: HEALTH[move.type], move });
+    const entry = { entry: this.#next++, health: HEALTH[move.type], move };
+    this.#isSorted &&= (this.#entries.at(-1)?.move.at ?? "") <= move.at;
+    this.#entries.push(entry);
+    this.#latest.push(entry);
+    if (this.#entries.length >= 2 * KEPT) this.#sorted().splice(0, KEPT);
   }
 
   /** The latest first. */
   find(filter: JournalFilter, limit: number): Pick<JournalView, "entries" | "more"> {
     const entries: JournalEntry[] = [];
-    const all = this.#entries.latest();
-    for (let i = all.length - 1; i >= 0; i--) {
+    const all = this.#sorted();
+    const { before } = filter;
+    const end = before === undefined ? all.length : all.findLastIndex(({ entry }) => entry === before);
+    for (let i = end - 1; i >= 0; i--) {
       const entry = all[i];
       if (entry === undefined || !isMeant(entry, filter)) continue;
       if (entries.length === limit) return { entries, more: true };
@@ -64,12 +72,21 @@ export class Journal {
     this.#told = this.#next;
     if (fresh === 0) return { entries: [], lost: 0 };
     const count = Math.min(fresh, MOST_TOLD);
-    return { entries: this.#entries.latest(count), lost: fresh - count };
+    return { entries: this.#latest.latest(count), lost: fresh - count };
+  }
+
+  #sorted(): JournalEntry[] {
+    if (!this.#isSorted) this.#entries.sort(byTime);
+    this.#isSorted = true;
+    return this.#entries;
   }
 }
 
-function isMeant({ entry, move }: JournalEntry, { node, service, peer, type, before }: JournalFilter): boolean {
-  if (before !== undefined && entry >= before) return false;
+function byTime(a: JournalEntry, b: JournalEntry): number {
+  return a.move.at < b.move.at ? -1 : a.move.at > b.move.at ? 1 : a.entry - b.entry;
+}
+
+function isMeant({ move }: JournalEntry, { node, service, peer, type }: JournalFilter): boolean {
   if (node !== undefined && move.node !== node) return false;
   if (service !== undefined && move.service !== service) return false;
   if (peer !== undefined && move.peer !== peer) return false;

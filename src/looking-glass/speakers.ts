@@ -28,6 +28,8 @@ export class Speakers {
   readonly #ports: SpeakersPorts;
   readonly #plans: boolean;
   readonly #followed = new Map<string, Followed>();
+  /** Also of those who are away: what they told before is not told again when they are back. */
+  readonly #feeds = new Map<string, SpeakerFeed>();
   readonly #missing = new Map<string, number>();
 
   /** `plans`: the speakers say what is announced, because there is no API that does. */
@@ -79,11 +81,20 @@ export class Speakers {
       return;
     }
     const stop = new AbortController();
-    const plans = this.#plans ? new PlanFeed(this.#ports, speaker) : undefined;
-    const feed = new SpeakerFeed(this.#ports, speaker, plans);
+    const feed = this.#feedOf(speaker);
     this.#followed.set(name, { feed, stop });
     this.#ports.board.setSource({ name, kind: "speaker", state: "connecting" });
     void feed.run(AbortSignal.any([signal, stop.signal]));
+  }
+
+  #feedOf(speaker: GlassSpeaker): SpeakerFeed {
+    const known = this.#feeds.get(speaker.name);
+    known?.reachBy(speaker);
+    if (known !== undefined) return known;
+    const plans = this.#plans ? new PlanFeed(this.#ports, speaker) : undefined;
+    const feed = new SpeakerFeed(this.#ports, speaker, plans);
+    this.#feeds.set(speaker.name, feed);
+    return feed;
   }
 
   #silence(name: string, message: string): void {
@@ -98,6 +109,7 @@ export class Speakers {
     if (times >= PATIENCE && !board.nodes.has(name)) {
       this.#missing.delete(name);
       this.#drop(name);
+      this.#feeds.delete(name);
       board.removeSource(name);
     } else this.#silence(name, "no speaker is found there any more");
   }

@@ -186,9 +186,16 @@ function useJournal(query: Query): Journal {
 
 /** Newer ones before those that are here; what is here already is not said twice. */
 function withNewest(before: State, newest: readonly JournalEntry[], lost: number): State {
-  const known = before.entries[0]?.entry ?? -1;
-  const entries = [...newest.filter(({ entry }) => entry > known), ...before.entries].slice(0, MOST);
+  const known = new Set(before.entries.map(({ entry }) => entry));
+  // What is older than the oldest one here comes with "older moves".
+  const oldest = before.more ? (before.entries.at(-1)?.move.at ?? "") : "";
+  const fresh = newest.filter(({ entry, move }) => !known.has(entry) && move.at >= oldest);
+  const entries = [...fresh, ...before.entries].toSorted(latestFirst).slice(0, MOST);
   return { ...before, entries, lost: before.lost + lost };
+}
+
+function latestFirst(a: JournalEntry, b: JournalEntry): number {
+  return a.move.at > b.move.at ? -1 : a.move.at < b.move.at ? 1 : b.entry - a.entry;
 }
 
 /** The filters of the server, for what comes live. */
