@@ -1,96 +1,41 @@
-import { resolveCollision } from "../bgp/collision.ts";
-import { NotificationError } from "../bgp/error.ts";
-import { flapReason } from "../bgp/flap-reason.ts";
-import { acceptingFsm, initialFsm, isDamped } from "../bgp/fsm.ts";
-import type { BgpState, FsmConfig, FsmEvent } from "../bgp/fsm-values.ts";
+import type { BgpState, FsmEvent } from "../bgp/fsm-values.ts";
 import type { Goodbye } from "../bgp/graceful-restart.ts";
 import { CEASE } from "../bgp/iana.ts";
 import { Journal, type JournalLine } from "../bgp/journal.ts";
-import type { ControlMessage } from "../bgp/message/message.ts";
 import { cease } from "../bgp/message/notification.ts";
-import type { Open } from "../bgp/message/open.ts";
 import type { RouteChange } from "../bgp/message/update.ts";
-import { type Negotiated, negotiate } from "../bgp/negotiation.ts";
-import type { NotSent } from "../bgp/packing.ts";
+import type { Negotiated } from "../bgp/negotiation.ts";
 import { AdjRibIn, type LearnedRoute } from "../bgp/rib.ts";
 import type { Route } from "../bgp/route.ts";
 import { chooseRouterId, type RouterId } from "../bgp/router-id.ts";
 import type { Family, IpAddress } from "../net/ip-address.ts";
 import type { IpPrefix } from "../net/ip-prefix.ts";
-import { type Micros, micros, seconds } from "../net/micros.ts";
+import { micros } from "../net/micros.ts";
 import { errorFields } from "../telemetry/log.ts";
-import { BgpLink, type LinkOwner, type Opens, type StateChange } from "./bgp-link.ts";
+import type { BgpLink, Opens, StateChange } from "./bgp-link.ts";
+import { LinkPair, type PairOwner } from "./bgp-link-pair.ts";
 import { origination } from "./bgp-origination.ts";
 import { BgpOutbox, type RouteOut } from "./bgp-outbox.ts";
 import { OutboxHub } from "./bgp-outbox-hub.ts";
 import type { BgpConnection, BgpDialTarget, BgpPorts } from "./bgp-ports.ts";
 import { SessionRecord } from "./bgp-record.ts";
 import { type BgpSessionConfig, dialTarget, fsmConfig, SESSION_DEFAULTS } from "./bgp-session-config.ts";
+import { SessionCounters } from "./bgp-session-counters.ts";
+import type { BgpSessionView } from "./bgp-session-view.ts";
 import { UnsentReport } from "./unsent-report.ts";
-
-/** What people and status objects are told about a session. */
-export interface BgpSessionView {
-  readonly name: string;
-  readonly state: BgpState;
-  /** When the state last changed, and how long ago that is. */
-  readonly since: Micros;
-  readonly inState: Micros;
-  /** Undefined while no router was found behind the interface of an unnumbered peer. */
-  readonly peerAddress: IpAddress | undefined;
-  readonly localAddress: IpAddress | undefined;
-  /** Undefined until both OPENs are there. */
-  readonly negotiated: Negotiated | undefined;
-  readonly routesSent: number;
-  readonly routesNotSent: readonly { readonly prefix: IpPrefix; readonly reason: NotSent }[];
-  readonly routesLearned: number;
-  /** Why the last attempt or session ended, in words. */
-  readonly lastError: string | undefined;
-  readonly counters: BgpCounters;
-}
-
-interface BgpCounters {
-  readonly established: number;
-  readonly updatesSent: number;
-  readonly updatesReceived: number;
-  readonly opensSent: number;
-  readonly opensReceived: number;
-  readonly keepalivesSent: number;
-  readonly keepalivesReceived: number;
-  readonly notificationsSent: number;
-  readonly notificationsReceived: number;
-  readonly refreshesSent: number;
-  readonly refreshesReceived: number;
-  /** Times the session was up and ended, by reason. */
-  readonly flaps: Readonly<Record<string, number>>;
-}
-
-/** An established session this young is no dead one: a second connection then is a collision that came late. */
-const TOO_YOUNG_TO_BE_DEAD = seconds(10);
 
 /** Runs one peer: dials or waits, keeps what the peer has equal to what it should have, and tries again when it is lost. */
 export class BgpSession {
   readonly config: BgpSessionConfig;
   readonly #ports: BgpPorts;
-  readonly #fsmConfig: FsmConfig;
   readonly #outbox: BgpOutbox;
   readonly #unsent: UnsentReport;
   readonly #learned: AdjRibIn;
   readonly #journal = new Journal();
   readonly #record: SessionRecord;
   readonly #listeners = new Set<(view: BgpSessionView) => void>();
-  readonly #owner: LinkOwner;
-  readonly #counters = {
-    established: 0,
-    opensSent: 0,
-    keepalivesSent: 0,
-    notificationsSent: 0,
-  };
-  readonly #received = { open: 0, update: 0, notification: 0, keepalive: 0, routeRefresh: 0 };
-  readonly #flaps: Record<string, number> = {};
-  #primary: BgpLink;
-  /** A second connection to the same peer, until one of the two gives way. */
-  #rival: BgpLink | undefined;
-  #since: Micros;
+  readonly #counters = new SessionCounters();
+  readonly #links: LinkPair;
   #lastError: string | undefined;
   #connections = 0;
   #peerAddress: IpAddress | undefined;
@@ -101,23 +46,20 @@ export class BgpSession {
   constructor(ports: BgpPorts, config: BgpSessionConfig) {
     this.config = config;
     this.#ports = { ...ports, log: ports.log.child({ component: "bgp", peer: config.name }) };
-    this.#fsmConfig = fsmConfig(config);
     this.#outbox = new BgpOutbox(ports.outboxHub ?? new OutboxHub(ports));
     this.#unsent = new UnsentReport(this.#ports, this.#outbox);
     this.#learned = new AdjRibIn(config.maxPrefixes?.limit ?? config.maxLearned ?? SESSION_DEFAULTS.maxLearned);
     this.#peerAddress = config.peerAddress;
     this.#password = config.password;
-    this.#owner = this.#ownership();
-    this.#primary = new BgpLink(this.#ports, this.#owner, initialFsm(this.#fsmConfig));
-    this.#since = ports.clock.now();
-    this.#record = new SessionRecord(this.#since);
+    this.#links = new LinkPair(this.#ports, fsmConfig(config), this.#ownership());
+    this.#record = new SessionRecord(this.#links.since);
   }
 
   /** Begins; an unnumbered peer is looked for first. */
   start(): void {
     const { interface: name, peerAddress } = this.config;
     if (peerAddress !== undefined || name === undefined) {
-      this.#primary.dispatch({ type: "started" });
+      this.#links.primary.dispatch({ type: "started" });
       return;
     }
     this.#lastError = `no router has been heard on ${name} yet`;
@@ -136,7 +78,7 @@ export class BgpSession {
     this.#search = undefined;
     const lasting = goodbye === "restarting" || goodbye === "changed";
     if (!lasting) this.#ports.restarts?.forget(this.config.name);
-    const links = [this.#primary, this.#rival].filter((link) => link !== undefined);
+    const links = this.#links.all;
     for (const link of links) link.dispatch({ type: "stopped", goodbye, communication: reason });
     await Promise.all(links.map((link) => link.closed()));
     this.#outbox.dispose();
@@ -145,8 +87,8 @@ export class BgpSession {
 
   /** Ends the connection with a Cease of this subcode, and tries again after a while: BFD says down, or a person wants it so. */
   reset(subcode: number, reason: string): void {
-    this.#rival?.dispatch({ type: "fault-found", notification: cease(subcode, reason), reason });
-    this.#primary.dispatch({ type: "fault-found", notification: cease(subcode, reason), reason });
+    this.#links.rival?.dispatch({ type: "fault-found", notification: cease(subcode, reason), reason });
+    this.#links.primary.dispatch({ type: "fault-found", notification: cease(subcode, reason), reason });
   }
 
   /**
@@ -156,10 +98,10 @@ export class BgpSession {
   setPassword(password: string | undefined): void {
     if (password === this.#password) return;
     this.#password = password;
-    if (!this.#primary.fsm.running || this.#rekeyed()) return;
-    this.#rival?.dispatch({ type: "collision-lost" });
-    this.#primary.dispatch({ type: "stopped", goodbye: "changed" });
-    this.#primary.dispatch({ type: "started" });
+    if (!this.#links.primary.fsm.running || this.#rekeyed()) return;
+    this.#links.rival?.dispatch({ type: "collision-lost" });
+    this.#links.primary.dispatch({ type: "stopped", goodbye: "changed" });
+    this.#links.primary.dispatch({ type: "started" });
   }
 
   get password(): string | undefined {
@@ -167,7 +109,7 @@ export class BgpSession {
   }
 
   get state(): BgpState {
-    return this.#primary.state;
+    return this.#links.primary.state;
   }
 
   /** As in the view, which is dear where many routes cannot be sent. */
@@ -178,7 +120,7 @@ export class BgpSession {
   /** All the routes this peer should have, whatever was said before; a list must not change after this. Only what differs is sent. */
   setRoutes(routes: Iterable<Route>): void {
     this.#outbox.setRoutes(routes);
-    if (this.#primary.state === "established") this.#unsent.look();
+    if (this.#links.primary.state === "established") this.#unsent.look();
   }
 
   /** Routes the peer should have from now on, or no longer; all others stay as they are. `written` as the outbox has it. */
@@ -187,23 +129,12 @@ export class BgpSession {
     written?: () => void,
   ): void {
     this.#outbox.changeRoutes(changes, written);
-    if (this.#primary.state === "established") this.#unsent.look();
+    if (this.#links.primary.state === "established") this.#unsent.look();
   }
 
   /** A connection the peer opened. Closed at once when this session does not run, or the peer flaps too much to be let in. */
   accept(connection: BgpConnection): void {
-    const { fsm } = this.#primary;
-    if (!fsm.running || isDamped(fsm)) {
-      connection.destroy();
-      return;
-    }
-    if (this.#primary.state === "active") {
-      this.#primary.adopt(connection, "incoming");
-      return;
-    }
-    this.#rival?.dispatch({ type: "collision-lost" });
-    this.#rival = new BgpLink(this.#ports, this.#owner, acceptingFsm(this.#fsmConfig, fsm));
-    this.#rival.adopt(connection, "incoming");
+    this.#links.accept(connection);
   }
 
   /** Calls back after every change of state; the returned function ends that. */
@@ -234,7 +165,7 @@ export class BgpSession {
 
   /** The OPENs of the connection that is or was the last. */
   get opens(): Opens {
-    return this.#primary.opens;
+    return this.#links.primary.opens;
   }
 
   /** How far a route has come that this peer should have, and what it is to the peer. */
@@ -243,12 +174,12 @@ export class BgpSession {
   }
 
   get view(): BgpSessionView {
-    const { fsm, connection } = this.#primary;
+    const { fsm, connection } = this.#links.primary;
     return {
       name: this.config.name,
       state: fsm.state,
-      since: this.#since,
-      inState: micros(this.#ports.clock.now() - this.#since),
+      since: this.#links.since,
+      inState: micros(this.#ports.clock.now() - this.#links.since),
       peerAddress: this.#peerAddress,
       localAddress: connection?.localAddress,
       negotiated: fsm.negotiated,
@@ -256,11 +187,11 @@ export class BgpSession {
       routesNotSent: [...this.#outbox.notSent],
       routesLearned: this.#learned.size,
       lastError: this.#lastError,
-      counters: this.#countersNow(),
+      counters: this.#counters.with(this.#outbox),
     };
   }
 
-  #ownership(): LinkOwner {
+  #ownership(): PairOwner {
     return {
       journal: this.#journal,
       nextConnection: () => ++this.#connections,
@@ -272,26 +203,29 @@ export class BgpSession {
         restarted: this.#counters.established === 0 && this.#ports.restarts?.wasUp(this.config.name) === true,
         resumed: this.#counters.established > 0,
       }),
-      losesCollision: (link, open) => this.#losesCollision(link, open),
       changed: (link, change, event) => this.#onChanged(link, change, event),
+      lost: (event) => this.#onLost(event),
+      replaced: (change) => {
+        this.#lastError = change.reason;
+        this.#tell(change);
+      },
       learned: (change) => this.#onLearned(change),
       refreshed: (family) => this.#outbox.refresh(family),
       drained: () => this.#outbox.flush(),
-      sent: (message) => this.#count(message),
+      sent: (message) => this.#counters.sent(message),
       notified: (link, direction, notification) => {
         // What a connection is refused with that was one too many says nothing of the session.
-        if (link === this.#primary) this.#record.notified({ at: this.#ports.clock.now(), direction, notification });
+        if (link === this.#links.primary)
+          this.#record.notified({ at: this.#ports.clock.now(), direction, notification });
       },
-      received: (kind) => {
-        this.#received[kind] += 1;
-      },
+      received: (kind) => this.#counters.received(kind),
     };
   }
 
   #onNeighbour(address: IpAddress): void {
     this.#peerAddress = address;
     this.#ports.log.info("bgp neighbour found", { interface: this.config.interface, address: `${address}` });
-    this.#primary.dispatch({ type: "started" });
+    this.#links.primary.dispatch({ type: "started" });
   }
 
   #target(): BgpDialTarget | string {
@@ -312,9 +246,9 @@ export class BgpSession {
 
   /** True when nothing is connected that would have to change over, or it has. */
   #rekeyed(): boolean {
-    const links = [this.#primary, this.#rival].filter((link) => link?.connection !== undefined);
+    const links = this.#links.all.filter((link) => link.connection !== undefined);
     try {
-      return links.every((link) => link?.connection?.rekey(this.#password) === true);
+      return links.every((link) => link.connection?.rekey(this.#password) === true);
     } catch (error) {
       this.#ports.log.warn("bgp password not changed on the live connection", errorFields(error));
       return false;
@@ -331,78 +265,7 @@ export class BgpSession {
     }
   }
 
-  #countersNow(): BgpCounters {
-    const { open, update, notification, keepalive, routeRefresh } = this.#received;
-    return {
-      ...this.#counters,
-      updatesSent: this.#outbox.updates,
-      updatesReceived: update,
-      opensReceived: open,
-      keepalivesReceived: keepalive,
-      notificationsReceived: notification,
-      refreshesSent: this.#outbox.refreshes,
-      refreshesReceived: routeRefresh,
-      flaps: { ...this.#flaps },
-    };
-  }
-
-  #count(message: ControlMessage): void {
-    if (message.type === "open") this.#counters.opensSent++;
-    else if (message.type === "keepalive") this.#counters.keepalivesSent++;
-    else if (message.type === "notification") this.#counters.notificationsSent++;
-  }
-
-  #losesCollision(link: BgpLink, open: Open): boolean {
-    const other = link === this.#primary ? this.#rival : this.#primary;
-    const { identifier, courtesy } = link.fsm;
-    if (other === undefined || identifier === undefined) return false;
-    const outcome = negotiate({ ...this.#fsmConfig, courtesy }, identifier, open);
-    if (other.state === "established") return !this.#replaces(link, other, outcome);
-    if (other.state !== "open-confirm" || outcome instanceof NotificationError) return false;
-    const local = { identifier, asn: this.config.localAsn };
-    const stays = resolveCollision(local, { identifier: open.identifier, asn: outcome.peerAsn });
-    // Two that the peer opened: the older one is what is left of a peer that started anew.
-    if (stays !== link.direction && other.direction !== link.direction) {
-      this.#yieldTo(other);
-      return true;
-    }
-    this.#keep(link, "collision-lost");
-    return false;
-  }
-
-  /** The connection that stays goes on for both: when it is lost before it is up, it is the one that tries again. */
-  #yieldTo(other: BgpLink): void {
-    if (other === this.#primary) return;
-    this.#primary = other;
-    this.#rival = undefined;
-    this.#since = this.#ports.clock.now();
-  }
-
-  /** RFC 4724 section 5: a peer with graceful restart that comes again has restarted, and its old connection is dead. */
-  #replaces(link: BgpLink, dead: BgpLink, outcome: Negotiated | NotificationError): boolean {
-    const young = this.#ports.clock.now() - this.#since < TOO_YOUNG_TO_BE_DEAD;
-    if (young || outcome instanceof NotificationError || dead.fsm.negotiated?.gracefulRestart !== true) return false;
-    this.#onLost({ type: "superseded" });
-    this.#keep(link, "superseded");
-    const reason = dead.lastReason ?? "";
-    this.#lastError = reason;
-    this.#since = this.#ports.clock.now();
-    this.#tell({ from: "established", to: link.state, reason });
-    return true;
-  }
-
-  /** Makes this link the only one. */
-  #keep(link: BgpLink, type: "collision-lost" | "superseded"): void {
-    const other = link === this.#primary ? this.#rival : this.#primary;
-    this.#primary = link;
-    this.#rival = undefined;
-    other?.dispatch({ type });
-  }
-
   #onChanged(link: BgpLink, change: StateChange, event: FsmEvent): void {
-    if (link === this.#rival) this.#onRivalChanged(link, change);
-    if (link !== this.#primary) return;
-    this.#since = this.#ports.clock.now();
     if (change.to === "established") this.#onEstablished(link);
     if (change.from === "established") this.#onLost(event);
     if (change.to === "idle" || change.to === "active") this.#lastError = change.reason;
@@ -416,19 +279,12 @@ export class BgpSession {
     for (const listener of this.#listeners) listener(view);
   }
 
-  #onRivalChanged(link: BgpLink, change: StateChange): void {
-    if (change.to === "established") this.#keep(link, "collision-lost");
-    if (change.to !== "idle" && change.to !== "active") return;
-    this.#rival = undefined;
-    link.dispatch({ type: "collision-lost" });
-  }
-
   #onEstablished(link: BgpLink): void {
-    this.#keep(link, "collision-lost");
+    this.#links.keep(link, "collision-lost");
     const { connection } = link;
     const { negotiated } = link.fsm;
     if (connection === undefined || negotiated === undefined) return;
-    this.#counters.established++;
+    this.#counters.cameUp();
     this.#lastError = undefined;
     if (negotiated.gracefulRestart) this.#ports.restarts?.remember(this.config.name);
     this.#reportFamilies(negotiated);
@@ -450,8 +306,7 @@ export class BgpSession {
   }
 
   #onLost(event: FsmEvent): void {
-    const reason = flapReason(event);
-    this.#flaps[reason] = (this.#flaps[reason] ?? 0) + 1;
+    this.#counters.lost(event);
     this.#outbox.close();
     this.#unsent.stop();
     this.#learned.clear();

@@ -2,7 +2,8 @@ import type { BgpSessionReport } from "../api/bgp-session-state.ts";
 import type { NodeName } from "../api/config.ts";
 import type { WallClock } from "../system/clock.ts";
 import type { BfdView } from "./bfd-service.ts";
-import type { BgpSession, BgpSessionView } from "./bgp-session.ts";
+import type { BgpSession } from "./bgp-session.ts";
+import type { BgpSessionView } from "./bgp-session-view.ts";
 
 type Looks = Pick<
   BgpSessionView,

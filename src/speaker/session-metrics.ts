@@ -1,7 +1,7 @@
 import { SPEAKER_METRICS } from "../telemetry/catalogue-speaker.ts";
 import type { MetricDefinition, Metrics, Sample } from "../telemetry/metrics.ts";
 import type { BfdReading, BfdReadings } from "./bfd-service.ts";
-import type { BgpSessionView } from "./bgp-session.ts";
+import type { BgpSessionView } from "./bgp-session-view.ts";
 
 /** A session, and where its router is: the port is part of MetalLB's label. */
 export interface SessionReading {
