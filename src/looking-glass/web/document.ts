@@ -1,6 +1,6 @@
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
-import type { EventData } from "../model.ts";
 import type { Failure } from "./api.ts";
+import { type ChangedBy, isChangedBy, LEAST_GAP, waitBefore } from "./changed-by.ts";
 import { type Glass, useGlass } from "./glass.ts";
 
 /** A document of the API as far as it is here. After a failure the last one stays. */
@@ -9,14 +9,10 @@ export interface Loaded<Value> {
   readonly failure: Failure | undefined;
 }
 
-type EventType = keyof EventData;
-
-/** Between two loads of the same thing, however often it changes. */
-const LEAST_GAP = 400;
 const KEPT = 40;
 
 /** The document at this path, loaded again when one of these events says that it changed. */
-export function useDocument<Value>(path: string, changedBy: readonly EventType[]): Loaded<Value> {
+export function useDocument<Value>(path: string, changedBy: ChangedBy, gap: number = LEAST_GAP): Loaded<Value> {
   const glass = useGlass();
   const [loaded, setLoaded] = useState<Loaded<Value> & { readonly path: string }>({
     path,
@@ -36,21 +32,25 @@ export function useDocument<Value>(path: string, changedBy: readonly EventType[]
     },
     [glass, path],
   );
-  useReload(load, changedBy);
+  useReload(load, changedBy, gap);
   if (loaded.path === path && (loaded.value !== undefined || loaded.failure !== undefined)) return loaded;
   return { value: recall<Value>(glass, path), failure: undefined };
 }
 
 /** Loads now, and again whenever the events say so: soon, but not more often than needed, and not while nobody looks. */
-export function useReload(load: (signal: AbortSignal) => Promise<void>, changedBy: readonly EventType[]): void {
+export function useReload(
+  load: (signal: AbortSignal) => Promise<void>,
+  changedBy: ChangedBy,
+  gap: number = LEAST_GAP,
+): void {
   const { live } = useGlass();
-  const types = useRef(changedBy);
-  types.current = changedBy;
+  const meant = useRef(changedBy);
+  meant.current = changedBy;
   useEffect(() => {
-    const reloader = new Reloader(load);
+    const reloader = new Reloader(load, gap);
     reloader.now();
-    const stop = live.listen(({ type }) => {
-      if (type === "reset" || types.current.includes(type)) reloader.soon();
+    const stop = live.listen((event) => {
+      if (isChangedBy(meant.current, event)) reloader.soon();
     });
     const stopWatching = live.watch(({ state }) => {
       if (state === "live") reloader.now();
@@ -63,19 +63,22 @@ export function useReload(load: (signal: AbortSignal) => Promise<void>, changedB
       document.removeEventListener("visibilitychange", seen);
       reloader.stop();
     };
-  }, [live, load]);
+  }, [live, load, gap]);
 }
 
 /** One load at a time, with a gap between. */
 class Reloader {
   readonly #load: (signal: AbortSignal) => Promise<void>;
+  readonly #gap: number;
   readonly #stopped = new AbortController();
+  #loaded = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #busy = false;
   #again = false;
 
-  constructor(load: (signal: AbortSignal) => Promise<void>) {
+  constructor(load: (signal: AbortSignal) => Promise<void>, gap: number) {
     this.#load = load;
+    this.#gap = gap;
   }
 
   now(): void {
@@ -92,7 +95,7 @@ class Reloader {
 
   soon(): void {
     if (this.#busy || document.hidden) this.#again = true;
-    else this.#timer ??= setTimeout(() => this.now(), LEAST_GAP);
+    else this.#timer ??= setTimeout(() => this.now(), this.#wait());
   }
 
   seen(): void {
@@ -107,8 +110,13 @@ class Reloader {
   async #run(): Promise<void> {
     await this.#load(this.#stopped.signal);
     this.#busy = false;
+    this.#loaded = Date.now();
     if (this.#stopped.signal.aborted) return;
-    if (this.#again && !document.hidden) this.#timer = setTimeout(() => this.now(), LEAST_GAP);
+    if (this.#again && !document.hidden) this.#timer = setTimeout(() => this.now(), this.#wait());
+  }
+
+  #wait(): number {
+    return waitBefore(Date.now(), this.#loaded, this.#gap);
   }
 }
 

@@ -1,6 +1,7 @@
 import { useCallback, useEffect, useMemo, useRef, useState } from "preact/hooks";
-import type { EventData, Page } from "../model.ts";
+import type { Page } from "../model.ts";
 import type { Failure } from "./api.ts";
+import { type ChangedBy, LEAST_GAP } from "./changed-by.ts";
 import { useReload } from "./document.ts";
 import { useGlass } from "./glass.ts";
 import type { Rows } from "./parts/virtual-table.tsx";
@@ -28,7 +29,8 @@ interface State<Item, View> {
 /** The list at this path (with its filters), loaded in blocks as it is scrolled, and again when one of these events comes. */
 export function usePagedRows<Item, View extends Page<Item>>(
   path: string,
-  changedBy: readonly (keyof EventData)[],
+  changedBy: ChangedBy,
+  gap: number = LEAST_GAP,
 ): PagedRows<Item, View> {
   const { api } = useGlass();
   const [state, setState] = useState<State<Item, View>>(() => empty(path));
@@ -36,7 +38,7 @@ export function usePagedRows<Item, View extends Page<Item>>(
   const asked = useRef(new Set<number>());
 
   const loadBlocks = useCallback(
-    async (blocks: readonly number[], signal: AbortSignal) => {
+    async (blocks: readonly number[], signal: AbortSignal, anew = false) => {
       const separator = path.includes("?") ? "&" : "?";
       for (const block of blocks) asked.current.add(block);
       const answers = await Promise.all(
@@ -47,12 +49,20 @@ export function usePagedRows<Item, View extends Page<Item>>(
       );
       for (const block of blocks) asked.current.delete(block);
       if (signal.aborted) return;
-      setState((before) => answers.reduce((now, { block, answer }) => withAnswer(now, path, block, answer), before));
+      setState((before) =>
+        answers.reduce(
+          (now, { block, answer }) => withAnswer(now, path, block, answer),
+          anew ? withOnly(before, blocksOf(span.current)) : before,
+        ),
+      );
     },
     [api, path],
   );
-  const loadVisible = useCallback((signal: AbortSignal) => loadBlocks(blocksOf(span.current), signal), [loadBlocks]);
-  useReload(loadVisible, changedBy);
+  const loadVisible = useCallback(
+    (signal: AbortSignal) => loadBlocks(blocksOf(span.current), signal, true),
+    [loadBlocks],
+  );
+  useReload(loadVisible, changedBy, gap);
 
   const aborter = useRef(new AbortController());
   useEffect(() => {
@@ -88,6 +98,11 @@ export function usePagedRows<Item, View extends Page<Item>>(
 
 function empty<Item, View>(path: string): State<Item, View> {
   return { path, view: undefined, failure: undefined, blocks: new Map() };
+}
+
+/** What is out of sight may have changed as well: it is loaded again when it is looked at. */
+function withOnly<Item, View>(state: State<Item, View>, seen: readonly number[]): State<Item, View> {
+  return { ...state, blocks: new Map([...state.blocks].filter(([block]) => seen.includes(block))) };
 }
 
 function withAnswer<Item, View extends Page<Item>>(

@@ -2,6 +2,7 @@ import type { ComponentChildren, JSX } from "preact";
 import { useMemo, useState } from "preact/hooks";
 import type { RouteInItem, RouteOutItem } from "../../../inspection/route-view.ts";
 import type { RoutesView, SessionsView } from "../../model.ts";
+import { ASKING_GAP } from "../changed-by.ts";
 import { useDocument } from "../document.ts";
 import { byName, counted, formatCount } from "../format.ts";
 import { replaceHash } from "../glass.ts";
@@ -24,6 +25,7 @@ export function RoutesPage({ query }: { readonly query: Query }): JSX.Element {
   const { rows, view, failure } = usePagedRows<RouteItem, RoutesPageView>(
     `routes${searchOf({ ...query, direction })}`,
     ["sessions", "services", "sources"],
+    ASKING_GAP,
   );
   const [chosen, setChosen] = useState<RouteItem>();
   const columns = useMemo(() => columnsOf(direction, setChosen), [direction]);

@@ -1,6 +1,8 @@
 import type { JSX } from "preact";
+import { useRef } from "preact/hooks";
 import type { Explanation, RankedCause } from "../../../inspection/explain/explain.ts";
-import type { ServiceDetailView } from "../../model.ts";
+import type { ServiceDetailView, ServiceRow } from "../../model.ts";
+import { ASKING_GAP, isAboutService } from "../changed-by.ts";
 import { useDocument } from "../document.ts";
 import { byName, counted, formatObject } from "../format.ts";
 import { replaceHash } from "../glass.ts";
@@ -34,13 +36,13 @@ export function ServicePage({
 }): JSX.Element {
   const { node, peer } = query;
   const base = ["services", namespace, name].map(encodeURIComponent).join("/");
-  const { value, failure } = useDocument<ServiceDetailView>(`${base}${searchOf({ node, peer })}`, [
-    "services",
-    "sessions",
-    "layer2",
-    "journal",
-    "sources",
-  ]);
+  const row = useRef<ServiceRow | undefined>(undefined);
+  const { value, failure } = useDocument<ServiceDetailView>(
+    `${base}${searchOf({ node, peer })}`,
+    (event) => isAboutService(event, `${namespace}/${name}`, row.current),
+    ASKING_GAP,
+  );
+  row.current = value?.row;
   const crumb = <Crumb href={hashOf("services")}>Services</Crumb>;
   if (value === undefined)
     return (
