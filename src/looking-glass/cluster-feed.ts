@@ -81,6 +81,9 @@ export class ClusterFeed {
 
   async run(signal: AbortSignal): Promise<void> {
     this.#board.setSource({ name: API, kind: "api", state: "connecting" });
+    // A status alone is no Service: nothing is shown that the lists may not have.
+    const nothing = { api: true, endpoints: false, announcements: false };
+    this.#board.setScope(nothing, this.#config.loadBalancerClass);
     for (const informer of this.#all) informer.start(signal);
     await this.#listed(signal);
     if (signal.aborted) return;

@@ -55,6 +55,19 @@ function refusing({ client }: MadeUpApi, kinds: readonly string[]): MadeUpApi["c
 }
 
 describe("what the API says", () => {
+  it("is waited for: what a status or a speaker says of a Service is no Service before the lists are there", () => {
+    const [clock, stop] = [new VirtualClock(), new AbortController()];
+    const board = new Board(() => new Date(0));
+    const { client } = new MadeUpCluster(NODES, ROUTERS, () => new Date(0)).api;
+    const ports = { client, clock, random: () => 0.5, log: silentLog };
+    setMaxListeners(0, stop.signal);
+    void new ClusterFeed(ports, board, { namespace: "metallb-system", loadBalancerClass: undefined }).run(stop.signal);
+    board.setAnnouncement("bgp/web", { service: "shop/web", node: "a", peers: ["tor1"], layer2: false, addresses: [] });
+    board.services.settle();
+    expect([...board.services.rows()]).toEqual([]);
+    stop.abort();
+  });
+
   it("is a Service with its announcers and endpoints, as they come and go", async () => {
     const { board, cluster, stop, pass } = await setUp();
     expect(board.services.find("shop/web")).toMatchObject({
