@@ -82,23 +82,6 @@ describe.skipIf(WHY_NOT !== undefined)(`10,000 Services and 100 nodes ${WHY_NOT 
     expect(await page.locator(".table-journal [data-row]").count()).toBeLessThan(80);
     await page.context().close();
   });
-
-  test("what changed out of sight is seen when it is scrolled back to", async () => {
-    const { page } = await look(browser, fixture);
-    await goTo(page, "#/services", /^Services$/);
-    const table = page.locator(".table-services");
-    const count = 10_015;
-    await expect.poll(() => table.getAttribute("aria-rowcount"), { timeout: 30_000 }).toBe(`${count}`);
-    const first = await table.locator("[data-row]").first().getAttribute("data-row");
-    await page.evaluate(() => window.scrollTo(0, document.documentElement.scrollHeight));
-    await table.locator(`[data-index="${count - 2}"][data-row]`).waitFor();
-    fixture.cluster.removeService(first ?? "");
-    await expect.poll(() => table.getAttribute("aria-rowcount")).toBe(`${count - 1}`);
-    await page.evaluate(() => window.scrollTo(0, 0));
-    await table.locator('[data-index="0"][data-row]').waitFor();
-    await expect.poll(() => table.locator(`[data-row="${first}"]`).count()).toBe(0);
-    await page.context().close();
-  });
 });
 
 /** From the top to the bottom and back, in strides of a third of a screen for each frame. */
