@@ -41,7 +41,9 @@ function sourceProblems(board: Board): readonly Problem[] {
       health: api ? "bad" : "unknown",
       reason: api ? "api-silent" : "speaker-silent",
       object: api ? { kind: "API", name } : { kind: "Node", name },
-      message: api ? `not everything can be read from the API: ${message}` : `the speaker of Node ${name} does not answer: ${message}`,
+      message: api
+        ? `not everything can be read from the API: ${message}`
+        : `the speaker of Node ${name} does not answer: ${message}`,
       remedy: api
         ? "see that the kubeconfig is right, and that you may list these objects"
         : "look at the speaker's pod and its log",
