@@ -15,7 +15,7 @@ export interface LateWritesPorts {
   readonly random: Random;
   readonly log: Log;
   /** The Services that an earlier leader may have had something to write for. */
-  readonly exposed: () => readonly Service[];
+  readonly exposed: () => Promise<readonly Service[]>;
   readonly patchStatus: (service: Service, patch: object) => Promise<void>;
   /** Resolves when a list that was asked for after the call is in the cache. */
   readonly refresh: () => Promise<void>;
@@ -43,7 +43,7 @@ export async function fenceOffLateWrites(ports: LateWritesPorts, signal: AbortSi
   const token = Math.trunc(random() * Number.MAX_SAFE_INTEGER).toString(36);
   const round: Round = { token, done: new Set<string>(), progressAt: clock.now() };
   for (let failures = 1; !signal.aborted; failures++) {
-    const open = ports.exposed().filter((service) => !round.done.has(keyWithUid(service)));
+    const open = (await ports.exposed()).filter((service) => !round.done.has(keyWithUid(service)));
     if (open.length === 0) return;
     if (patienceLeft(clock, round) <= 0) {
       log.warn("services not fenced off from late writes", { services: open.length });

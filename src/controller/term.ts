@@ -5,7 +5,6 @@ import type { PoolCounters } from "../allocation/counters.ts";
 import { nodeName } from "../api/brands.ts";
 import type { PoolName, ServiceKey } from "../api/config.ts";
 import type { Service } from "../api/core.ts";
-import { objectKey } from "../api/object.ts";
 import { keyOfService } from "../api/service-addresses.ts";
 import { stripService } from "../api/strip.ts";
 import type { ConfigReading } from "../kubernetes/config-source.ts";
@@ -17,12 +16,14 @@ import { IP_ADDRESS_POOLS, SERVICES } from "../kubernetes/resource.ts";
 import { WorkQueue, type WorkResult } from "../kubernetes/work-queue.ts";
 import { type Micros, micros, millis, seconds } from "../net/micros.ts";
 import type { Timer } from "../system/clock.ts";
+import { TurnGuard } from "../system/turn-guard.ts";
 import { errorFields } from "../telemetry/log.ts";
 import type { QueueNumbers } from "../telemetry/shared-metrics.ts";
 import { LateEvents } from "./late-events.ts";
 import { fenceOffLateWrites } from "./late-writes.ts";
 import { poolStatus, samePoolStatus } from "./pool-status.ts";
 import type { ControllerCaches, ControllerOptions, ControllerPorts } from "./ports.ts";
+import { exposedServices, inReloadOrder, inTurns } from "./reload.ts";
 import { watchForSecondController } from "./second-controller.ts";
 import { ServiceCache } from "./service-cache.ts";
 import { ServiceReconciler } from "./service-reconciler.ts";
@@ -61,6 +62,9 @@ export class Term {
   readonly #collector: WordCollector;
   /** Services that changed and were not decided since: what to call when their new addresses are written. */
   readonly #changed = new Map<ServiceKey, () => void>();
+  readonly #turn: TurnGuard;
+  /** While the addresses that are in use are claimed: what changes meanwhile. */
+  #meanwhile: { readonly services: Set<ServiceKey>; config: boolean } | undefined;
   #reading: ConfigReading;
   #poolsDue: Timer | undefined;
   #conflictsDue: Timer | undefined;
@@ -72,6 +76,7 @@ export class Term {
     this.#loadBalancerClass = options.loadBalancerClass;
     this.#allocator = new Allocator(options.loadBalancerClass);
     this.#cache = new ServiceCache(caches.services);
+    this.#turn = new TurnGuard(ports.clock);
     const labels = { "metallb.io/component-type": "controller" };
     const state = {
       namespace: options.namespace,
@@ -103,11 +108,9 @@ export class Term {
     this.#gate.open(signal);
     this.#use(this.#reading);
     await this.#fenceOffLateWrites(signal);
-    const services = inReloadOrder(this.#caches.services.values());
-    this.#reconciler.reclaim(services);
-    this.#enqueue(services.map(keyOfService));
+    await this.#reclaim(signal);
     await Promise.all([
-      this.#services.run((key) => this.#reconcile(key), { concurrency: WRITES_IN_FLIGHT, signal }),
+      this.#services.run((key) => this.#reconcile(key, signal), { concurrency: WRITES_IN_FLIGHT, signal }),
       this.#pools.run((name) => this.#writePoolStatus(name), { concurrency: 4, signal }),
       this.#state.run(signal),
       this.#watchForSecondController(signal),
@@ -116,6 +119,25 @@ export class Term {
     this.#poolsDue?.cancel();
     this.#conflictsDue?.cancel();
     await this.#sayTheRest();
+  }
+
+  /** Nothing is decided before it is through: an address that a Service has, and has not claimed yet, looks like a free one. */
+  async #reclaim(signal: AbortSignal): Promise<void> {
+    const services = inReloadOrder(this.#caches.services.values());
+    this.#enqueue(services.map(keyOfService));
+    const meanwhile = { services: new Set<ServiceKey>(), config: false };
+    this.#meanwhile = meanwhile;
+    const pace = { guard: this.#turn, signal };
+    await inTurns(services, (service) => this.#reconciler.reclaim([service]), pace);
+    const changed = (key: ServiceKey): void => {
+      // Forgotten first, so that it comes again when it changes once more.
+      meanwhile.services.delete(key);
+      const service = this.#cache.get(key);
+      if (service !== undefined) this.#reconciler.reclaim([service]);
+    };
+    await inTurns(meanwhile.services, changed, pace);
+    this.#meanwhile = undefined;
+    if (meanwhile.config && !signal.aborted) this.configChanged();
   }
 
   async #watchForSecondController(signal: AbortSignal): Promise<void> {
@@ -141,28 +163,19 @@ export class Term {
   async #fenceOffLateWrites(signal: AbortSignal): Promise<void> {
     const { clock, random, log, lateWrites } = this.#ports;
     if (!lateWrites) return;
+    const pace = { guard: this.#turn, signal };
+    const rules = () => ({
+      pools: this.#reading.config.pools,
+      namespaces: this.#namespaceLabels(),
+      loadBalancerClass: this.#loadBalancerClass,
+    });
     const ports = {
       ...{ clock, random, log },
-      exposed: () => this.#exposed(),
+      exposed: () => exposedServices(this.#caches.services.values(), rules(), { ...pace, at: clock.now() }),
       patchStatus: (service: Service, patch: object) => this.#patchService(service, patch),
       refresh: () => this.#caches.services.refresh(),
     };
     await fenceOffLateWrites(ports, signal);
-  }
-
-  /** Found out by a rehearsal: whoever led before knew the same Services and pools. */
-  #exposed(): readonly Service[] {
-    const rehearsal = new Allocator(this.#loadBalancerClass);
-    rehearsal.setConfig(this.#reading.config.pools, this.#namespaceLabels());
-    const services = inReloadOrder(this.#caches.services.values());
-    for (const service of services) rehearsal.reclaim(service);
-    const now = this.#ports.clock.now();
-    return services.filter((service) => {
-      const { changed } = rehearsal.converge(service, now);
-      const { type, loadBalancerClass = "" } = service.spec;
-      const isOurs = type === "LoadBalancer" && loadBalancerClass === this.#loadBalancerClass;
-      return changed || (isOurs && (service.status?.loadBalancer?.ingress ?? []).length === 0);
-    });
   }
 
   #namespaceLabels(): ReadonlyMap<string, Readonly<Record<string, string>>> {
@@ -175,6 +188,7 @@ export class Term {
     const key = keyOfService(object);
     if (this.#ports.stopwatch !== undefined && !this.#changed.has(key)) this.#changed.set(key, this.#ports.stopwatch());
     this.#services.add(key);
+    this.#meanwhile?.services.add(key);
   }
 
   /** What each pool has and how much of it is in use. */
@@ -209,7 +223,8 @@ export class Term {
 
   /** Pools or namespaces changed. */
   configChanged(): void {
-    this.#use(this.#caches.config.read());
+    if (this.#meanwhile === undefined) this.#use(this.#caches.config.read());
+    else this.#meanwhile.config = true;
   }
 
   /** The cache was read anew as a whole, perhaps from a cluster that lost what was written last. */
@@ -291,7 +306,10 @@ export class Term {
     for (const key of keys) this.#services.add(key);
   }
 
-  async #reconcile(key: ServiceKey): Promise<WorkResult> {
+  async #reconcile(key: ServiceKey, signal: AbortSignal): Promise<WorkResult> {
+    // Those that wait for the same turn go on in their order, and before any other begins.
+    if (this.#turn.over !== undefined) await this.#turn.over;
+    if (signal.aborted) return "retry";
     try {
       const result = await this.#reconciler.reconcile(key);
       // Nothing had to be written, or it was.
@@ -342,13 +360,6 @@ export class Term {
   readonly #failed = (key: string, error: unknown): void => {
     this.#ports.log.warn("reconcile failed, will be tried again", { key, ...errorFields(error) });
   };
-}
-
-/** Those with addresses first, so that they keep them; then by age and name: the same order at every start (reference 3.7). */
-function inReloadOrder(services: Iterable<Service>): readonly Service[] {
-  const rank = (service: Service): number => service.status?.loadBalancer?.ingress?.length ?? 0;
-  const age = (service: Service): string => `${service.metadata.creationTimestamp ?? "~"} ${objectKey(service)}`;
-  return [...services].sort((a, b) => rank(b) - rank(a) || (age(a) < age(b) ? -1 : 1));
 }
 
 function referenceTo(

@@ -36,7 +36,7 @@ describe("before a term begins, Services are fenced off from late writes", () =>
     let over = false;
     const ports = {
       ...{ clock, random: () => 0.5, log: silentLog },
-      exposed: () => services,
+      exposed: () => Promise.resolve(services),
       refresh: () => Promise.resolve(),
       patchStatus: async (one: Service) => {
         await answer(one.metadata.name);
