@@ -86,7 +86,7 @@ describe("manifests", () => {
 
   test.each([
     ["broken YAML", "a: [", /./],
-    ["an unknown kind", "kind: Deployment\nmetadata: { name: a }", /Deployment/],
+    ["an unknown kind", "kind: CronJob\nmetadata: { name: a }", /CronJob/],
     ["a kind inherited from Object", "kind: constructor\nmetadata: { name: a }", /constructor/],
     ["no kind", "metadata: { name: a }", /none given/],
     ["no name", "kind: Service", /no name/],

