@@ -35,6 +35,8 @@ export class EvenSpread<Name extends string> {
   #width = SPARE_COLUMNS;
   /** Somebody began to replace everything and did not come to an end. */
   #unfinished = false;
+  /** Something came or went singly since then: lists that are half old and half new are no base for it. */
+  #touched = false;
 
   /** Who has the address; undefined when nobody may. */
   ownerOf(key: string): Name | undefined {
@@ -43,6 +45,7 @@ export class EvenSpread<Name extends string> {
 
   /** Takes an address with the nodes that may have it, and returns the addresses whose owner changed. */
   put(key: string, nodes: readonly Name[]): ReadonlySet<string> {
+    this.#touched = true;
     const known = this.#wanted.get(key);
     if (known !== undefined && sameNames(known, nodes)) return new Set();
     if (this.#columnsWith(nodes) > this.#width) return this.#widen(new Map(this.#wanted).set(key, nodes));
@@ -56,6 +59,7 @@ export class EvenSpread<Name extends string> {
 
   /** Forgets an address, and returns the others whose owner changed. */
   remove(key: string): ReadonlySet<string> {
+    this.#touched = true;
     const moves: Move[] = [];
     this.#drop(key, moves);
     return movedFor(moves, key);
@@ -72,26 +76,34 @@ export class EvenSpread<Name extends string> {
     const most = this.#columns.size + joining.length > this.#width;
     const anew = this.#unfinished || most || (changed.length + removed.length) * 4 > all.size;
     this.#unfinished = true;
+    this.#touched = false;
     if (anew) yield* this.#beginAnew(all, listed.size);
-    else yield* this.#adapt(all, { gone, joining, changed, removed });
+    else {
+      yield* this.#adapt(all, { gone, joining, changed, removed });
+      if (this.#touched) yield* this.#beginAnew(all, this.#columns.size);
+    }
     this.#unfinished = false;
   }
 
+  /** Ends early when something came or went singly: a node may only join where nobody has it yet. */
   *#adapt(all: ReadonlyMap<string, readonly Name[]>, to: Adaptation<Name>): Generator<void, void> {
     for (const node of to.gone) {
       for (const unit of this.#leave(node)) this.#network.place(unit);
       yield;
+      if (this.#touched) return;
     }
     for (const key of [...to.removed, ...to.changed]) {
       this.#drop(key);
       const nodes = all.get(key)?.filter((node) => this.#columns.has(node));
       if (nodes !== undefined) this.#add(key, nodes);
       yield;
+      if (this.#touched) return;
     }
     for (const [key, nodes] of all) this.#wanted.set(key, nodes);
     for (const node of to.joining) {
       this.#join(node, all);
       yield;
+      if (this.#touched) return;
     }
   }
 

@@ -155,8 +155,18 @@ describe("one function of what is to be spread", () => {
         replace(spread, first);
         expect(owners(spread, first)).toEqual(owners(spreadOf(first), first));
       }),
-      { numRuns: 400 },
+      { numRuns: 2_000 },
     );
+  });
+
+  test("an address that wants its old nodes again while these leave has them", () => {
+    const spread = spreadOf(new Map([["10.0.0.0", ["e"]]]));
+    const now = new Map<string, readonly string[]>([["10.0.0.0", []]]);
+    const steps = spread.replace(now);
+    take(steps, 1);
+    change(spread, now, ["put", "10.0.0.0", ["e"]]);
+    expect(take(steps, 10)).toBe(true);
+    expect(spread.ownerOf("10.0.0.0")).toBe("e");
   });
 
   test("nodes that come and go, of many addresses, end where a new speaker begins", () => {
