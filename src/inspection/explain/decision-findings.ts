@@ -147,7 +147,7 @@ export function speakerFinding({ facts: { observed } }: Scene, { node }: Place):
 export function hearsay(silent: Finding, said: readonly Finding[]): readonly Finding[] {
   if (silent.cause === undefined) return said;
   const kept = said.filter(({ verdict }) => verdict !== "doubt");
-  return kept.map((finding) => (finding.verdict === "yes" ? { ...finding, verdict: "unknown" } : finding));
+  return kept.map(({ cause: _then, ...finding }) => ({ ...finding, verdict: "unknown" }));
 }
 
 /** No fault: some speakers alone were asked. */
