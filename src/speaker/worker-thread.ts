@@ -1,6 +1,5 @@
-import { existsSync } from "node:fs";
-import { fileURLToPath } from "node:url";
-import { type ResourceLimits, Worker, workerData } from "node:worker_threads";
+import { type ResourceLimits, workerData } from "node:worker_threads";
+import { startWorker } from "../system/worker.ts";
 import { machineClock } from "./bfd-clock.ts";
 import { beat, type Pulse, type ThreadWatch } from "./thread-watch.ts";
 
@@ -31,7 +30,7 @@ export function startThreadOf<Command, Report>(
 ): Thread<Command> {
   const pulse: Pulse = new BigInt64Array(new SharedArrayBuffer(BigInt64Array.BYTES_PER_ELEMENT));
   watch?.started(name, pulse);
-  const worker = startWorker(name, { resourceLimits: limits, workerData: pulse });
+  const worker = startWorker(import.meta.url, name, { resourceLimits: limits, workerData: pulse });
   let closed = false;
   worker.on("message", (report: Report) => handlers.report(report));
   worker.on("error", (error: Error) => lost(error.message));
@@ -50,16 +49,6 @@ export function startThreadOf<Command, Report>(
       await worker.terminate();
     },
   };
-}
-
-/** The bundle has it beside itself; from source it is TypeScript, and a thread does not inherit the loader. */
-function startWorker(name: string, options: { resourceLimits: ResourceLimits; workerData: Pulse }): Worker {
-  const bundled = new URL(`./${name}-worker.js`, import.meta.url);
-  if (existsSync(fileURLToPath(bundled))) return new Worker(bundled, { name, ...options });
-  const loader = import.meta.resolve("tsx/esm/api");
-  const source = new URL(`./${name}-worker.ts`, import.meta.url);
-  const program = `import("${loader}").then(({ register }) => { register(); return import("${source}"); });`;
-  return new Worker(program, { eval: true, name, ...options });
 }
 
 /** In a thread: lets its owner see that it moves. */
