@@ -1,5 +1,5 @@
 import { type Command, Option } from "commander";
-import type { Lost, Move } from "../inspection/move.ts";
+import { type Lost, MOVE_TONES, type Move } from "../inspection/move.ts";
 import { systemClock } from "../system/clock.ts";
 import { ConfigError } from "../wire/errors.ts";
 import { serviceNames } from "./filters.ts";
@@ -9,7 +9,7 @@ import { eventText, isForPeople, isWanted, repeatable, styleOf } from "./output.
 import type { CliPorts, ExitCode } from "./ports.ts";
 import { askOptions, needSpeakers, reportSilent } from "./reach.ts";
 import { followAll, MOST_FOLLOWED } from "./stream.ts";
-import { type Column, TableStream, type Tone } from "./table.ts";
+import { type Column, TableStream } from "./table.ts";
 
 interface WatchFlags extends InspectFlags {
   readonly tail: number;
@@ -54,30 +54,10 @@ export function registerWatch(program: Command, ports: CliPorts, done: (code: Ex
   addInspectFlags(command);
 }
 
-const TONES: Record<Move["type"], Tone> = {
-  allocated: "good",
-  released: "doubtful",
-  announced: "good",
-  withdrawn: "doubtful",
-  refused: "bad",
-  elected: "quiet",
-  answering: "good",
-  silent: "doubtful",
-  conflict: "bad",
-  "conflict-cleared": "good",
-  fenced: "bad",
-  unfenced: "good",
-  "session-up": "good",
-  "session-down": "bad",
-  "member-joined": "good",
-  "member-gone": "bad",
-  draining: "doubtful",
-};
-
 const COLUMNS: readonly Column<Move>[] = [
   { title: "TIME", read: ({ at }) => at, tone: () => "quiet" },
   { title: "NODE", read: ({ node }) => node },
-  { title: "MOVE", read: ({ type }) => type, tone: ({ type }) => TONES[type] },
+  { title: "MOVE", read: ({ type }) => type, tone: ({ type }) => MOVE_TONES[type] },
   { title: "PROTOCOL", read: ({ protocol }) => protocol },
   { title: "ABOUT", read: ({ service, peer, other }) => service ?? peer ?? other },
   { title: "ADDRESSES", read: ({ addresses }) => addresses?.join(",") },

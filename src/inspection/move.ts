@@ -18,6 +18,27 @@ type MoveType =
   | "member-gone"
   | "draining";
 
+/** How welcome each is to whoever runs the network. */
+export const MOVE_TONES: Readonly<Record<MoveType, "good" | "doubtful" | "bad" | "quiet">> = {
+  allocated: "good",
+  released: "doubtful",
+  announced: "good",
+  withdrawn: "doubtful",
+  refused: "bad",
+  elected: "quiet",
+  answering: "good",
+  silent: "doubtful",
+  conflict: "bad",
+  "conflict-cleared": "good",
+  fenced: "bad",
+  unfenced: "good",
+  "session-up": "good",
+  "session-down": "bad",
+  "member-joined": "good",
+  "member-gone": "bad",
+  draining: "doubtful",
+};
+
 /** One move of a node, with its reason. */
 export interface Move {
   readonly node: string;

@@ -1,6 +1,6 @@
-import type { Move } from "../inspection/move.ts";
+import { MOVE_TONES, type Move } from "../inspection/move.ts";
 import { Recent } from "./bounded.ts";
-import type { Health, JournalEntry, JournalView } from "./model.ts";
+import type { JournalEntry, JournalView } from "./model.ts";
 
 /** Which moves are meant; undefined takes all. */
 export interface JournalFilter {
@@ -15,26 +15,6 @@ export interface JournalFilter {
 const KEPT = 5000;
 const MOST_TOLD = 200;
 
-const HEALTH: Readonly<Record<Move["type"], Health>> = {
-  allocated: "good",
-  released: "doubtful",
-  announced: "good",
-  withdrawn: "doubtful",
-  refused: "bad",
-  elected: "quiet",
-  answering: "good",
-  silent: "doubtful",
-  conflict: "bad",
-  "conflict-cleared": "good",
-  fenced: "bad",
-  unfenced: "good",
-  "session-up": "good",
-  "session-down": "bad",
-  "member-joined": "good",
-  "member-gone": "bad",
-  draining: "doubtful",
-};
-
 /** The latest moves of all nodes. Each node tells its past when it is asked first: what is old comes after what is new. */
 export class Journal {
   readonly #entries: JournalEntry[] = [];
@@ -44,7 +24,7 @@ export class Journal {
   #told = 1;
 
   record(move: Move): void {
-    const entry = { entry: this.#next++, health: HEALTH[move.type], move };
+    const entry = { entry: this.#next++, health: MOVE_TONES[move.type], move };
     this.#isSorted &&= (this.#entries.at(-1)?.move.at ?? "") <= move.at;
     this.#entries.push(entry);
     this.#latest.push(entry);
