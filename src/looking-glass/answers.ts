@@ -117,11 +117,7 @@ export class Answers {
   ): Promise<Pick<ServiceDetailView, "explanation" | "unexplained">> {
     const { explain } = this.#ports;
     if (explain === undefined) return { unexplained: "no API is asked: what the speakers refuse is below" };
-    const before = this.#explaining;
-    const explaining = before.then(
-      () => (signal.aborted ? undefined : explain(key, from, signal)),
-      () => explain(key, from, signal),
-    );
+    const explaining = this.#explaining.then(() => (signal.aborted ? undefined : explain(key, from, signal)));
     this.#explaining = explaining.catch(() => undefined);
     try {
       return { explanation: await explaining };
